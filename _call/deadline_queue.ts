@@ -1,0 +1,119 @@
+/**
+ * One timer for all deadlines of the process.
+ *
+ * A timer per call would cost more than a microsecond; an entry in this heap
+ * costs some hundredths of one. The timer is armed for the earliest deadline,
+ * and there is none while no call has a deadline, so nothing is left over
+ * when the calls are.
+ *
+ * @module
+ */
+
+/** The longest delay a timer takes; a longer one would fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/** Something with a deadline: usually the scope of a call. */
+export interface DeadlineEntry {
+  /** The deadline, in milliseconds on the clock of `performance.now()`. */
+  readonly expiresAt: number;
+  /** The entry's place in the heap, kept by the queue; -1 when not in it. */
+  slot: number;
+  /** Called once, when the deadline has come; the entry is out of the queue. */
+  onDeadline(): void;
+}
+
+/** A heap of deadlines under one timer. */
+export class DeadlineQueue {
+  readonly #heap: DeadlineEntry[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #armedFor = Infinity;
+
+  /** How many deadlines are waited for. */
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** Adds an entry that is not in the queue. */
+  add(entry: DeadlineEntry): void {
+    this.#heap.push(entry);
+    this.#siftUp(entry, this.#heap.length - 1);
+    if (entry.expiresAt < this.#armedFor) this.#arm(entry.expiresAt);
+  }
+
+  /** Removes an entry; one that is not in the queue is left alone. */
+  remove(entry: DeadlineEntry): void {
+    const { slot } = entry;
+    if (slot < 0) return;
+    entry.slot = -1;
+    const last = this.#heap.pop()!;
+    if (last !== entry) {
+      this.#siftUp(last, slot);
+      this.#siftDown(last, last.slot);
+    }
+    // A timer that is early by now finds nothing due and arms itself anew.
+    if (this.#heap.length === 0) this.#disarm();
+  }
+
+  #arm(at: number): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#armedFor = at;
+    // Rounded up: a timer must not wake before the deadline it is armed for.
+    const delay = Math.ceil(Math.max(0, at - performance.now()));
+    this.#timer = setTimeout(this.#fire, Math.min(delay, MAX_DELAY_MS));
+  }
+
+  #disarm(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#armedFor = Infinity;
+  }
+
+  readonly #fire = (): void => {
+    this.#timer = undefined;
+    this.#armedFor = Infinity;
+    const now = performance.now();
+    for (let first = this.#heap[0]; first; first = this.#heap[0]) {
+      if (first.expiresAt > now) break;
+      this.remove(first);
+      first.onDeadline();
+    }
+    const next = this.#heap[0];
+    if (next && this.#timer === undefined) this.#arm(next.expiresAt);
+  };
+
+  #siftUp(entry: DeadlineEntry, from: number): void {
+    const heap = this.#heap;
+    let slot = from;
+    while (slot > 0) {
+      const above = (slot - 1) >> 1;
+      const parent = heap[above]!;
+      if (parent.expiresAt <= entry.expiresAt) break;
+      heap[slot] = parent;
+      parent.slot = slot;
+      slot = above;
+    }
+    heap[slot] = entry;
+    entry.slot = slot;
+  }
+
+  #siftDown(entry: DeadlineEntry, from: number): void {
+    const heap = this.#heap;
+    const { length } = heap;
+    let slot = from;
+    for (;;) {
+      let below = 2 * slot + 1;
+      if (below >= length) break;
+      const right = below + 1;
+      if (right < length && heap[right]!.expiresAt < heap[below]!.expiresAt) {
+        below = right;
+      }
+      const child = heap[below]!;
+      if (child.expiresAt >= entry.expiresAt) break;
+      heap[slot] = child;
+      child.slot = slot;
+      slot = below;
+    }
+    heap[slot] = entry;
+    entry.slot = slot;
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * The transition table of half a call.
+ *
+ * A call is two halves, one per direction, and each half carries either
+ * exactly one message or any number. What is not in the table is against the
+ * rules: on the sending side a mistake of the program, on the receiving side a
+ * violation by the peer.
+ *
+ * @module
+ */
+
+import { ProtocolError } from "../core/errors.ts";
+
+/** Where a half stands. */
+export type Phase = "idle" | "open" | "full" | "ended";
+
+/**
+ * What can happen to a half: its head (initial metadata), a message, its
+ * proper end, or its end by a failure, which excuses missing messages.
+ */
+export type Input = "head" | "message" | "end" | "fail";
+
+type Row = Readonly<Record<Phase, Readonly<Partial<Record<Input, Phase>>>>>;
+
+/**
+ * The table, by the number of messages in the half.
+ *
+ * `idle` + `fail` is a trailers-only answer, and so is `idle` + `end`, which
+ * only a half of many messages allows: it then had none.
+ */
+export const TRANSITIONS: Readonly<Record<"one" | "many", Row>> = {
+  one: {
+    idle: { head: "open", fail: "ended" },
+    open: { message: "full", fail: "ended" },
+    full: { end: "ended", fail: "ended" },
+    ended: {},
+  },
+  many: {
+    idle: { head: "open", end: "ended", fail: "ended" },
+    open: { message: "open", end: "ended", fail: "ended" },
+    full: {},
+    ended: {},
+  },
+};
+
+/** One direction of one call. */
+export class Half {
+  readonly #row: Row;
+  #phase: Phase = "idle";
+
+  constructor(many: boolean) {
+    this.#row = many ? TRANSITIONS.many : TRANSITIONS.one;
+  }
+
+  /** Where the half stands. */
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Whether the half carries any number of messages. */
+  get many(): boolean {
+    return this.#row === TRANSITIONS.many;
+  }
+
+  /** Whether the input is allowed now. */
+  allows(input: Input): boolean {
+    return this.#row[this.#phase][input] !== undefined;
+  }
+
+  /** Takes the step if it is allowed, and says whether it was. */
+  advance(input: Input): boolean {
+    const next = this.#row[this.#phase][input];
+    if (next === undefined) return false;
+    this.#phase = next;
+    return true;
+  }
+}
+
+/** Which half of the call a program is sending. */
+export type SendingHalf = "request" | "response";
+
+/**
+ * Returns the error for an input that a sending half does not allow.
+ *
+ * @param half Which half.
+ * @param phase Where it stands.
+ * @param input What the program asked for.
+ * @returns The error to throw.
+ */
+export function misuse(
+  half: SendingHalf,
+  phase: Phase,
+  input: Input,
+): ProtocolError {
+  return new ProtocolError(
+    half === "request"
+      ? requestMisuse(phase, input)
+      : responseMisuse(phase, input),
+  );
+}
+
+function requestMisuse(phase: Phase, input: Input): string {
+  if (input === "head") return "Request is already sent";
+  if (phase === "idle") return "Request was not sent";
+  if (input === "message") {
+    return phase === "full" ? "Message was already sent" : "Stream is ended";
+  }
+  return phase === "ended"
+    ? "Stream was already ended"
+    : "Unary request requires a single message to be sent";
+}
+
+function responseMisuse(phase: Phase, input: Input): string {
+  if (phase === "ended") return "Trailing metadata was already sent";
+  if (input === "head") return "Initial metadata was already sent";
+  if (input === "message") {
+    return phase === "full"
+      ? "Message was already sent"
+      : "Initial metadata was not sent";
+  }
+  return "Unary response with OK status requires a single message to be sent";
+}

@@ -1,0 +1,121 @@
+/**
+ * The scope of a call: what can end it from outside, joined into one.
+ *
+ * @module
+ */
+
+import type { Deadline } from "../core/deadline.ts";
+import { GRPCError } from "../core/errors.ts";
+import { Status } from "../core/status.ts";
+import { type DeadlineEntry, DeadlineQueue } from "./deadline_queue.ts";
+
+/** The deadlines of all calls of this process. */
+export const deadlines: DeadlineQueue = new DeadlineQueue();
+
+/** The call that a scope belongs to. */
+export interface ScopeOwner {
+  /** The deadline came or the caller aborted: the call has to end with this. */
+  onScopeEnd(error: GRPCError): void;
+}
+
+/** Makes the error of a call whose deadline has come. */
+export function deadlineExceeded(): GRPCError {
+  return new GRPCError(Status.DEADLINE_EXCEEDED, "Deadline exceeded");
+}
+
+/** Makes the error of a call that its caller aborted. */
+export function abortedByCaller(signal: AbortSignal): GRPCError {
+  return new GRPCError(
+    Status.CANCELLED,
+    "Call was cancelled by the caller",
+    { cause: signal.reason },
+  );
+}
+
+/**
+ * A caller's signal and a deadline on the way in, one signal on the way out.
+ *
+ * The signal is made when it is first read, and the deadline is an entry in
+ * one queue, so that a call that uses neither pays for neither.
+ */
+export class Scope implements DeadlineEntry, Disposable {
+  readonly expiresAt: number;
+  slot = -1;
+  readonly #owner: ScopeOwner;
+  readonly #caller: AbortSignal | undefined;
+  #controller: AbortController | undefined;
+  #reason: GRPCError | undefined;
+  #onAbort: (() => void) | undefined;
+
+  constructor(
+    owner: ScopeOwner,
+    deadline: Deadline | undefined,
+    caller: AbortSignal | undefined,
+  ) {
+    this.#owner = owner;
+    this.#caller = caller;
+    this.expiresAt = deadline === undefined ? Infinity : deadline.valueOf();
+  }
+
+  /**
+   * Begins to watch the deadline and the caller's signal. When one of them has
+   * come already the owner is told so before this returns.
+   */
+  enter(): void {
+    const caller = this.#caller;
+    if (caller !== undefined) {
+      if (caller.aborted) return this.#end(abortedByCaller(caller));
+      this.#onAbort = () => this.#end(abortedByCaller(caller));
+      caller.addEventListener("abort", this.#onAbort, { once: true });
+    }
+    if (this.expiresAt !== Infinity) {
+      if (this.expiresAt <= performance.now()) return this.onDeadline();
+      deadlines.add(this);
+    }
+  }
+
+  /** Whether the deadline has come. */
+  get expired(): boolean {
+    return this.expiresAt <= performance.now();
+  }
+
+  /** The signal of the call: aborted with the reason that `abort` was given. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The reason of the abort, if there was one. */
+  get reason(): GRPCError | undefined {
+    return this.#reason;
+  }
+
+  /** Aborts the call's signal and leaves the scope. */
+  abort(reason: GRPCError): void {
+    this[Symbol.dispose]();
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+  }
+
+  onDeadline(): void {
+    this.#end(deadlineExceeded());
+  }
+
+  /** Stops watching. */
+  [Symbol.dispose](): void {
+    deadlines.remove(this);
+    if (this.#onAbort !== undefined) {
+      this.#caller!.removeEventListener("abort", this.#onAbort);
+      this.#onAbort = undefined;
+    }
+  }
+
+  #end(error: GRPCError): void {
+    this[Symbol.dispose]();
+    this.#owner.onScopeEnd(error);
+  }
+}

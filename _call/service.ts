@@ -1,0 +1,151 @@
+/**
+ * Services from plain functions and async generators.
+ *
+ * @module
+ */
+
+import type {
+  DescMethod,
+  DescMethodBiDiStreaming,
+  DescMethodClientStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import { Cardinality } from "../core/cardinality.ts";
+import type { MessageInit } from "../core/codec.ts";
+import { cardinalityOf, pathOf } from "./descriptor.ts";
+import { type Handler, mapping, type Service } from "./handler.ts";
+import type { Many } from "./many.ts";
+import type { ServerStream } from "./server_stream.ts";
+
+/** The functions that implement a service, by the names of its methods. */
+export type ServiceImplementation<S extends DescService> = {
+  readonly [K in keyof S["method"]]: MethodImplementation<S["method"][K]>;
+};
+
+/**
+ * The function that implements one method, by its kind. It gets the request, or
+ * an iterable of the requests, and the call; it gives the reply, or an iterable
+ * of replies as an async generator does.
+ */
+export type MethodImplementation<M> = M extends
+  DescMethodUnary<infer I, infer O> ? (
+    request: MessageShape<I>,
+    call: ServerStream<MessageShape<I>, MessageShape<O>>,
+  ) => Reply<MessageShape<O>>
+  : M extends DescMethodServerStreaming<infer I, infer O> ? (
+      request: MessageShape<I>,
+      call: ServerStream<MessageShape<I>, Many<MessageShape<O>>>,
+    ) => Replies<MessageShape<O>>
+  : M extends DescMethodClientStreaming<infer I, infer O> ? (
+      requests: AsyncIterable<MessageShape<I>>,
+      call: ServerStream<Many<MessageShape<I>>, MessageShape<O>>,
+    ) => Reply<MessageShape<O>>
+  : M extends DescMethodBiDiStreaming<infer I, infer O> ? (
+      requests: AsyncIterable<MessageShape<I>>,
+      call: ServerStream<Many<MessageShape<I>>, Many<MessageShape<O>>>,
+    ) => Replies<MessageShape<O>>
+  : never;
+
+/** One reply, or its fields, now or as a promise. */
+export type Reply<M> = MessageInit<M> | Promise<MessageInit<M>>;
+
+/** Many replies, or their fields. */
+export type Replies<M> =
+  | AsyncIterable<MessageInit<M>>
+  | Iterable<MessageInit<M>>;
+
+/**
+ * Makes a service from plain functions and async generators.
+ *
+ * @example Usage
+ * ```ts ignore
+ * import { createService, Server } from "@grpclib/grpclib";
+ * import { Tour } from "./gen/tour_pb.ts";
+ *
+ * const service = createService(Tour, {
+ *   async getStop(request, call) {
+ *     return { name: await nameOf(request.id, call.signal) };
+ *   },
+ *   async *listStops(request) {
+ *     for (const name of stopsOf(request.tour)) yield { name };
+ *   },
+ * });
+ * const server = new Server([service]);
+ * ```
+ *
+ * @param service The descriptor, as protoc-gen-es generates it.
+ * @param implementation The functions.
+ * @returns The service, to be given to a server.
+ * @throws {TypeError} If a method has no function.
+ * @typeParam S The type of the descriptor.
+ */
+export function createService<S extends DescService>(
+  service: S,
+  implementation: ServiceImplementation<S>,
+): Service {
+  const handlers: Record<string, Handler> = {};
+  for (const method of service.methods) {
+    const name = method.localName as keyof S["method"];
+    const fn = implementation[name] as unknown;
+    if (typeof fn !== "function") {
+      throw new TypeError(
+        `Cannot create service ${service.typeName}: method ${method.localName} must be a function, received ${typeof fn}`,
+      );
+    }
+    handlers[pathOf(method)] = handlerOf(
+      method,
+      (requests, call) => fn.call(implementation, requests, call),
+    );
+  }
+  return { [mapping]: () => handlers };
+}
+
+type AnyStream = ServerStream<Many<unknown>, Many<unknown>>;
+
+function handlerOf(
+  method: DescMethod,
+  fn: (requests: unknown, call: AnyStream) => unknown,
+): Handler {
+  const cardinality = cardinalityOf(method);
+  return {
+    handle: HANDLES[cardinality](fn),
+    cardinality,
+    requestType: method.input,
+    replyType: method.output,
+  };
+}
+
+type Handle = (call: AnyStream) => Promise<void>;
+
+const HANDLES: Readonly<
+  Record<
+    Cardinality,
+    (fn: (requests: unknown, call: AnyStream) => unknown) => Handle
+  >
+> = {
+  UNARY_UNARY: (fn) => async (call) => {
+    await reply(call, fn(await call.recvMessage(), call));
+  },
+  UNARY_STREAM: (fn) => async (call) => {
+    await replyAll(call, fn(await call.recvMessage(), call));
+  },
+  STREAM_UNARY: (fn) => async (call) => {
+    await reply(call, fn(call, call));
+  },
+  STREAM_STREAM: (fn) => async (call) => {
+    await replyAll(call, fn(call, call));
+  },
+};
+
+async function reply(call: AnyStream, result: unknown): Promise<void> {
+  await call.sendMessage(await result);
+}
+
+async function replyAll(call: AnyStream, results: unknown): Promise<void> {
+  for await (const message of results as AsyncIterable<unknown>) {
+    await call.sendMessage(message);
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Resets, lost connections and the errors of `node:http2`, told in statuses:
+ * here and only here.
+ *
+ * @module
+ */
+
+import type { CloseReason } from "../_call/byte_stream.ts";
+import { Status } from "../core/status.ts";
+
+/** The stream ended as it should. */
+export const CLEAN: CloseReason = {
+  clean: true,
+  status: Status.UNKNOWN,
+  message: "",
+  unprocessed: false,
+};
+
+/** The error codes of HTTP/2 and the statuses that gRPC gives to them. */
+const RESETS: readonly (readonly [name: string, status: Status])[] = [
+  // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors
+  ["NO_ERROR", Status.INTERNAL],
+  ["PROTOCOL_ERROR", Status.INTERNAL],
+  ["INTERNAL_ERROR", Status.INTERNAL],
+  ["FLOW_CONTROL_ERROR", Status.INTERNAL],
+  ["SETTINGS_TIMEOUT", Status.INTERNAL],
+  ["STREAM_CLOSED", Status.UNKNOWN],
+  ["FRAME_SIZE_ERROR", Status.INTERNAL],
+  ["REFUSED_STREAM", Status.UNAVAILABLE],
+  ["CANCEL", Status.CANCELLED],
+  ["COMPRESSION_ERROR", Status.INTERNAL],
+  ["CONNECT_ERROR", Status.INTERNAL],
+  ["ENHANCE_YOUR_CALM", Status.RESOURCE_EXHAUSTED],
+  ["INADEQUATE_SECURITY", Status.PERMISSION_DENIED],
+  ["HTTP_1_1_REQUIRED", Status.UNKNOWN],
+];
+
+const REFUSED_STREAM = 7;
+
+/** Names an error code of HTTP/2, such as `CANCEL`. */
+export function resetName(code: number): string {
+  return RESETS[code]?.[0] ?? `0x${code.toString(16)}`;
+}
+
+/** The status that gRPC gives to an RST_STREAM with this error code. */
+export function statusOfReset(code: number): Status {
+  // "The mappings from RST_STREAM error codes to gRPC error codes"; what is not
+  // in the table is unknown.
+  return RESETS[code]?.[1] ?? Status.UNKNOWN;
+}
+
+/**
+ * Says why a stream ended that the peer reset.
+ *
+ * @param code The error code of the RST_STREAM.
+ * @param cause What the runtime made of it.
+ */
+export function reasonOfReset(code: number, cause?: unknown): CloseReason {
+  return {
+    clean: false,
+    status: statusOfReset(code),
+    message: `Stream was reset by the peer with ${resetName(code)}`,
+    cause,
+    unprocessed: code === REFUSED_STREAM,
+  };
+}
+
+/**
+ * Says why a stream ended whose connection did.
+ *
+ * @param what What happened to which connection.
+ * @param cause The error of the runtime, if there was one.
+ * @param unprocessed Whether the stream never reached the peer.
+ */
+export function reasonOfLoss(
+  what: string,
+  cause?: unknown,
+  unprocessed = false,
+): CloseReason {
+  const why = describe(cause);
+  return {
+    clean: false,
+    status: Status.UNAVAILABLE,
+    message: why === "" ? what : `${what}: ${why}`,
+    cause,
+    unprocessed,
+  };
+}
+
+/** Says why a connection ends that the peer announced the end of with GOAWAY. */
+export function reasonOfGoaway(
+  where: string,
+  code: number,
+  debugData: string,
+): CloseReason {
+  const data = debugData === "" ? "" : ` ("${debugData}")`;
+  return reasonOfLoss(
+    `Connection to ${where} was closed by the peer with GOAWAY ${
+      resetName(code)
+    }${data}`,
+  );
+}
+
+/** The words of an error of the runtime, such as `ECONNREFUSED`. */
+function describe(error: unknown): string {
+  if (error === undefined || error === null) return "";
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as { code?: unknown };
+  if (typeof code !== "string" || error.message.includes(code)) {
+    return error.message;
+  }
+  return error.message === "" ? code : `${error.message} (${code})`;
+}

@@ -1,0 +1,134 @@
+/**
+ * What every session needs on Deno, on either side.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import type { Http2Session } from "node:http2";
+import process from "node:process";
+import type { Duplex } from "node:stream";
+
+/**
+ * Keeps a session from being torn down on the stack of nghttp2.
+ *
+ * On Deno 2.9.6 a session that is closed or destroyed inside a callback of
+ * nghttp2, as `node:http2` itself does when GOAWAY comes, corrupts memory and
+ * the process dies of it. Done one tick later, it is safe. The first thing to
+ * do with every session; `closed` and `destroyed` are late by that tick, so
+ * nobody may decide by them.
+ *
+ * @see {@link https://github.com/denoland/deno/issues/36788}
+ */
+export function harden(session: Http2Session): void {
+  const { close, destroy } = session;
+  session.close = function (callback?: () => void): void {
+    if (typeof callback === "function") session.once("close", callback);
+    process.nextTick(() => {
+      if (!session.destroyed) close.call(session);
+    });
+  };
+  session.destroy = function (error?: Error, code?: number): void {
+    process.nextTick(() => {
+      if (!session.destroyed) destroy.call(session, error, code);
+    });
+  };
+  // An 'error' without a listener would end the process.
+  session.on("error", ignoreError);
+}
+
+function ignoreError(): void {}
+
+/** When the frames that a socket collects are written. */
+export interface BatchOptions {
+  /** Runs the write after what goes on now. */
+  readonly schedule: (write: () => void) => void;
+  /** The number of collected bytes that are written at once. */
+  readonly maxBytes: number;
+}
+
+/**
+ * A server writes once per turn of the event loop: the answers of all calls of
+ * that turn, with head, message and trailers, leave together.
+ */
+export const SERVER_BATCH: BatchOptions = {
+  schedule: setImmediate,
+  maxBytes: 65_536,
+};
+
+/**
+ * A client writes at the end of the tick, and some requests at a time: if it
+ * collected a whole turn, both sides would take turns at being idle.
+ */
+export const CLIENT_BATCH: BatchOptions = {
+  schedule: process.nextTick,
+  maxBytes: 512,
+};
+
+/**
+ * Makes a socket collect what is written to it, and write it at once.
+ *
+ * `node:http2` writes each frame by itself, and each write is a system call;
+ * they are the larger part of what a call costs.
+ *
+ * @param socket The socket, before a session is made on it.
+ * @param options When to write.
+ */
+export function batchWrites(socket: Duplex, options: BatchOptions): void {
+  const { schedule, maxBytes } = options;
+  const { write, end, destroy } = socket;
+  let chunks: Uint8Array[] = [];
+  let bytes = 0;
+  let scheduled = false;
+
+  const flush = (): void => {
+    if (bytes === 0) return;
+    const batch = chunks;
+    chunks = [];
+    bytes = 0;
+    if (socket.destroyed || socket.writableEnded) return;
+    write.call(
+      socket,
+      batch.length === 1 ? batch[0]! : Buffer.concat(batch),
+      undefined as unknown as BufferEncoding,
+    );
+  };
+  const flushLater = (): void => {
+    scheduled = false;
+    flush();
+  };
+
+  socket.write = function (
+    chunk: Uint8Array | string,
+    ...rest: unknown[]
+  ): boolean {
+    if (typeof chunk === "string" || rest.length > 0) {
+      flush();
+      return (write as (...args: unknown[]) => boolean)
+        .call(socket, chunk, ...rest);
+    }
+    chunks.push(chunk);
+    bytes += chunk.byteLength;
+    if (bytes >= maxBytes) {
+      flush();
+    } else if (!scheduled) {
+      scheduled = true;
+      schedule(flushLater);
+    }
+    return !socket.writableNeedDrain;
+  } as Duplex["write"];
+  socket.end = function (...args: unknown[]): Duplex {
+    flush();
+    return (end as (...args: unknown[]) => Duplex).call(socket, ...args);
+  } as Duplex["end"];
+  socket.destroy = function (error?: Error): Duplex {
+    flush();
+    return destroy.call(socket, error) as Duplex;
+  };
+}
+
+/** Reads the debug data of a GOAWAY as text, as far as it is fit to be shown. */
+export function debugText(data: Uint8Array | undefined): string {
+  if (data === undefined) return "";
+  return String.fromCharCode(...data.subarray(0, 256)).replace(/[^ -~]/g, "?");
+}

@@ -1,0 +1,423 @@
+/**
+ * A stream of `node:http2` as the `ByteStream` of a call: ordering,
+ * backpressure, the end.
+ *
+ * What `node:http2` on Deno does otherwise than one would think is dealt with
+ * here, and noted where it is.
+ *
+ * @module
+ */
+
+import type {
+  ClientHttp2Session,
+  ClientHttp2Stream,
+  Http2Stream,
+  OutgoingHttpHeaders,
+  ServerHttp2Stream,
+} from "node:http2";
+import process from "node:process";
+import {
+  type ByteSink,
+  type ByteStream,
+  type CloseReason,
+  ResetCode,
+} from "../_call/byte_stream.ts";
+import type { HeaderBlock, RawHeaders } from "../_wire/headers.ts";
+import { CLEAN, reasonOfLoss, reasonOfReset } from "./reset.ts";
+
+/** The connection of a stream. */
+export interface StreamOwner {
+  /** Why the connection ended, if it has, or is about to. */
+  readonly endReason: CloseReason | null;
+  /** The stream is gone. */
+  onStreamClose(stream: H2Stream): void;
+}
+
+/** How many bytes may wait for the end of the tick before they are written. */
+const FLUSH_ABOVE_BYTES = 64 * 1024;
+
+/** The flag END_STREAM of a frame. */
+const END_STREAM = 0x1;
+
+const NONE: RawHeaders = [];
+const REQUEST: { endStream: boolean } = { endStream: false };
+const REQUEST_END: { endStream: boolean } = { endStream: true };
+// The date is of no use to a call, and not free.
+const RESPOND = { waitForTrailers: true, sendDate: false };
+const RESPOND_END = { endStream: true, sendDate: false };
+
+/** Where a stream of `node:http2` keeps its `H2Stream`. */
+const OWNER: unique symbol = Symbol("grpclib.stream");
+
+type Owned = Http2Stream & { [OWNER]: H2Stream };
+
+/** One HTTP/2 stream of a call, on either side. */
+export class H2Stream implements ByteStream {
+  readonly #owner: StreamOwner;
+  readonly #session: ClientHttp2Session | null;
+  #sink: ByteSink;
+  #h2: Http2Stream | null = null;
+  /** What the peer's half ended with, kept until its data is through. */
+  #trailersIn: RawHeaders = NONE;
+  #trailersOut: HeaderBlock | null = null;
+  /** The peer's half is known to have ended in good order. */
+  #peerEnded = false;
+  #localEnded = false;
+  #resetting = false;
+  #closed = false;
+  #error: unknown;
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  #flushScheduled = false;
+  #drained: PromiseWithResolvers<void> | null = null;
+
+  /** @param session The session to open the stream on; null if it is open. */
+  constructor(
+    owner: StreamOwner,
+    session: ClientHttp2Session | null,
+    sink: ByteSink,
+  ) {
+    this.#owner = owner;
+    this.#session = session;
+    this.#sink = sink;
+  }
+
+  /** Takes on a stream that a client opened. */
+  accept(h2: ServerHttp2Stream): void {
+    this.#h2 = h2;
+    (h2 as unknown as Owned)[OWNER] = this;
+    h2.on("error", onError);
+    h2.on("aborted", onAborted);
+    h2.on("trailers", onTrailers);
+    h2.on("wantTrailers", onWantTrailers);
+    h2.on("end", onServerEnd);
+    h2.on("close", onClose);
+  }
+
+  /** Tells the events of an accepted stream to its call, from now on. */
+  start(sink: ByteSink): void {
+    this.#sink = sink;
+    this.#h2!.on("data", onData);
+  }
+
+  // Down: what the call asks for
+
+  sendHead(head: HeaderBlock, end = false): void {
+    if (this.#session !== null) return this.#request(head, end);
+    if (this.#isGone) return;
+    const h2 = this.#h2 as ServerHttp2Stream;
+    h2.respond(
+      head as OutgoingHttpHeaders,
+      end ? RESPOND_END : RESPOND,
+    );
+    if (end) {
+      this.#localEnded = true;
+      this.#dropRest();
+    }
+  }
+
+  send(bytes: Uint8Array, end = false): void | Promise<void> {
+    if (this.#isGone) return;
+    this.#collect(bytes);
+    if (end) {
+      this.#localEnded = true;
+      this.#flush(true);
+      return;
+    }
+    if (this.#pendingBytes >= FLUSH_ABOVE_BYTES) {
+      this.#flush(false);
+    } else if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      process.nextTick(flushStream, this);
+    }
+    if (this.#h2!.writableNeedDrain) {
+      if (this.#drained === null) {
+        this.#drained = Promise.withResolvers();
+        this.#h2!.once("drain", onDrain);
+      }
+      return this.#drained.promise;
+    }
+  }
+
+  sendTrailers(trailers: HeaderBlock): void {
+    if (this.#isGone) return;
+    this.#trailersOut = trailers;
+    this.#localEnded = true;
+    this.#flush(true);
+  }
+
+  reset(code: ResetCode): void {
+    if (this.#closed || this.#resetting) return;
+    this.#resetting = true;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    const h2 = this.#h2;
+    if (h2 === null) {
+      this.#close(CLEAN);
+      return;
+    }
+    // Without this the stream is ended before it is reset, and the peer takes
+    // a call that broke off for one that is complete.
+    if (code !== ResetCode.NO_ERROR) h2.end = endNothing;
+    // Not at once: not on the stack of nghttp2, and not before the HEADERS of
+    // a request made in this tick, which would then never be reset.
+    process.nextTick(() => {
+      if (!h2.destroyed) h2.close(code);
+      // A reset stream with unread data would never be closed.
+      h2.resume();
+    });
+  }
+
+  pause(): void {
+    this.#h2?.pause();
+  }
+
+  resume(): void {
+    this.#h2?.resume();
+  }
+
+  #request(head: HeaderBlock, end: boolean): void {
+    let h2: ClientHttp2Stream;
+    try {
+      h2 = this.#session!.request(
+        head as OutgoingHttpHeaders,
+        end ? REQUEST_END : REQUEST,
+      );
+    } catch (error) {
+      // The session is gone, which is told a tick later than it is so.
+      this.#resetting = true;
+      const reason = this.#owner.endReason ??
+        reasonOfLoss("Cannot open a stream", error, true);
+      process.nextTick(() => this.#close(reason));
+      return;
+    }
+    this.#localEnded = end;
+    this.#h2 = h2;
+    (h2 as unknown as Owned)[OWNER] = this;
+    // All listeners but 'data' at once: the end of a trailers-only answer is
+    // not told to one that comes later.
+    h2.on("response", onResponse);
+    h2.on("trailers", onTrailers);
+    h2.on("end", onClientEnd);
+    h2.on("error", onError);
+    h2.on("close", onClose);
+  }
+
+  /** Whether nothing can be sent any more. */
+  get #isGone(): boolean {
+    const h2 = this.#h2;
+    return this.#closed || this.#resetting || h2 === null || h2.destroyed ||
+      h2.closed;
+  }
+
+  /** Adds bytes to what is sent at the end of the tick. */
+  #collect(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#pendingBytes += bytes.length;
+    const last = this.#pending.length - 1;
+    const before = this.#pending[last];
+    // Frames of one slab that follow each other need no copy to be one write.
+    if (
+      before !== undefined && before.buffer === bytes.buffer &&
+      before.byteOffset + before.length === bytes.byteOffset
+    ) {
+      this.#pending[last] = new Uint8Array(
+        before.buffer,
+        before.byteOffset,
+        before.length + bytes.length,
+      );
+    } else {
+      this.#pending.push(bytes);
+    }
+  }
+
+  /** Writes what was collected. */
+  #flush(end: boolean): void {
+    const h2 = this.#h2!;
+    const pending = this.#pending;
+    const count = pending.length;
+    if (count > 0) {
+      this.#pending = [];
+      this.#pendingBytes = 0;
+      // Corked, so that all of it is one write.
+      if (count > 1) h2.cork();
+      for (let i = 0; i < count - 1; i++) h2.write(pending[i]!);
+      if (!end) h2.write(pending[count - 1]!);
+      if (count > 1 && !end) h2.uncork();
+    }
+    if (end) {
+      if (count > 0) h2.end(pending[count - 1]!);
+      else h2.end();
+    }
+  }
+
+  /** After this side has ended: what the peer still sends is not wanted. */
+  #dropRest(): void {
+    const h2 = this.#h2!;
+    if (this.#peerEnded || this.#session !== null) return;
+    // "Once the server has sent trailers, it may reset the stream with
+    // NO_ERROR": two turns later, for a reset would overtake the trailers.
+    setImmediate(() =>
+      setImmediate(() => {
+        if (!this.#peerEnded) this.reset(ResetCode.NO_ERROR);
+        else if (!h2.destroyed) h2.resume();
+      })
+    );
+  }
+
+  // Up: what node:http2 tells
+
+  flushPending(): void {
+    this.#flushScheduled = false;
+    if (this.#pendingBytes > 0 && !this.#isGone) this.#flush(false);
+  }
+
+  onResponse(raw: RawHeaders, flags: number): void {
+    if (this.#resetting) return;
+    const end = (flags & END_STREAM) !== 0;
+    if (end) {
+      this.#peerEnded = true;
+      this.#h2!.resume();
+    } else {
+      // Not before: on Deno data may come before the head it follows.
+      this.#h2!.on("data", onData);
+    }
+    this.#sink.onHead(raw, end);
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (!this.#resetting) this.#sink.onData(chunk);
+  }
+
+  onTrailers(raw: RawHeaders): void {
+    // On Deno they come before the data that they follow.
+    this.#trailersIn = raw;
+  }
+
+  onClientEnd(): void {
+    if (this.#resetting || this.#peerEnded) return;
+    if (this.#trailersIn.length > 0) {
+      this.#peerEnded = true;
+      this.#sink.onEnd(this.#trailersIn);
+      return;
+    }
+    // An end without trailers: a reset looks like this too, for a moment.
+    setImmediate(() => {
+      if (this.#closed || this.#resetting) return;
+      this.#peerEnded = true;
+      this.#sink.onEnd(NONE);
+    });
+  }
+
+  onServerEnd(): void {
+    // A reset by the client ends its data as well; 'aborted' has told so.
+    if (this.#resetting || this.#h2!.aborted) return;
+    this.#peerEnded = true;
+    this.#sink.onEnd(this.#trailersIn);
+  }
+
+  onWantTrailers(): void {
+    const h2 = this.#h2 as ServerHttp2Stream;
+    if (h2.destroyed || h2.closed) return;
+    h2.sendTrailers((this.#trailersOut ?? {}) as OutgoingHttpHeaders);
+    this.#dropRest();
+  }
+
+  onDrain(): void {
+    this.#drained?.resolve();
+    this.#drained = null;
+  }
+
+  onError(error: unknown): void {
+    this.#error = error;
+  }
+
+  onClose(): void {
+    this.#close(this.#closeReason());
+  }
+
+  #closeReason(): CloseReason {
+    if (this.#resetting) return CLEAN;
+    if (this.#peerEnded && this.#localEnded) return CLEAN;
+    // The end of a connection resets its streams; that is not the peer's doing.
+    const { endReason } = this.#owner;
+    if (endReason !== null) return endReason;
+    const code = this.#h2!.rstCode ?? 0;
+    if (code === ResetCode.NO_ERROR && this.#error === undefined) return CLEAN;
+    return reasonOfReset(code, this.#error);
+  }
+
+  #close(why: CloseReason): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#drained?.resolve();
+    this.#drained = null;
+    this.#owner.onStreamClose(this);
+    this.#sink.onClose(why);
+  }
+}
+
+// One function for each event, shared by all streams: `node:http2` calls them
+// on its stream, which knows its H2Stream.
+
+function flushStream(stream: H2Stream): void {
+  stream.flushPending();
+}
+
+function endNothing(this: Http2Stream): Http2Stream {
+  return this;
+}
+
+function onResponse(
+  this: Http2Stream,
+  _headers: unknown,
+  flags: number,
+  raw?: RawHeaders,
+): void {
+  (this as Owned)[OWNER].onResponse(raw!, flags);
+}
+
+function onData(this: Http2Stream, chunk: Uint8Array): void {
+  (this as Owned)[OWNER].onData(chunk);
+}
+
+function onTrailers(
+  this: Http2Stream,
+  _headers: unknown,
+  _flags: number,
+  raw?: RawHeaders,
+): void {
+  (this as Owned)[OWNER].onTrailers(raw!);
+}
+
+function onClientEnd(this: Http2Stream): void {
+  (this as Owned)[OWNER].onClientEnd();
+}
+
+function onServerEnd(this: Http2Stream): void {
+  (this as Owned)[OWNER].onServerEnd();
+}
+
+function onWantTrailers(this: Http2Stream): void {
+  (this as Owned)[OWNER].onWantTrailers();
+}
+
+function onDrain(this: Http2Stream): void {
+  (this as Owned)[OWNER].onDrain();
+}
+
+function onAborted(this: Http2Stream): void {
+  // A stream that is reset with NO_ERROR, and whose data is not read, would
+  // never be closed.
+  this.resume();
+}
+
+function onError(this: Http2Stream, error: unknown): void {
+  (this as Owned)[OWNER].onError(error);
+}
+
+function onClose(this: Http2Stream): void {
+  (this as Owned)[OWNER].onClose();
+}

@@ -1,0 +1,154 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import {
+  checkLayers,
+  type Import,
+  readTree,
+  type Tree,
+} from "./check_layers.ts";
+
+/** A tree of modules from lines such as `core/a.ts imports type core/b.ts`. */
+function tree(
+  lines: readonly string[],
+  sources: Record<string, string> = {},
+): Tree {
+  const imports = lines.map((line, index): Import => {
+    const [from, , ...rest] = line.split(" ") as [string, string, ...string[]];
+    const to = rest.pop() as string;
+    const specifier = to.endsWith(".ts") ? `./${to}` : to;
+    const kind = (rest[0] ?? "value") as Import["kind"];
+    return { from, to, specifier, line: index + 1, kind };
+  });
+  return { imports, sources: new Map(Object.entries(sources)) };
+}
+
+const allowed = [
+  "core/errors.ts imports core/status.ts",
+  "core/codec.ts imports core/errors.ts",
+  "core/errors.ts imports core/_describe.ts",
+  "_wire/frame.ts imports core/codec.ts",
+  "_wire/headers.ts imports _wire/frame.ts",
+  "_wire/text.ts imports @std/encoding/base64",
+  "_call/scope.ts imports _call/deadline_queue.ts",
+  "_call/inbox.ts imports _call/scope.ts",
+  "_call/serve.ts imports _call/server_stream.ts",
+  "_http2/stream.ts imports _call/byte_stream.ts",
+  "_http2/stream.ts imports node:http2",
+  "_call/peer.ts imports type node:tls",
+  "_call/web.ts imports node:stream",
+  "client.ts imports _http2/client_session.ts",
+  "health/check.ts imports server.ts",
+  "health/mod.ts imports health/gen/grpc/health/v1/health_pb.ts",
+  "mod.ts imports client.ts",
+  "examples/a/client.ts imports @grpclib/grpclib/client",
+  "examples/a/client.ts imports examples/b/gen/b_pb.ts",
+  "bench/unary.ts imports _testdata/gen/echo_pb.ts",
+  "bench/unary.ts imports node:http2",
+  "_wire/frame_test.ts imports mod.ts",
+  "_tools/demo.ts imports examples/a/client.ts",
+  "_testdata/grpc_js.ts imports @grpc/grpc-js",
+];
+
+for (const line of allowed) {
+  Deno.test(`checkLayers() has nothing against ${line}`, () => {
+    assertEquals(checkLayers(tree([line])), []);
+  });
+}
+
+const refused: [line: string, reason: RegExp][] = [
+  ["core/errors.ts imports core/codec.ts", /below "core\/errors.ts"/],
+  ["core/errors.ts imports type core/codec.ts", /^imports types of .* below/],
+  ["core/errors.ts imports dynamic core/codec.ts", /below/],
+  ["core/status.ts imports _wire/text.ts", /below/],
+  ["_wire/frame.ts imports _wire/headers.ts", /below/],
+  ["_wire/frame.ts imports _call/half.ts", /below/],
+  ["_call/half.ts imports _call/scope.ts", /below/],
+  ["_call/server_stream.ts imports _call/serve.ts", /below/],
+  ["_call/client_stream.ts imports _http2/stream.ts", /below/],
+  ["_http2/client_session.ts imports client.ts", /below/],
+  ["server.ts imports health/mod.ts", /below/],
+  ["client.ts imports mod.ts", /below/],
+  ["client.ts imports _tools/check_layers.ts", /not part of the package/],
+  ["client.ts imports _wire/frame_test.ts", /nothing imports a test/],
+  ["_http2/stream.ts imports _call/half.ts", /only by the seam/],
+  ["core/peer.ts imports type node:tls", /core\/ is pure/],
+  ["_wire/text.ts imports node:buffer", /_wire\/ is pure/],
+  ["_call/serve.ts imports node:http2", /values of node:http2/],
+  ["client.ts imports node:net", /values of node:net/],
+  ["examples/a/client.ts imports client.ts", /public entry points/],
+  ["examples/a/client.ts imports _wire/frame.ts", /public entry points/],
+  ["interop/go_test.ts imports _call/half.ts", /public entry points/],
+  ["server_test.ts imports @grpc/grpc-js", /types of its own/],
+];
+
+for (const [line, reason] of refused) {
+  Deno.test(`checkLayers() refuses that ${line}`, () => {
+    const [violation, ...others] = checkLayers(tree([line]));
+    assertEquals(others, []);
+    assertEquals(violation?.path, line.split(" ")[0]);
+    assertMatch(violation?.message ?? "", reason);
+  });
+}
+
+Deno.test("checkLayers() reports a cycle of values once, with its way", () => {
+  const found = checkLayers(tree([
+    "core/metadata.ts imports core/status.ts",
+    "core/status.ts imports core/errors.ts",
+    "core/errors.ts imports core/metadata.ts",
+    "core/peer.ts imports core/errors.ts",
+  ]));
+  assertEquals(found.map(({ path, message }) => `${path} ${message}`), [
+    'core/errors.ts imports itself by way of a cycle: "core/errors.ts" → "core/metadata.ts" → "core/status.ts" → "core/errors.ts"',
+  ]);
+});
+
+Deno.test("checkLayers() lets types and dynamic imports go in circles", () => {
+  assertEquals(
+    checkLayers(tree([
+      "core/a.ts imports core/b.ts",
+      "core/b.ts imports type core/a.ts",
+      "core/b.ts imports dynamic core/a.ts",
+    ])),
+    [],
+  );
+});
+
+Deno.test("checkLayers() finds the Deno global, but not its name in a text", () => {
+  const found = checkLayers(tree([], {
+    "core/peer.ts": 'Symbol.for("Deno.customInspect"); // Deno.inspect\n',
+    "core/config.ts": "/** Deno */\nconst pid = Deno.pid;\n",
+    "_http2/session.ts": "const { pid } = globalThis.Deno ?? {};\n",
+    "_wire/frame.ts": "options.Deno = myDeno;\n",
+    "_wire/frame_test.ts": 'Deno.test("a", () => {});\n',
+    "_tools/gen.ts": "Deno.exit();\n",
+    "server.ts": "Deno.addSignalListener;\n",
+    "testing/mod.ts": "Deno.test;\n",
+  }));
+  assertEquals(found.map(({ path, line }) => `${path}:${line}`), [
+    "_http2/session.ts:1",
+    "core/config.ts:2",
+  ]);
+});
+
+Deno.test("checkLayers() finds modules that are too long, except tests and generated ones", () => {
+  const [enough, tooLong] = ["\n".repeat(399), "a\n".repeat(401)];
+  const found = checkLayers(tree([], {
+    "_wire/frame.ts": `${enough}end\n`,
+    "_wire/headers.ts": tooLong,
+    "_wire/headers_test.ts": tooLong,
+    "_testdata/gen/echo_pb.ts": tooLong,
+  }));
+  assertEquals(found.map(({ path, message }) => `${path} ${message}`), [
+    "_wire/headers.ts is 401 lines long: 400 are enough for one",
+  ]);
+});
+
+Deno.test("readTree() reads this repository, which keeps to the layers", async () => {
+  const tree = await readTree(new URL("../", import.meta.url));
+  assertEquals(tree.sources.has("_tools/check_layers_test.ts"), true);
+  const own = tree.imports.find(({ from, to }) =>
+    from === "_tools/check_layers_test.ts" && to === "_tools/check_layers.ts"
+  );
+  assertEquals(own?.kind, "value");
+  assertEquals(own?.specifier, "./check_layers.ts");
+  assertEquals(checkLayers(tree), []);
+});

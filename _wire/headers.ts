@@ -1,0 +1,354 @@
+/**
+ * The heads of requests and responses, to and from the fields of HTTP/2.
+ *
+ * @module
+ */
+
+import type { Metadata } from "../core/metadata.ts";
+import {
+  addMetadata,
+  type HeaderBlock,
+  type RawHeaders,
+  splitList,
+} from "./metadata.ts";
+import { isBin } from "./text.ts";
+import { decodeTimeout } from "./timeout.ts";
+
+export {
+  addMetadata,
+  decodeMetadata,
+  type HeaderBlock,
+  metadataFields,
+  type RawHeaders,
+} from "./metadata.ts";
+
+/** What the head of a request says about the call. Metadata is left for {@linkcode decodeMetadata}. */
+export interface RequestHead {
+  /** `:method`; empty when absent. */
+  readonly method: string;
+  /** `:path`; empty when absent. */
+  readonly path: string;
+  /** `:scheme`; empty when absent. */
+  readonly scheme: string;
+  /** `:authority`, or else `host`; empty when absent. */
+  readonly authority: string;
+  /** `content-type`. */
+  readonly contentType: string | null;
+  /** `te`. */
+  readonly te: string | null;
+  /** `grpc-timeout`; of several a malformed one, or else the shortest. */
+  readonly timeout: string | null;
+  /** `grpc-encoding`. */
+  readonly encoding: string | null;
+  /** `grpc-accept-encoding`; several are joined. */
+  readonly acceptEncoding: string | null;
+  /** `user-agent`. */
+  readonly userAgent: string | null;
+  /** The name of the first field that should be base64 and is not. */
+  readonly badBin: string | null;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/**
+ * Reads the head of a request in one scan.
+ *
+ * Request-Headers → Call-Definition *Custom-Metadata
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
+ *
+ * @param raw The received fields.
+ * @returns What they say. Of a field that must not be repeated the first counts.
+ */
+export function parseRequestHead(raw: RawHeaders): RequestHead {
+  const head: Mutable<RequestHead> = {
+    method: "",
+    path: "",
+    scheme: "",
+    authority: "",
+    contentType: null,
+    te: null,
+    timeout: null,
+    encoding: null,
+    acceptEncoding: null,
+    userAgent: null,
+    badBin: null,
+  };
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]!;
+    const value = raw[i + 1]!;
+    switch (name) {
+      case ":method":
+        head.method = value;
+        break;
+      case ":path":
+        head.path = value;
+        break;
+      case ":scheme":
+        head.scheme = value;
+        break;
+      case ":authority":
+        head.authority = value;
+        break;
+      case "host":
+        // https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1
+        if (head.authority === "") head.authority = value;
+        break;
+      case "content-type":
+        head.contentType ??= value;
+        break;
+      case "te":
+        head.te ??= value;
+        break;
+      case "grpc-timeout":
+        head.timeout = head.timeout === null
+          ? value
+          : stricterTimeout(head.timeout, value);
+        break;
+      case "grpc-encoding":
+        head.encoding ??= value;
+        break;
+      case "grpc-accept-encoding":
+        head.acceptEncoding = head.acceptEncoding === null
+          ? value
+          : `${head.acceptEncoding},${value}`;
+        break;
+      case "user-agent":
+        head.userAgent ??= value;
+        break;
+      default:
+        if (
+          name.endsWith("-bin") && head.badBin === null &&
+          !name.startsWith("grpc-") && !splitList(value).every(isBin)
+        ) {
+          head.badBin = name;
+        }
+    }
+  }
+  return head;
+}
+
+/** Picks the malformed one of two timeouts, so that it is seen, or else the shorter. */
+function stricterTimeout(a: string, b: string): string {
+  const x = decodeTimeout(a);
+  if (x === null) return a;
+  const y = decodeTimeout(b);
+  return y === null || y < x ? b : a;
+}
+
+/** What the head of a response says about the call. */
+export interface ResponseHead {
+  /** `:status`, the status of HTTP; NaN when absent or malformed. */
+  readonly status: number;
+  /** `content-type`. */
+  readonly contentType: string | null;
+  /** `grpc-encoding`. */
+  readonly encoding: string | null;
+  /** Whether there is a `grpc-status`, as in trailers without a head before. */
+  readonly hasGrpcStatus: boolean;
+}
+
+/**
+ * Reads the head of a response, or trailers that come without one, in one scan.
+ *
+ * Response-Headers → HTTP-Status [Message-Encoding] … Content-Type *Custom-Metadata
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
+ *
+ * @param raw The received fields.
+ * @returns What they say. Of a field that must not be repeated the first counts.
+ */
+export function parseResponseHead(raw: RawHeaders): ResponseHead {
+  const head: Mutable<ResponseHead> = {
+    status: NaN,
+    contentType: null,
+    encoding: null,
+    hasGrpcStatus: false,
+  };
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const value = raw[i + 1]!;
+    switch (raw[i]) {
+      case ":status":
+        head.status = /^[1-9][0-9]{2}$/.test(value) ? Number(value) : NaN;
+        break;
+      case "content-type":
+        head.contentType ??= value;
+        break;
+      case "grpc-encoding":
+        head.encoding ??= value;
+        break;
+      case "grpc-status":
+        head.hasGrpcStatus = true;
+        break;
+    }
+  }
+  return head;
+}
+
+/** What the heads of all calls of a method have in common. */
+export interface HeadFields {
+  /** `:scheme`, such as `"http"`. */
+  readonly scheme: string;
+  /** `:authority`, such as `"127.0.0.1:50051"`. */
+  readonly authority: string;
+  /** `:path`, such as `"/helloworld.Greeter/SayHello"`. */
+  readonly path: string;
+  /** `content-type`, such as `"application/grpc"`. */
+  readonly contentType: string;
+  /** `user-agent`. */
+  readonly userAgent: string;
+}
+
+/** The head of all calls of a method, made once per method. */
+export class HeadTemplate implements HeadFields {
+  readonly scheme: string;
+  readonly authority: string;
+  readonly path: string;
+  readonly contentType: string;
+  readonly userAgent: string;
+
+  /** The head of a call without deadline and metadata. Shared: not to be changed. */
+  readonly head: HeaderBlock;
+
+  /**
+   * Creates a template.
+   *
+   * @param fields What the heads have in common.
+   */
+  constructor(fields: HeadFields) {
+    this.scheme = fields.scheme;
+    this.authority = fields.authority;
+    this.path = fields.path;
+    this.contentType = fields.contentType;
+    this.userAgent = fields.userAgent;
+    this.head = {
+      ":method": "POST",
+      ":scheme": fields.scheme,
+      ":path": fields.path,
+      ":authority": fields.authority,
+      "te": "trailers",
+      "content-type": fields.contentType,
+      "user-agent": fields.userAgent,
+    };
+  }
+}
+
+/**
+ * Writes the head of a request. Plain literals: node:http2 is slower with
+ * objects that have no prototype.
+ *
+ * "HTTP2 requires that reserved headers, ones starting with ':' appear before
+ * all other headers. Additionally implementations should send Timeout
+ * immediately after the reserved headers and they should send the
+ * Call-Definition headers before sending Custom-Metadata."
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
+ *
+ * @param template The template of the method.
+ * @param timeout The text for `grpc-timeout`, if there is a deadline.
+ * @param metadata The metadata, if there is some.
+ * @returns The fields. Without deadline and metadata the template's own, not to be changed.
+ */
+export function requestHead(
+  template: HeadTemplate,
+  timeout: string | null,
+  metadata: Metadata | null,
+): HeaderBlock {
+  if (timeout === null) {
+    return metadata === null
+      ? template.head
+      : withMetadata({ ...template.head }, metadata);
+  }
+  const block = {
+    ":method": "POST",
+    ":scheme": template.scheme,
+    ":path": template.path,
+    ":authority": template.authority,
+    "grpc-timeout": timeout,
+    "te": "trailers",
+    "content-type": template.contentType,
+    "user-agent": template.userAgent,
+  };
+  return metadata === null ? block : withMetadata(block, metadata);
+}
+
+/**
+ * Writes the head of a response.
+ *
+ * HTTP-Status → ":status 200"
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
+ *
+ * @param contentType The content type, such as `"application/grpc+proto"`.
+ * @param metadata The metadata, if there is some.
+ * @returns The fields in a new object.
+ */
+export function responseHead(
+  contentType: string,
+  metadata: Metadata | null,
+): HeaderBlock {
+  const block = { ":status": "200", "content-type": contentType };
+  return metadata === null ? block : withMetadata(block, metadata);
+}
+
+/** Adds metadata to a block that was just made. */
+function withMetadata(block: HeaderBlock, metadata: Metadata): HeaderBlock {
+  addMetadata(block as Record<string, string | string[]>, metadata);
+  return block;
+}
+
+const GRPC = "application/grpc";
+
+/**
+ * Reads the part of a content type that names the codec.
+ *
+ * Content-Type → "content-type" "application/grpc" [("+proto" / "+json" / {custom})]
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
+ *
+ * Case does not matter, and parameters are ignored, as HTTP has it.
+ *
+ * @param contentType The value of the header.
+ * @returns The subtype in lower case, empty when there is none, or `null` when this is not gRPC.
+ */
+export function contentSubtype(contentType: string): string | null {
+  const parameters = contentType.indexOf(";");
+  const mediaType =
+    (parameters === -1 ? contentType : contentType.slice(0, parameters))
+      .trim().toLowerCase();
+  if (mediaType === GRPC) return "";
+  return mediaType.startsWith(`${GRPC}+`)
+    ? mediaType.slice(GRPC.length + 1)
+    : null;
+}
+
+/**
+ * Tells whether a codec reads a content type with this subtype. Without one the
+ * messages are Protocol Buffers: only that codec may take them.
+ *
+ * @param subtype What {@linkcode contentSubtype} gave.
+ * @param codecSubtype The subtype of the codec.
+ * @returns Whether they match.
+ */
+export function acceptsSubtype(subtype: string, codecSubtype: string): boolean {
+  return (subtype === "" ? "proto" : subtype) === codecSubtype.toLowerCase();
+}
+
+/**
+ * Measures fields as HTTP/2 does.
+ *
+ * "The sum of all header fields, for each field the sum of the uncompressed
+ * field name and value lengths plus 32, with binary values' lengths being
+ * post-Base64."
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
+ *
+ * @param block The fields.
+ * @returns The size in bytes.
+ */
+export function headerListSize(block: HeaderBlock): number {
+  let size = 0;
+  for (const name of Object.keys(block)) {
+    const value = block[name]!;
+    if (typeof value === "string") {
+      size += name.length + value.length + 32;
+    } else {
+      for (const one of value) size += name.length + one.length + 32;
+    }
+  }
+  return size;
+}

@@ -1,0 +1,140 @@
+/**
+ * How a call ended, to and from trailers.
+ *
+ * @module
+ */
+
+import type { Metadata } from "../core/metadata.ts";
+import { isStatus, Status } from "../core/status.ts";
+import { addMetadata, type HeaderBlock, type RawHeaders } from "./headers.ts";
+import { decodeBin, decodeMessage, encodeBin, encodeMessage } from "./text.ts";
+
+/** How a call ended, as this side says it. */
+export interface Outcome {
+  /** The status. */
+  readonly status: Status;
+  /** The text for `grpc-message`; empty for none. */
+  readonly message: string;
+  /** The encoded details for `grpc-status-details-bin`. */
+  readonly details: Uint8Array | null;
+  /** The metadata to send behind the status. */
+  readonly metadata: Metadata | null;
+}
+
+/** How a call ended, as the other side said it. The metadata is left for `decodeMetadata()`. */
+export interface ParsedOutcome {
+  /** The status; UNKNOWN when there is none that is valid. */
+  readonly status: Status;
+  /** The decoded text of `grpc-message`, or what is wrong with the status. */
+  readonly message: string;
+  /** The encoded details, when there are some. */
+  readonly details: Uint8Array | null;
+}
+
+// What nearly every call ends with. Shared: not to be changed.
+const OK_TRAILERS: HeaderBlock = { "grpc-status": "0" };
+
+/**
+ * Writes the trailers of a call.
+ *
+ * Trailers → Status [Status-Message] *Custom-Metadata
+ * "Status must be sent in Trailers even if the status code is OK."
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
+ *
+ * @param outcome How the call ended.
+ * @returns The fields. For a bare OK a shared object, not to be changed.
+ */
+export function outcomeTrailers(outcome: Outcome): HeaderBlock {
+  const { status, message, details, metadata } = outcome;
+  if (
+    status === Status.OK && message === "" && details === null &&
+    metadata === null
+  ) {
+    return OK_TRAILERS;
+  }
+  const block: Record<string, string | string[]> = {
+    "grpc-status": `${status}`,
+  };
+  if (message !== "") block["grpc-message"] = encodeMessage(message);
+  // A Binary-Header like any other.
+  // https://grpc.io/docs/guides/error/#richer-error-model
+  if (details !== null) block["grpc-status-details-bin"] = encodeBin(details);
+  if (metadata !== null) addMetadata(block, metadata);
+  return block;
+}
+
+/**
+ * Reads how a call ended from its trailers.
+ *
+ * "Implementations should expect broken deployments to … omit Status &
+ * Status-Message. Implementations must synthesize a Status & Status-Message to
+ * propagate to the application layer when this occurs."
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
+ *
+ * @param raw The received fields.
+ * @returns The outcome.
+ */
+export function parseOutcome(raw: RawHeaders): ParsedOutcome {
+  let status: string | null = null;
+  let message = "";
+  let details: Uint8Array | null = null;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const value = raw[i + 1]!;
+    switch (raw[i]) {
+      case "grpc-status":
+        // A list is what several fields mean in HTTP; it is no valid status.
+        status = status === null ? value : `${status}, ${value}`;
+        break;
+      case "grpc-message":
+        message ||= decodeMessage(value);
+        break;
+      case "grpc-status-details-bin":
+        // Details that are malformed must not hide the status.
+        details ??= decodeBin(value);
+        break;
+    }
+  }
+  if (status === null) {
+    return synthesized("Missing grpc-status header");
+  }
+  // Status → "grpc-status" 1*DIGIT
+  // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
+  const code = /^[0-9]+$/.test(status) ? Number(status) : NaN;
+  return isStatus(code)
+    ? { status: code, message, details }
+    : synthesized(`Invalid grpc-status: '${status}'`);
+}
+
+/** Makes the outcome of a call that ended without a usable status. */
+function synthesized(message: string): ParsedOutcome {
+  return { status: Status.UNKNOWN, message, details: null };
+}
+
+/**
+ * Gives the status for a response of HTTP without `grpc-status`.
+ *
+ * https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
+ *
+ * @param httpStatus The status of HTTP.
+ * @returns The status of gRPC.
+ */
+export function statusOfHttp(httpStatus: number): Status {
+  switch (httpStatus) {
+    case 400:
+    case 431:
+      return Status.INTERNAL;
+    case 401:
+      return Status.UNAUTHENTICATED;
+    case 403:
+      return Status.PERMISSION_DENIED;
+    case 404:
+      return Status.UNIMPLEMENTED;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return Status.UNAVAILABLE;
+    default:
+      return Status.UNKNOWN;
+  }
+}

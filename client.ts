@@ -1,0 +1,434 @@
+/**
+ * The client: channels to servers and the methods that are called on them.
+ *
+ * ```ts no-eval
+ * import { Channel, createStub } from "@grpclib/grpclib/client";
+ * import { Greeter } from "./gen/helloworld_pb.ts";
+ *
+ * await using channel = new Channel("127.0.0.1", 50051);
+ * const greeter = createStub(Greeter, channel);
+ * const reply = await greeter.sayHello({ name: "Dr. Strange" });
+ * console.log(reply.message);
+ * ```
+ *
+ * A client needs the permission `--allow-net=host:port` and no other.
+ *
+ * @module
+ */
+
+import type {
+  DescMessage,
+  DescMethodBiDiStreaming,
+  DescMethodClientStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import { Cardinality } from "./core/cardinality.ts";
+import { type Codec, ProtoCodec } from "./core/codec.ts";
+import { Configuration, type ConfigurationOptions } from "./core/config.ts";
+import { DEFAULT_PORT, parseTarget, targetOf } from "./core/target.ts";
+import { USER_AGENT } from "./core/version.ts";
+import { FrameWriter } from "./_wire/frame.ts";
+import { HeadTemplate } from "./_wire/headers.ts";
+import type { ClientHost } from "./_call/client_call.ts";
+import {
+  makeMethod,
+  type StreamStreamMethod,
+  type StreamUnaryMethod,
+  type UnaryStreamMethod,
+  type UnaryUnaryMethod,
+} from "./_call/method.ts";
+import { cardinalityOf, pathOf } from "./_call/descriptor.ts";
+import { ClientSession } from "./_http2/client_session.ts";
+
+export * from "./core/mod.ts";
+export { ClientStream, type SendOptions } from "./_call/client_stream.ts";
+export type { Many, MessageOf, Received } from "./_call/many.ts";
+export type {
+  CallOptions,
+  Messages,
+  MethodInfo,
+  StreamStreamMethod,
+  StreamUnaryMethod,
+  UnaryStreamMethod,
+  UnaryUnaryMethod,
+} from "./_call/method.ts";
+
+/** Options for {@linkcode Channel}. */
+export interface ChannelOptions {
+  /**
+   * Makes bytes of messages and messages of bytes.
+   *
+   * @default {new ProtoCodec()}
+   */
+  readonly codec?: Codec;
+  /**
+   * Window sizes, message limits and the like.
+   *
+   * @default {new Configuration()}
+   */
+  readonly config?: Configuration | ConfigurationOptions;
+}
+
+let hostOf: (channel: Channel) => ChannelHost;
+
+/** What the methods of a channel need of it. */
+interface ChannelHost extends ClientHost {
+  readonly source: ClientSession;
+  readonly authority: string;
+}
+
+/**
+ * A connection to a server, made when the first call needs it and made anew
+ * when it was lost. All stubs and calls to one server share one channel.
+ *
+ * @example Usage
+ * ```ts
+ * import { Channel } from "@grpclib/grpclib";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using channel = new Channel("127.0.0.1", 50051);
+ * assertEquals(channel.target, "127.0.0.1:50051");
+ *
+ * await using same = new Channel("dns:///127.0.0.1:50051");
+ * assertEquals(same.target, "127.0.0.1:50051");
+ * ```
+ */
+export class Channel implements AsyncDisposable {
+  readonly #host: ChannelHost;
+
+  static {
+    hostOf = (channel) => channel.#host;
+  }
+
+  /**
+   * Creates a channel. It does nothing on the network.
+   *
+   * @param host The server's host name or address.
+   * @param port The server's port.
+   * @param options How to talk to it.
+   * @throws {TypeError} If the host is none, or an option is of a wrong type.
+   * @throws {RangeError} If the port or an option is out of range.
+   */
+  constructor(host?: string, port?: number, options?: ChannelOptions);
+  /**
+   * Creates a channel. It does nothing on the network.
+   *
+   * @param target The server as `host:port` or `dns:///host:port`.
+   * @param options How to talk to it.
+   * @throws {TypeError} If the target is of no such form, or an option is of a
+   *   wrong type.
+   * @throws {RangeError} If the port or an option is out of range.
+   */
+  constructor(target: string, options: ChannelOptions);
+  constructor(
+    host = "127.0.0.1",
+    portOrOptions?: number | ChannelOptions,
+    lastOptions?: ChannelOptions,
+  ) {
+    const [port, options] = typeof portOrOptions === "object"
+      ? [undefined, portOrOptions]
+      : [portOrOptions, lastOptions ?? {}];
+    const target = port === undefined
+      ? parseTarget(host)
+      : targetOf(host, port);
+    const config = Configuration.from(options.config);
+    this.#host = {
+      source: new ClientSession(target, config),
+      codec: options.codec ?? new ProtoCodec(),
+      config,
+      writer: new FrameWriter(),
+      authority: target.authority,
+    };
+  }
+
+  /** The server, such as `127.0.0.1:50051`. */
+  get target(): string {
+    return this.#host.authority;
+  }
+
+  /**
+   * Closes the channel for good: its calls fail with `CANCELLED`, and so does
+   * any later one.
+   *
+   * @returns When its connections are gone, which takes a second at most.
+   */
+  close(): Promise<void> {
+    return this.#host.source.close();
+  }
+
+  /** Closes the channel. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function methodOf(
+  channel: Channel,
+  path: string,
+  cardinality: Cardinality,
+  requestType: unknown,
+  replyType: unknown,
+): unknown {
+  const host = hostOf(channel);
+  const { contentSubtype } = host.codec;
+  if (!/^\/[!-.0-~]+\/[!-.0-~]+$/.test(path)) {
+    throw new TypeError(
+      `Cannot create method: the path must be "/package.Service/Method", received "${path}"`,
+    );
+  }
+  const head = new HeadTemplate({
+    scheme: "http",
+    authority: host.authority,
+    path,
+    // Some servers know no subtype; "proto" is what they take none for.
+    contentType: contentSubtype === "proto"
+      ? "application/grpc"
+      : `application/grpc+${contentSubtype}`,
+    userAgent: USER_AGENT,
+  });
+  return makeMethod(
+    { host, head, requestType, replyType, cardinality },
+    path,
+  );
+}
+
+/**
+ * Makes a method with one request and one reply. Generated stubs and
+ * {@linkcode createStub} do this for you.
+ *
+ * @param channel The channel to call on.
+ * @param path The path, such as `/helloworld.Greeter/SayHello`.
+ * @param requestType The type of the requests, as the channel's codec needs it.
+ * @param replyType The type of the replies.
+ * @returns The method, to be called.
+ * @throws {TypeError} If the path is of another form.
+ */
+export function unaryUnary<I extends DescMessage, O extends DescMessage>(
+  channel: Channel,
+  path: string,
+  requestType: I,
+  replyType: O,
+): UnaryUnaryMethod<MessageShape<I>, MessageShape<O>>;
+/**
+ * Makes a method with one request and one reply. Generated stubs and
+ * {@linkcode createStub} do this for you.
+ *
+ * @param channel The channel to call on.
+ * @param path The path, such as `/helloworld.Greeter/SayHello`.
+ * @param requestType The type of the requests, as the channel's codec needs it.
+ * @param replyType The type of the replies.
+ * @returns The method, to be called.
+ * @throws {TypeError} If the path is of another form.
+ */
+export function unaryUnary<Req, Rep>(
+  channel: Channel,
+  path: string,
+  requestType: unknown,
+  replyType: unknown,
+): UnaryUnaryMethod<Req, Rep>;
+export function unaryUnary(
+  channel: Channel,
+  path: string,
+  requestType: unknown,
+  replyType: unknown,
+): unknown {
+  return methodOf(
+    channel,
+    path,
+    Cardinality.UNARY_UNARY,
+    requestType,
+    replyType,
+  );
+}
+
+/**
+ * Makes a method with one request and many replies. Generated stubs and
+ * {@linkcode createStub} do this for you.
+ *
+ * @param channel The channel to call on.
+ * @param path The path, such as `/helloworld.Greeter/SayHello`.
+ * @param requestType The type of the requests, as the channel's codec needs it.
+ * @param replyType The type of the replies.
+ * @returns The method, to be called.
+ * @throws {TypeError} If the path is of another form.
+ */
+export function unaryStream<I extends DescMessage, O extends DescMessage>(
+  channel: Channel,
+  path: string,
+  requestType: I,
+  replyType: O,
+): UnaryStreamMethod<MessageShape<I>, MessageShape<O>>;
+/**
+ * Makes a method with one request and many replies. Generated stubs and
+ * {@linkcode createStub} do this for you.
+ *
+ * @param channel The channel to call on.
+ * @param path The path, such as `/helloworld.Greeter/SayHello`.
+ * @param requestType The type of the requests, as the channel's codec needs it.
+ * @param replyType The type of the replies.
+ * @returns The method, to be called.
+ * @throws {TypeError} If the path is of another form.
+ */
+export function unaryStream<Req, Rep>(
+  channel: Channel,
+  path: string,
+  requestType: unknown,
+  replyType: unknown,
+): UnaryStreamMethod<Req, Rep>;
+export function unaryStream(
+  channel: Channel,
+  path: string,
+  requestType: unknown,
+  replyType: unknown,
+): unknown {
+  return methodOf(
+    channel,
+    path,
+    Cardinality.UNARY_STREAM,
+    requestType,
+    replyType,
+  );
+}
+
+/**
+ * Makes a method with many requests and one reply. Generated stubs and
+ * {@linkcode createStub} do this for you.
+ *
+ * @param channel The channel to call on.
+ * @param path The path, such as `/helloworld.Greeter/SayHello`.
+ * @param requestType The type of the requests, as the channel's codec needs it.
+ * @param replyType The type of the replies.
+ * @returns The method, to be called.
+ * @throws {TypeError} If the path is of another form.
+ */
+export function streamUnary<I extends DescMessage, O extends DescMessage>(
+  channel: Channel,
+  path: string,
+  requestType: I,
+  replyType: O,
+): StreamUnaryMethod<MessageShape<I>, MessageShape<O>>;
+/**
+ * Makes a method with many requests and one reply. Generated stubs and
+ * {@linkcode createStub} do this for you.
+ *
+ * @param channel The channel to call on.
+ * @param path The path, such as `/helloworld.Greeter/SayHello`.
+ * @param requestType The type of the requests, as the channel's codec needs it.
+ * @param replyType The type of the replies.
+ * @returns The method, to be called.
+ * @throws {TypeError} If the path is of another form.
+ */
+export function streamUnary<Req, Rep>(
+  channel: Channel,
+  path: string,
+  requestType: unknown,
+  replyType: unknown,
+): StreamUnaryMethod<Req, Rep>;
+export function streamUnary(
+  channel: Channel,
+  path: string,
+  requestType: unknown,
+  replyType: unknown,
+): unknown {
+  return methodOf(
+    channel,
+    path,
+    Cardinality.STREAM_UNARY,
+    requestType,
+    replyType,
+  );
+}
+
+/**
+ * Makes a method with many requests and many replies. Generated stubs and
+ * {@linkcode createStub} do this for you.
+ *
+ * @param channel The channel to call on.
+ * @param path The path, such as `/helloworld.Greeter/SayHello`.
+ * @param requestType The type of the requests, as the channel's codec needs it.
+ * @param replyType The type of the replies.
+ * @returns The method, to be called.
+ * @throws {TypeError} If the path is of another form.
+ */
+export function streamStream<I extends DescMessage, O extends DescMessage>(
+  channel: Channel,
+  path: string,
+  requestType: I,
+  replyType: O,
+): StreamStreamMethod<MessageShape<I>, MessageShape<O>>;
+/**
+ * Makes a method with many requests and many replies. Generated stubs and
+ * {@linkcode createStub} do this for you.
+ *
+ * @param channel The channel to call on.
+ * @param path The path, such as `/helloworld.Greeter/SayHello`.
+ * @param requestType The type of the requests, as the channel's codec needs it.
+ * @param replyType The type of the replies.
+ * @returns The method, to be called.
+ * @throws {TypeError} If the path is of another form.
+ */
+export function streamStream<Req, Rep>(
+  channel: Channel,
+  path: string,
+  requestType: unknown,
+  replyType: unknown,
+): StreamStreamMethod<Req, Rep>;
+export function streamStream(
+  channel: Channel,
+  path: string,
+  requestType: unknown,
+  replyType: unknown,
+): unknown {
+  return methodOf(
+    channel,
+    path,
+    Cardinality.STREAM_STREAM,
+    requestType,
+    replyType,
+  );
+}
+
+/** The methods of a service, ready to be called: what {@linkcode createStub} gives. */
+export type Stub<S extends DescService> = {
+  readonly [K in keyof S["method"]]: StubMethod<S["method"][K]>;
+};
+
+/** One method of a {@linkcode Stub}, by its kind. */
+export type StubMethod<M> = M extends DescMethodUnary<infer I, infer O>
+  ? UnaryUnaryMethod<MessageShape<I>, MessageShape<O>>
+  : M extends DescMethodServerStreaming<infer I, infer O>
+    ? UnaryStreamMethod<MessageShape<I>, MessageShape<O>>
+  : M extends DescMethodClientStreaming<infer I, infer O>
+    ? StreamUnaryMethod<MessageShape<I>, MessageShape<O>>
+  : M extends DescMethodBiDiStreaming<infer I, infer O>
+    ? StreamStreamMethod<MessageShape<I>, MessageShape<O>>
+  : never;
+
+/**
+ * Makes a stub from protobuf-es's descriptor of a service: an object with a
+ * callable method for each rpc.
+ *
+ * @param service The descriptor, as protoc-gen-es generates it.
+ * @param channel The channel to call on.
+ * @returns The stub.
+ * @typeParam S The type of the descriptor.
+ */
+export function createStub<S extends DescService>(
+  service: S,
+  channel: Channel,
+): Stub<S> {
+  const stub: Record<string, unknown> = {};
+  for (const method of service.methods) {
+    stub[method.localName] = methodOf(
+      channel,
+      pathOf(method),
+      cardinalityOf(method),
+      method.input,
+      method.output,
+    );
+  }
+  return stub as Stub<S>;
+}

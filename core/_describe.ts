@@ -1,0 +1,25 @@
+/**
+ * Describes what kind of thing a value is, for the end of an error message.
+ * The value itself stays out: it may be a secret, or very long.
+ */
+export function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (typeof value === "function") return "function";
+  if (typeof value !== "object") return typeof value;
+  const typeName = (value as { readonly $typeName?: unknown }).$typeName;
+  if (typeof typeName === "string") return typeName;
+  // An object without a prototype has no constructor either.
+  const { constructor } = value;
+  return typeof constructor === "function" && constructor.name !== ""
+    ? constructor.name
+    : "Object";
+}
+
+/** Tells whether a value is an object with nothing but its own fields. */
+export function isPlainObject<T>(
+  value: T,
+): value is T & { readonly [key: string]: unknown } {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

@@ -1,0 +1,153 @@
+/**
+ * Deadlines: points on the monotonic clock.
+ *
+ * @module
+ */
+
+import { describe } from "./_describe.ts";
+import { printAs } from "./_inspect.ts";
+
+/**
+ * A point in time by which a call has to be complete.
+ *
+ * It lies on the monotonic clock, so a change of the system's time does not
+ * move it. Pass the deadline of the call a handler serves on to the calls the
+ * handler makes. Deadlines compare with `<` and `>`.
+ *
+ * @example Usage
+ * ```ts
+ * import { Deadline } from "@grpclib/grpclib";
+ * import { assert } from "@std/assert";
+ *
+ * const soon = Deadline.fromTimeout(50);
+ * const later = Deadline.fromTimeout(60_000);
+ *
+ * assert(soon < later);
+ * assert(later.timeRemaining() > 50_000);
+ * ```
+ */
+export class Deadline {
+  readonly #at: number;
+
+  /**
+   * Creates a deadline at a point of the monotonic clock.
+   * {@linkcode Deadline.fromTimeout} is what is usually wanted.
+   *
+   * @param at The point, in milliseconds, as `performance.now()` counts them.
+   * @throws {TypeError} If the point is not a number.
+   * @throws {RangeError} If the point is not finite.
+   */
+  constructor(at: number) {
+    requireFinite("at", at);
+    this.#at = at;
+  }
+
+  /**
+   * Creates a deadline so many milliseconds from now.
+   *
+   * @param timeoutMs The time from now, in milliseconds. Zero and less give a
+   * deadline that has already passed.
+   * @returns The deadline.
+   * @throws {TypeError} If the time is not a number.
+   * @throws {RangeError} If the time is not finite.
+   *
+   * @example Usage
+   * ```ts
+   * import { Deadline } from "@grpclib/grpclib";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(Deadline.fromTimeout(10_000).expired, false);
+   * assertEquals(Deadline.fromTimeout(-1).expired, true);
+   * ```
+   */
+  static fromTimeout(timeoutMs: number): Deadline {
+    requireFinite("timeoutMs", timeoutMs);
+    return new Deadline(performance.now() + timeoutMs);
+  }
+
+  /**
+   * Picks the earlier of two deadlines, either of which may be absent.
+   *
+   * @param a One deadline, or `undefined` for none.
+   * @param b Another deadline, or `undefined` for none.
+   * @returns The earlier one, or `undefined` when there is none.
+   *
+   * @example Usage
+   * ```ts
+   * import { Deadline } from "@grpclib/grpclib";
+   * import { assertStrictEquals } from "@std/assert";
+   *
+   * const deadline = Deadline.fromTimeout(1_000);
+   *
+   * assertStrictEquals(Deadline.earliest(deadline, undefined), deadline);
+   * assertStrictEquals(Deadline.earliest(Deadline.fromTimeout(2_000), deadline), deadline);
+   * ```
+   */
+  static earliest(
+    a: Deadline | undefined,
+    b: Deadline | undefined,
+  ): Deadline | undefined {
+    if (a === undefined) return b;
+    if (b === undefined) return a;
+    return b.#at < a.#at ? b : a;
+  }
+
+  /**
+   * Tells how much time is left.
+   *
+   * @returns The time left in milliseconds, with a fraction; 0 once the deadline has passed.
+   *
+   * @example Usage
+   * ```ts
+   * import { Deadline } from "@grpclib/grpclib";
+   * import { assert, assertEquals } from "@std/assert";
+   *
+   * assert(Deadline.fromTimeout(10_000).timeRemaining() <= 10_000);
+   * assertEquals(Deadline.fromTimeout(-1).timeRemaining(), 0);
+   * ```
+   */
+  timeRemaining(): number {
+    return Math.max(0, this.#at - performance.now());
+  }
+
+  /** Whether the deadline has passed. */
+  get expired(): boolean {
+    return this.#at <= performance.now();
+  }
+
+  /**
+   * Gives the point in time, so that deadlines compare with `<` and `>`.
+   *
+   * @returns The point, in milliseconds, as `performance.now()` counts them.
+   *
+   * @example Usage
+   * ```ts
+   * import { Deadline } from "@grpclib/grpclib";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(new Deadline(1_500).valueOf(), 1_500);
+   * ```
+   */
+  valueOf(): number {
+    return this.#at;
+  }
+}
+
+printAs(Deadline, (deadline) => ({ timeRemaining: deadline.timeRemaining() }));
+
+/** Throws unless a time is a finite number. */
+function requireFinite(name: string, ms: number): void {
+  if (typeof ms !== "number") {
+    throw new TypeError(
+      `Cannot create deadline: ${name} must be a number, received ${
+        describe(ms)
+      }`,
+    );
+  }
+  if (!Number.isFinite(ms)) {
+    const hint = ms === Infinity ? ", leave the deadline out instead" : "";
+    throw new RangeError(
+      `Cannot create deadline: ${name} must be finite, received ${ms}${hint}`,
+    );
+  }
+}

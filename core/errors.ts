@@ -1,0 +1,180 @@
+/**
+ * The errors of this library.
+ *
+ * ```text
+ * Error
+ * ├─ GRPCError               an outcome of a call: whatever ends it other than OK
+ * │  └─ StreamTerminatedError   the stream was reset, or its connection ended
+ * └─ ProtocolError           a mistake in the code that uses this library
+ * ```
+ *
+ * Arguments that are wrong in themselves are `TypeError` and `RangeError`.
+ *
+ * @module
+ */
+
+import { Metadata, type MetadataInit } from "./metadata.ts";
+import { isStatus, Status, statusName } from "./status.ts";
+
+/** Options for {@linkcode GRPCError}. */
+export interface GRPCErrorOptions {
+  /**
+   * Details for the other side: messages that the status details codec encodes.
+   *
+   * @default {[]}
+   */
+  readonly details?: readonly unknown[];
+  /**
+   * Metadata to send with the status, after the messages.
+   *
+   * @default {{}}
+   */
+  readonly metadata?: MetadataInit;
+  /** What led to this error. It stays at home: the other side never sees it. */
+  readonly cause?: unknown;
+}
+
+// Shared by every error without details, hence frozen.
+const NO_DETAILS: readonly unknown[] = Object.freeze([]);
+
+let setMetadataSource: (error: GRPCError, make: () => Metadata) => void;
+
+/**
+ * A call that ended with a status other than OK.
+ *
+ * A handler throws one to answer with its status; a caller catches one when
+ * the call failed, wherever it failed.
+ *
+ * @example Usage
+ * ```ts
+ * import { GRPCError, Status } from "@grpclib/grpclib";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new GRPCError(Status.NOT_FOUND, "No such book", {
+ *   metadata: { "book-id": "978-3" },
+ * });
+ *
+ * assertEquals(error.name, "GRPCError [NOT_FOUND]");
+ * assertEquals(error.message, "No such book");
+ * assertEquals(error.metadata.get("book-id"), "978-3");
+ * ```
+ */
+export class GRPCError extends Error {
+  /** The status the call ended with. */
+  readonly status: Status;
+
+  /** The decoded details, empty when there are none. */
+  readonly details: readonly unknown[];
+
+  // What makes the metadata until it is first read, then the metadata itself.
+  #metadata: Metadata | (() => Metadata) | undefined;
+
+  static {
+    setMetadataSource = (error, make) => {
+      error.#metadata = make;
+    };
+  }
+
+  /**
+   * Creates an error with a status.
+   *
+   * @param status The status, any but OK.
+   * @param message The text for `grpc-message`: the other side reads it.
+   * @param options Details, metadata and cause.
+   * @throws {RangeError} If the status is not an integer from 1 to 16.
+   * @throws {TypeError} If a key of the metadata, or the type of a value, is not allowed.
+   * @throws {RangeError} If a value of the metadata has characters that are not allowed.
+   */
+  constructor(status: Status, message = "", options: GRPCErrorOptions = {}) {
+    if (!isStatus(status) || status === Status.OK) {
+      // An error that is OK would be reported as a success: always a bug.
+      throw new RangeError(
+        `Cannot create error: status must be an integer from 1 to 16, received ${status}`,
+      );
+    }
+    super(message, options);
+    this.name = `GRPCError [${statusName(status)}]`; // what a stack trace shows first
+    this.status = status;
+    const { details, metadata } = options;
+    this.details = details === undefined ? NO_DETAILS : [...details];
+    this.#metadata = metadata === undefined
+      ? undefined
+      : new Metadata(metadata);
+  }
+
+  /** The metadata that came, or goes, with the status; empty when there is none. */
+  get metadata(): Metadata {
+    let metadata = this.#metadata;
+    if (!(metadata instanceof Metadata)) {
+      metadata = metadata === undefined ? new Metadata() : metadata();
+      this.#metadata = metadata;
+    }
+    return metadata;
+  }
+}
+
+/**
+ * Says where an error of a received status gets its metadata, made only when
+ * somebody reads it. Internal: received metadata is not checked.
+ */
+export function deferMetadata(error: GRPCError, make: () => Metadata): void {
+  setMetadataSource(error, make);
+}
+
+/**
+ * A call whose stream was reset, or whose connection ended, before it had a
+ * status from the other side. Its status is the one the gRPC documents assign.
+ *
+ * @example Usage
+ * ```ts
+ * import { GRPCError, Status, StreamTerminatedError } from "@grpclib/grpclib";
+ * import { assertEquals, assertInstanceOf } from "@std/assert";
+ *
+ * const error = new StreamTerminatedError(Status.UNAVAILABLE, "Connection lost");
+ *
+ * assertInstanceOf(error, GRPCError);
+ * assertEquals(error.name, "StreamTerminatedError [UNAVAILABLE]");
+ * ```
+ */
+export class StreamTerminatedError extends GRPCError {
+  /**
+   * Creates an error with a status.
+   *
+   * @param status The status, any but OK.
+   * @param message What ended the stream.
+   * @param options Details, metadata and cause.
+   * @throws {RangeError} If the status is not an integer from 1 to 16.
+   */
+  constructor(status: Status, message = "", options: GRPCErrorOptions = {}) {
+    super(status, message, options);
+    this.name = `StreamTerminatedError [${statusName(status)}]`;
+  }
+}
+
+/**
+ * A mistake in the use of this library, such as a second message where one
+ * belongs. The code has to change; trying again does not help.
+ *
+ * @example Usage
+ * ```ts
+ * import { GRPCError, ProtocolError } from "@grpclib/grpclib";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new ProtocolError("Cannot send message: the stream is ended");
+ *
+ * assertEquals(error.name, "ProtocolError");
+ * assertEquals(error instanceof GRPCError, false);
+ * ```
+ */
+export class ProtocolError extends Error {
+  /**
+   * Creates an error with a message.
+   *
+   * @param message What was attempted and why it cannot be.
+   * @param options The cause, if there is one.
+   */
+  constructor(message?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "ProtocolError";
+  }
+}

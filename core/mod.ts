@@ -1,0 +1,38 @@
+/**
+ * The words that clients and servers both speak.
+ *
+ * @module
+ */
+
+export {
+  Cardinality,
+  isClientStreaming,
+  isServerStreaming,
+} from "./cardinality.ts";
+export {
+  type ByteWriter,
+  type Codec,
+  type MessageInit,
+  ProtoCodec,
+} from "./codec.ts";
+export { Configuration, type ConfigurationOptions } from "./config.ts";
+export { Deadline } from "./deadline.ts";
+export {
+  GRPCError,
+  type GRPCErrorOptions,
+  ProtocolError,
+  StreamTerminatedError,
+} from "./errors.ts";
+export {
+  Metadata,
+  type MetadataInit,
+  type MetadataValue,
+  type MetadataValueOf,
+} from "./metadata.ts";
+export {
+  Peer,
+  type PeerAddress,
+  type PeerCertificate,
+  type PeerCertificateName,
+} from "./peer.ts";
+export { isStatus, Status, type StatusName, statusName } from "./status.ts";

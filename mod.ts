@@ -1,0 +1,8 @@
+/**
+ * gRPC for Deno.
+ *
+ * @module
+ */
+
+export * from "./client.ts";
+export * from "./server.ts";

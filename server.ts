@@ -1,0 +1,317 @@
+/**
+ * The server: services and the port they are served on.
+ *
+ * ```ts no-eval
+ * import { createService, gracefulExit, Server } from "@grpclib/grpclib/server";
+ * import { Greeter } from "./gen/helloworld_pb.ts";
+ *
+ * const greeter = createService(Greeter, {
+ *   sayHello: ({ name }) => ({ message: `Hello, ${name}!` }),
+ * });
+ *
+ * const server = new Server([greeter]);
+ * using _exit = gracefulExit([server]);
+ * await server.start("127.0.0.1", 50051);
+ * console.log(`Serving on ${server.address}`);
+ * await server.waitClosed();
+ * ```
+ *
+ * A server needs the permission `--allow-net=host:port` and no other.
+ *
+ * @module
+ */
+
+import { type Codec, ProtoCodec } from "./core/codec.ts";
+import { Configuration, type ConfigurationOptions } from "./core/config.ts";
+import { GRPCError, ProtocolError } from "./core/errors.ts";
+import type { Peer } from "./core/peer.ts";
+import { Status } from "./core/status.ts";
+import { FrameWriter } from "./_wire/frame.ts";
+import { mapping, type Route, type Service } from "./_call/handler.ts";
+import { type CallHost, serve } from "./_call/serve.ts";
+import type { ServerCall } from "./_call/server_call.ts";
+import { type ListenAddress, Listener } from "./_http2/listener.ts";
+
+export * from "./core/mod.ts";
+export { type Handler, mapping, type Service } from "./_call/handler.ts";
+export type { Many, MessageOf, Received } from "./_call/many.ts";
+export {
+  type InitialMetadataOptions,
+  ServerStream,
+  type TrailingMetadataOptions,
+} from "./_call/server_stream.ts";
+export {
+  createService,
+  type MethodImplementation,
+  type Replies,
+  type Reply,
+  type ServiceImplementation,
+} from "./_call/service.ts";
+export { gracefulExit, type GracefulExitOptions } from "./_graceful_exit.ts";
+
+/** Where a handler failed. */
+export interface HandlerErrorInfo {
+  /** The path of the method, such as `/helloworld.Greeter/SayHello`. */
+  readonly methodName: string;
+  /** The client that called. */
+  readonly peer: Peer;
+}
+
+/** Options for {@linkcode Server}. */
+export interface ServerOptions {
+  /**
+   * Makes bytes of messages and messages of bytes.
+   *
+   * @default {new ProtoCodec()}
+   */
+  readonly codec?: Codec;
+  /**
+   * Window sizes, message limits and the like.
+   *
+   * @default {new Configuration()}
+   */
+  readonly config?: Configuration | ConfigurationOptions;
+  /**
+   * Told what a handler threw that is no {@linkcode GRPCError}. The client sees
+   * `UNKNOWN` and not a word of it.
+   *
+   * @default writes it to the console
+   */
+  readonly onError?: (error: unknown, info: HandlerErrorInfo) => void;
+}
+
+/** Options for {@linkcode Server.start}. */
+export interface StartOptions {
+  /**
+   * How many connections may wait to be accepted.
+   *
+   * @default {511}
+   */
+  readonly backlog?: number;
+  /**
+   * Whether the address `::` takes no IPv4 connections.
+   *
+   * @default {false}
+   */
+  readonly ipv6Only?: boolean;
+}
+
+/** Options for {@linkcode Server.close}. */
+export interface CloseOptions {
+  /**
+   * How long running calls may go on, in milliseconds. Then their signals
+   * abort and their clients see `UNAVAILABLE`.
+   *
+   * @default {0}
+   */
+  readonly graceMs?: number;
+}
+
+type AnyCall = ServerCall<unknown, unknown>;
+
+/**
+ * A server of any number of services.
+ *
+ * @example Usage
+ * ```ts
+ * import { Server } from "@grpclib/grpclib";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const server = new Server([]);
+ * assertEquals(server.address, null);
+ * server.close();
+ * await server.waitClosed();
+ * ```
+ */
+export class Server implements AsyncDisposable {
+  readonly #listener: Listener;
+  readonly #calls = new Set<AnyCall>();
+  readonly #onError: (error: unknown, info: HandlerErrorInfo) => void;
+  #idle: PromiseWithResolvers<void> | undefined;
+  #address: ListenAddress | null = null;
+  #started = false;
+  #closing = false;
+  #graceTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * Creates a server. It does nothing on the network.
+   *
+   * @param services The services; of two with the same path the later counts.
+   * @param options How to serve them.
+   * @throws {TypeError} If a service is none, or an option is of a wrong type.
+   * @throws {RangeError} If an option is out of range.
+   */
+  constructor(services: Iterable<Service>, options: ServerOptions = {}) {
+    const {
+      codec = new ProtoCodec(),
+      onError = logError,
+    } = options;
+    this.#onError = onError;
+    const config = Configuration.from(options.config);
+    const host: CallHost = {
+      codec,
+      config,
+      writer: new FrameWriter(),
+      contentType: `application/grpc+${codec.contentSubtype}`,
+      routes: routesOf(services),
+      onCallStart: (call) => this.#onCallStart(call),
+      onCallEnd: (call) => this.#onCallEnd(call),
+      onHandlerError: (error, call) => this.#report(error, call),
+    };
+    this.#listener = new Listener(
+      config,
+      (stream, raw, peer) => serve(host, stream, raw, peer),
+    );
+  }
+
+  /** Where the server listens, such as `127.0.0.1:50051`; null before. */
+  get address(): string | null {
+    if (this.#address === null) return null;
+    const { hostname, port } = this.#address;
+    return hostname.includes(":")
+      ? `[${hostname}]:${port}`
+      : `${hostname}:${port}`;
+  }
+
+  /** The port the server listens on; null before. */
+  get port(): number | null {
+    return this.#address?.port ?? null;
+  }
+
+  /**
+   * Starts to listen.
+   *
+   * @param host The host name or address; without it all interfaces.
+   * @param port The port; 0 or none for any that is free.
+   * @param options How to listen.
+   * @returns When clients can connect.
+   * @throws {ProtocolError} If the server was started or closed before.
+   * @throws {RangeError} If the port is out of range.
+   * @throws {Error} If the port cannot be had.
+   */
+  async start(
+    host?: string,
+    port = 0,
+    options: StartOptions = {},
+  ): Promise<void> {
+    if (this.#closing) throw new ProtocolError("Server is closed");
+    if (this.#started) throw new ProtocolError("Server is already started");
+    if (!Number.isInteger(port) || port < 0 || port > 65535) {
+      throw new RangeError(
+        `Cannot start server: port must be an integer from 0 to 65535, received ${port}`,
+      );
+    }
+    this.#started = true;
+    try {
+      this.#address = await this.#listener.listen({
+        host,
+        port,
+        backlog: options.backlog,
+        ipv6Only: options.ipv6Only,
+      });
+    } catch (error) {
+      this.#started = false;
+      throw error;
+    }
+  }
+
+  /**
+   * Closes the server: no new connections and calls from now on. Running calls
+   * may go on for `graceMs`; then their signals abort, and their clients see
+   * `UNAVAILABLE`. Called again, it can only shorten the grace.
+   *
+   * @param options How long calls may go on.
+   * @throws {RangeError} If `graceMs` is negative or not a number.
+   */
+  close(options: CloseOptions = {}): void {
+    const { graceMs = 0 } = options;
+    if (!(graceMs >= 0)) {
+      throw new RangeError(
+        `Cannot close server: graceMs must be a number of at least 0, received ${graceMs}`,
+      );
+    }
+    this.#closing = true;
+    this.#listener.stop();
+    clearTimeout(this.#graceTimer);
+    if (this.#calls.size === 0 || graceMs === 0) {
+      this.#endCalls();
+    } else if (graceMs < 2 ** 31) {
+      this.#graceTimer = setTimeout(() => this.#endCalls(), graceMs);
+    }
+  }
+
+  /**
+   * Waits until the server is closed, its handlers are through, and its
+   * connections are gone.
+   *
+   * @returns When all of it is over.
+   */
+  async waitClosed(): Promise<void> {
+    await this.#listener.closed;
+    if (this.#calls.size > 0) {
+      this.#idle ??= Promise.withResolvers();
+      await this.#idle.promise;
+    }
+  }
+
+  /** Closes the server without grace and waits until that is done. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.waitClosed();
+  }
+
+  /** Ends the calls that are still running. */
+  #endCalls(): void {
+    clearTimeout(this.#graceTimer);
+    this.#graceTimer = undefined;
+    const error = new GRPCError(
+      Status.UNAVAILABLE,
+      "Server is shutting down",
+    );
+    for (const call of [...this.#calls]) {
+      if (call.aborted === undefined) call.fail(error);
+    }
+    this.#listener.linger();
+  }
+
+  #onCallStart(call: AnyCall): void {
+    this.#calls.add(call);
+  }
+
+  #onCallEnd(call: AnyCall): void {
+    this.#calls.delete(call);
+    if (this.#calls.size > 0 || !this.#closing) return;
+    clearTimeout(this.#graceTimer);
+    this.#graceTimer = undefined;
+    this.#idle?.resolve();
+  }
+
+  #report(error: unknown, call: AnyCall): void {
+    this.#onError(error, { methodName: call.route.path, peer: call.peer });
+  }
+}
+
+/** Collects the handlers of all services. */
+function routesOf(services: Iterable<Service>): ReadonlyMap<string, Route> {
+  const routes = new Map<string, Route>();
+  for (const service of services) {
+    if (typeof service?.[mapping] !== "function") {
+      throw new TypeError(
+        `Cannot create server: a service needs a [mapping]() method, received ${
+          service === null ? "null" : typeof service
+        }`,
+      );
+    }
+    for (const [path, handler] of Object.entries(service[mapping]())) {
+      routes.set(path, { path, handler });
+    }
+  }
+  return routes;
+}
+
+/** What is done with a handler's error when nobody else wants it. */
+function logError(error: unknown, info: HandlerErrorInfo): void {
+  // A lost exception is worse than a line on the console.
+  // deno-lint-ignore no-console
+  console.error(`Handler of ${info.methodName} failed for ${info.peer}:`, error);
+}
