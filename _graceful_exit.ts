@@ -22,9 +22,14 @@ export interface GracefulExitOptions {
   readonly graceMs?: number;
 }
 
-/** Something that is closed: a server. */
-interface Closable {
-  close(options: { graceMs: number }): void;
+/** What {@linkcode gracefulExit} closes: a server. */
+export interface Closable {
+  /**
+   * Begins to close, and is done with it after the grace at the latest.
+   *
+   * @param options How long what runs may go on, in milliseconds.
+   */
+  close(options: { readonly graceMs: number }): void;
 }
 
 const EXIT_CODES: Readonly<Partial<Record<Deno.Signal, number>>> = {
@@ -60,6 +65,7 @@ const EXIT_CODES: Readonly<Partial<Record<Deno.Signal, number>>> = {
  * @param servers The servers.
  * @param options Which signals, and how long a grace.
  * @returns What takes the signals' listeners off again.
+ * @throws {RangeError} If `graceMs` is negative or not a number.
  */
 export function gracefulExit(
   servers: Iterable<Closable>,
@@ -71,6 +77,12 @@ export function gracefulExit(
       : ["SIGINT", "SIGTERM"],
     graceMs = 20_000,
   } = options;
+  if (!(graceMs >= 0)) {
+    // Told now, and not when the signal comes.
+    throw new RangeError(
+      `Cannot listen to signals: graceMs must be a number of at least 0, received ${graceMs}`,
+    );
+  }
   const all = [...servers];
   let signalled = false;
   const listeners = signals.map((signal) => {

@@ -1,14 +1,16 @@
 /**
  * The client: channels to servers and the methods that are called on them.
  *
- * ```ts no-eval
+ * ```ts
  * import { Channel, createStub } from "@grpclib/grpclib/client";
- * import { Greeter } from "./gen/helloworld_pb.ts";
+ * import { Greeter } from "@example/greeter"; // made by protoc-gen-es
  *
- * await using channel = new Channel("127.0.0.1", 50051);
- * const greeter = createStub(Greeter, channel);
- * const reply = await greeter.sayHello({ name: "Dr. Strange" });
- * console.log(reply.message);
+ * async function greet(name: string): Promise<string> {
+ *   await using channel = new Channel("127.0.0.1", 50051);
+ *   const greeter = createStub(Greeter, channel);
+ *   const reply = await greeter.sayHello({ name }, { timeoutMs: 5_000 });
+ *   return reply.message;
+ * }
  * ```
  *
  * A client needs the permission `--allow-net=host:port` and no other.
@@ -26,13 +28,9 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import { Cardinality } from "./core/cardinality.ts";
-import { type Codec, ProtoCodec } from "./core/codec.ts";
-import { Configuration, type ConfigurationOptions } from "./core/config.ts";
-import { DEFAULT_PORT, parseTarget, targetOf } from "./core/target.ts";
 import { USER_AGENT } from "./core/version.ts";
-import { FrameWriter } from "./_wire/frame.ts";
 import { HeadTemplate } from "./_wire/headers.ts";
-import type { ClientHost } from "./_call/client_call.ts";
+import { cardinalityOf, pathOf } from "./_call/descriptor.ts";
 import {
   makeMethod,
   type StreamStreamMethod,
@@ -40,9 +38,9 @@ import {
   type UnaryStreamMethod,
   type UnaryUnaryMethod,
 } from "./_call/method.ts";
-import { cardinalityOf, pathOf } from "./_call/descriptor.ts";
-import { ClientSession } from "./_http2/client_session.ts";
+import { type Channel, hostOf } from "./_channel.ts";
 
+export { Channel, type ChannelOptions } from "./_channel.ts";
 export * from "./core/mod.ts";
 export { ClientStream, type SendOptions } from "./_call/client_stream.ts";
 export type { Many, MessageOf, Received } from "./_call/many.ts";
@@ -55,115 +53,6 @@ export type {
   UnaryStreamMethod,
   UnaryUnaryMethod,
 } from "./_call/method.ts";
-
-/** Options for {@linkcode Channel}. */
-export interface ChannelOptions {
-  /**
-   * Makes bytes of messages and messages of bytes.
-   *
-   * @default {new ProtoCodec()}
-   */
-  readonly codec?: Codec;
-  /**
-   * Window sizes, message limits and the like.
-   *
-   * @default {new Configuration()}
-   */
-  readonly config?: Configuration | ConfigurationOptions;
-}
-
-let hostOf: (channel: Channel) => ChannelHost;
-
-/** What the methods of a channel need of it. */
-interface ChannelHost extends ClientHost {
-  readonly source: ClientSession;
-  readonly authority: string;
-}
-
-/**
- * A connection to a server, made when the first call needs it and made anew
- * when it was lost. All stubs and calls to one server share one channel.
- *
- * @example Usage
- * ```ts
- * import { Channel } from "@grpclib/grpclib";
- * import { assertEquals } from "@std/assert";
- *
- * await using channel = new Channel("127.0.0.1", 50051);
- * assertEquals(channel.target, "127.0.0.1:50051");
- *
- * await using same = new Channel("dns:///127.0.0.1:50051");
- * assertEquals(same.target, "127.0.0.1:50051");
- * ```
- */
-export class Channel implements AsyncDisposable {
-  readonly #host: ChannelHost;
-
-  static {
-    hostOf = (channel) => channel.#host;
-  }
-
-  /**
-   * Creates a channel. It does nothing on the network.
-   *
-   * @param host The server's host name or address.
-   * @param port The server's port.
-   * @param options How to talk to it.
-   * @throws {TypeError} If the host is none, or an option is of a wrong type.
-   * @throws {RangeError} If the port or an option is out of range.
-   */
-  constructor(host?: string, port?: number, options?: ChannelOptions);
-  /**
-   * Creates a channel. It does nothing on the network.
-   *
-   * @param target The server as `host:port` or `dns:///host:port`.
-   * @param options How to talk to it.
-   * @throws {TypeError} If the target is of no such form, or an option is of a
-   *   wrong type.
-   * @throws {RangeError} If the port or an option is out of range.
-   */
-  constructor(target: string, options: ChannelOptions);
-  constructor(
-    host = "127.0.0.1",
-    portOrOptions?: number | ChannelOptions,
-    lastOptions?: ChannelOptions,
-  ) {
-    const [port, options] = typeof portOrOptions === "object"
-      ? [undefined, portOrOptions]
-      : [portOrOptions, lastOptions ?? {}];
-    const target = port === undefined
-      ? parseTarget(host)
-      : targetOf(host, port);
-    const config = Configuration.from(options.config);
-    this.#host = {
-      source: new ClientSession(target, config),
-      codec: options.codec ?? new ProtoCodec(),
-      config,
-      writer: new FrameWriter(),
-      authority: target.authority,
-    };
-  }
-
-  /** The server, such as `127.0.0.1:50051`. */
-  get target(): string {
-    return this.#host.authority;
-  }
-
-  /**
-   * Closes the channel for good: its calls fail with `CANCELLED`, and so does
-   * any later one.
-   *
-   * @returns When its connections are gone, which takes a second at most.
-   */
-  close(): Promise<void> {
-    return this.#host.source.close();
-  }
-
-  /** Closes the channel. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-}
 
 function methodOf(
   channel: Channel,

@@ -1,8 +1,107 @@
 /**
- * gRPC for Deno.
+ * gRPC for Deno: servers and clients for all four kinds of call, over HTTP/2.
+ *
+ * A service from plain functions, served and called:
+ *
+ * ```ts
+ * import { Channel, createService, createStub, Server } from "@grpclib/grpclib";
+ * import { Greeter } from "@example/greeter"; // made by protoc-gen-es
+ * import { assertEquals } from "@std/assert";
+ *
+ * const greeter = createService(Greeter, {
+ *   sayHello: ({ name }) => ({ message: `Hello, ${name}!` }),
+ * });
+ *
+ * await using server = new Server([greeter]);
+ * await server.start("127.0.0.1");
+ *
+ * await using channel = new Channel("127.0.0.1", server.port!);
+ * const reply = await createStub(Greeter, channel).sayHello({ name: "Ada" });
+ *
+ * assertEquals(reply.message, "Hello, Ada!");
+ * ```
+ *
+ * Everything a program usually needs is here; a program that is only a client
+ * or only a server may import `@grpclib/grpclib/client` or
+ * `@grpclib/grpclib/server` instead.
  *
  * @module
  */
 
-export * from "./client.ts";
-export * from "./server.ts";
+// The client
+export {
+  type CallOptions,
+  Channel,
+  type ChannelOptions,
+  ClientStream,
+  createStub,
+  type Messages,
+  type MethodInfo,
+  type SendOptions,
+  streamStream,
+  type StreamStreamMethod,
+  streamUnary,
+  type StreamUnaryMethod,
+  type Stub,
+  type StubMethod,
+  unaryStream,
+  type UnaryStreamMethod,
+  unaryUnary,
+  type UnaryUnaryMethod,
+} from "./client.ts";
+
+// The server
+export {
+  type Closable,
+  type CloseOptions,
+  createService,
+  gracefulExit,
+  type GracefulExitOptions,
+  type Handler,
+  type HandlerErrorInfo,
+  type InitialMetadataOptions,
+  mapping,
+  type MethodImplementation,
+  type Replies,
+  type Reply,
+  Server,
+  type ServerOptions,
+  ServerStream,
+  type Service,
+  type ServiceImplementation,
+  type StartOptions,
+  type TrailingMetadataOptions,
+} from "./server.ts";
+
+// What both speak
+export {
+  type ByteWriter,
+  Cardinality,
+  type Codec,
+  Configuration,
+  type ConfigurationOptions,
+  Deadline,
+  GRPCError,
+  type GRPCErrorOptions,
+  isClientStreaming,
+  isServerStreaming,
+  isStatus,
+  type Many,
+  type MessageInit,
+  type MessageOf,
+  Metadata,
+  type MetadataInit,
+  type MetadataValue,
+  type MetadataValueOf,
+  Peer,
+  type PeerAddress,
+  type PeerCertificate,
+  type PeerCertificateName,
+  ProtoCodec,
+  ProtocolError,
+  type Received,
+  Status,
+  type StatusName,
+  statusName,
+  StreamTerminatedError,
+} from "./server.ts";

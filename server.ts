@@ -1,19 +1,21 @@
 /**
  * The server: services and the port they are served on.
  *
- * ```ts no-eval
+ * ```ts
  * import { createService, gracefulExit, Server } from "@grpclib/grpclib/server";
- * import { Greeter } from "./gen/helloworld_pb.ts";
+ * import { Greeter } from "@example/greeter"; // made by protoc-gen-es
  *
  * const greeter = createService(Greeter, {
  *   sayHello: ({ name }) => ({ message: `Hello, ${name}!` }),
  * });
  *
- * const server = new Server([greeter]);
- * using _exit = gracefulExit([server]);
- * await server.start("127.0.0.1", 50051);
- * console.log(`Serving on ${server.address}`);
- * await server.waitClosed();
+ * async function main(): Promise<void> {
+ *   const server = new Server([greeter]);
+ *   using _exit = gracefulExit([server]);
+ *   await server.start("127.0.0.1", 50051);
+ *   console.log(`Serving on ${server.address}`);
+ *   await server.waitClosed();
+ * }
  * ```
  *
  * A server needs the permission `--allow-net=host:port` and no other.
@@ -47,7 +49,11 @@ export {
   type Reply,
   type ServiceImplementation,
 } from "./_call/service.ts";
-export { gracefulExit, type GracefulExitOptions } from "./_graceful_exit.ts";
+export {
+  type Closable,
+  gracefulExit,
+  type GracefulExitOptions,
+} from "./_graceful_exit.ts";
 
 /** Where a handler failed. */
 export interface HandlerErrorInfo {
@@ -131,6 +137,8 @@ export class Server implements AsyncDisposable {
   #address: ListenAddress | null = null;
   #started = false;
   #closing = false;
+  /** When running calls are ended, on the clock of `performance.now()`. */
+  #graceEnd = Infinity;
   #graceTimer: ReturnType<typeof setTimeout> | undefined;
 
   /**
@@ -202,8 +210,9 @@ export class Server implements AsyncDisposable {
       );
     }
     this.#started = true;
+    let address: ListenAddress;
     try {
-      this.#address = await this.#listener.listen({
+      address = await this.#listener.listen({
         host,
         port,
         backlog: options.backlog,
@@ -213,6 +222,9 @@ export class Server implements AsyncDisposable {
       this.#started = false;
       throw error;
     }
+    // Closed meanwhile: the listener has given the port back.
+    if (this.#closing) throw new ProtocolError("Server is closed");
+    this.#address = address;
   }
 
   /**
@@ -221,22 +233,30 @@ export class Server implements AsyncDisposable {
    * `UNAVAILABLE`. Called again, it can only shorten the grace.
    *
    * @param options How long calls may go on.
-   * @throws {RangeError} If `graceMs` is negative or not a number.
+   * @throws {TypeError} If `graceMs` is not of type number.
+   * @throws {RangeError} If `graceMs` is negative or NaN.
    */
   close(options: CloseOptions = {}): void {
     const { graceMs = 0 } = options;
-    if (!(graceMs >= 0)) {
-      throw new RangeError(
+    if (!(typeof graceMs === "number" && graceMs >= 0)) {
+      const ErrorClass = typeof graceMs === "number" ? RangeError : TypeError;
+      throw new ErrorClass(
         `Cannot close server: graceMs must be a number of at least 0, received ${graceMs}`,
       );
     }
     this.#closing = true;
     this.#listener.stop();
+    const graceEnd = performance.now() + graceMs;
+    if (graceEnd >= this.#graceEnd) return;
+    this.#graceEnd = graceEnd;
     clearTimeout(this.#graceTimer);
-    if (this.#calls.size === 0 || graceMs === 0) {
+    if (graceMs === 0) {
       this.#endCalls();
     } else if (graceMs < 2 ** 31) {
       this.#graceTimer = setTimeout(() => this.#endCalls(), graceMs);
+      // Not when the last handler is through: a client that does not read
+      // what it was sent must not hold its connection for ever.
+      this.#listener.closed.then(() => clearTimeout(this.#graceTimer));
     }
   }
 
@@ -262,8 +282,6 @@ export class Server implements AsyncDisposable {
 
   /** Ends the calls that are still running. */
   #endCalls(): void {
-    clearTimeout(this.#graceTimer);
-    this.#graceTimer = undefined;
     const error = new GRPCError(
       Status.UNAVAILABLE,
       "Server is shutting down",
@@ -280,10 +298,7 @@ export class Server implements AsyncDisposable {
 
   #onCallEnd(call: AnyCall): void {
     this.#calls.delete(call);
-    if (this.#calls.size > 0 || !this.#closing) return;
-    clearTimeout(this.#graceTimer);
-    this.#graceTimer = undefined;
-    this.#idle?.resolve();
+    if (this.#calls.size === 0) this.#idle?.resolve();
   }
 
   #report(error: unknown, call: AnyCall): void {
@@ -313,5 +328,8 @@ function routesOf(services: Iterable<Service>): ReadonlyMap<string, Route> {
 function logError(error: unknown, info: HandlerErrorInfo): void {
   // A lost exception is worse than a line on the console.
   // deno-lint-ignore no-console
-  console.error(`Handler of ${info.methodName} failed for ${info.peer}:`, error);
+  console.error(
+    `Handler of ${info.methodName} failed for ${info.peer}:`,
+    error,
+  );
 }

@@ -8,14 +8,7 @@
  * @module
  */
 
-import {
-  type Cardinality,
-  isClientStreaming,
-  isServerStreaming,
-} from "../core/cardinality.ts";
-import type { Codec } from "../core/codec.ts";
-import type { Configuration } from "../core/config.ts";
-import type { Deadline } from "../core/deadline.ts";
+import { isClientStreaming, isServerStreaming } from "../core/cardinality.ts";
 import {
   deferMetadata,
   GRPCError,
@@ -24,59 +17,27 @@ import {
 import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
-import { FrameReader, type FrameWriter } from "../_wire/frame.ts";
+import { FrameReader } from "../_wire/frame.ts";
 import {
-  acceptsSubtype,
-  contentSubtype,
   decodeMetadata,
-  headerListSize,
-  type HeadTemplate,
-  parseResponseHead,
   type RawHeaders,
   requestHead,
 } from "../_wire/headers.ts";
-import { parseOutcome, statusOfHttp } from "../_wire/outcome.ts";
+import { parseOutcome } from "../_wire/outcome.ts";
 import { encodeTimeout } from "../_wire/timeout.ts";
 import {
   type ByteStream,
   type CloseReason,
   ResetCode,
   type StreamClaim,
-  type StreamSource,
 } from "./byte_stream.ts";
+import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
 import { Half } from "./half.ts";
+import { checkHeaderLimit } from "./header_limit.ts";
 import { Inbox } from "./inbox.ts";
+import { checkResponseHead } from "./response_head.ts";
 import { deadlineExceeded, Scope } from "./scope.ts";
-
-/** What a channel gives to its calls. */
-export interface ClientHost {
-  readonly source: StreamSource;
-  readonly codec: Codec;
-  readonly config: Configuration;
-  readonly writer: FrameWriter;
-}
-
-/** The method that is called, as this channel calls it. */
-export interface ClientTarget {
-  readonly host: ClientHost;
-  readonly head: HeadTemplate;
-  readonly requestType: unknown;
-  readonly replyType: unknown;
-  readonly cardinality: Cardinality;
-}
-
-/** The caller's wishes for one call, checked. */
-export interface ClientCallOptions {
-  readonly metadata: Metadata | null;
-  readonly deadline: Deadline | undefined;
-  readonly signal: AbortSignal | undefined;
-}
-
-/**
- * The largest header list that is sent, in bytes as HTTP/2 counts them: what
- * `node:http2` can send, and what most peers allow.
- */
-const MAX_HEADER_LIST_BYTES = 65_536;
+import { SendGate } from "./send_gate.ts";
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 
@@ -114,6 +75,7 @@ export class ClientCall<Req, Rep> implements StreamClaim {
   #opened: Gate | undefined;
   #headed: Gate | undefined;
   #done: Gate | undefined;
+  #sends: SendGate | undefined;
   #onFinish: FinishListener | undefined;
 
   constructor(target: ClientTarget, options: ClientCallOptions) {
@@ -178,8 +140,10 @@ export class ClientCall<Req, Rep> implements StreamClaim {
       (this.#pending ??= []).push({ bytes: frame, end });
       return this.whenOpened();
     }
-    const wait = stream.send(frame, end);
-    return wait === undefined ? undefined : wait.then(() => this.#checkSent());
+    const room = stream.send(frame, end);
+    if (room === undefined) return;
+    const gate = this.#sends ??= new SendGate();
+    return gate.wait(room).then(() => this.#checkSent());
   }
 
   /** Ends the requests. */
@@ -199,6 +163,7 @@ export class ClientCall<Req, Rep> implements StreamClaim {
   whenHeaded(): void | Promise<void> {
     if (this.initialHeaders !== null) return;
     if (this.#error !== null) throw this.#error;
+    if (this.#finished) return; // The answer was only trailers.
     return (this.#headed ??= Promise.withResolvers()).promise;
   }
 
@@ -221,9 +186,10 @@ export class ClientCall<Req, Rep> implements StreamClaim {
    */
   cancel(error: Error): void {
     if (this.#finished) return;
-    this.#stream?.reset(ResetCode.CANCEL);
     this.#inbox.abort(error);
+    // Before the reset, whose end must not be taken for the reason.
     this.#finish(error);
+    this.#stream?.reset(ResetCode.CANCEL);
   }
 
   // The scope
@@ -244,10 +210,8 @@ export class ClientCall<Req, Rep> implements StreamClaim {
       : encodeTimeout(Math.max(0, expiresAt - performance.now()));
     const block = requestHead(head, timeout, this.#metadata);
     if (this.#metadata !== null) {
-      const size = headerListSize(block);
-      if (size > MAX_HEADER_LIST_BYTES) {
-        return this.cancel(headTooLarge(size));
-      }
+      const fault = checkHeaderLimit("request", block);
+      if (fault !== null) return this.cancel(fault);
     }
     stream.sendHead(block, this.#headEnds);
     const pending = this.#pending;
@@ -260,29 +224,8 @@ export class ClientCall<Req, Rep> implements StreamClaim {
 
   onHead(raw: RawHeaders, end: boolean): void {
     if (this.#finished) return;
-    const head = parseResponseHead(raw);
-    // The mapping from HTTP statuses is for answers without a grpc-status.
-    // https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
-    if (head.status !== 200 && !head.hasGrpcStatus) {
-      return this.#failFromWire(
-        statusOfHttp(head.status),
-        `Received :status = '${head.status}'`,
-      );
-    }
-    if (head.contentType === null) {
-      return this.#failFromWire(
-        Status.UNKNOWN,
-        "Missing content-type header",
-      );
-    }
-    const subtype = contentSubtype(head.contentType);
-    const { codec } = this.#target.host;
-    if (subtype === null || !acceptsSubtype(subtype, codec.contentSubtype)) {
-      return this.#failFromWire(
-        Status.UNKNOWN,
-        `Invalid content-type: '${head.contentType}'`,
-      );
-    }
+    const fault = checkResponseHead(raw, this.#target.host.codec);
+    if (fault !== null) return this.cancel(fault);
     if (end) {
       this.trailingHeaders = raw;
       this.#receiveOutcome(raw);
@@ -319,10 +262,7 @@ export class ClientCall<Req, Rep> implements StreamClaim {
   onEnd(trailers: RawHeaders): void {
     if (this.#finished) return;
     if (trailers.length === 0) {
-      return this.#failFromWire(
-        Status.INTERNAL,
-        "The server ended the stream without a status",
-      );
+      return this.#end(noStatus());
     }
     this.trailingHeaders = trailers;
     this.#receiveOutcome(trailers);
@@ -330,19 +270,16 @@ export class ClientCall<Req, Rep> implements StreamClaim {
 
   onClose(why: CloseReason): void {
     if (this.#finished) return;
+    this.#stream = null;
     if (why.status === Status.CANCELLED && this.#scope.expired) {
       // The server's clock rang first: it is the deadline all the same.
       return this.onScopeEnd(deadlineExceeded());
     }
     const error = why.clean
-      ? new GRPCError(
-        Status.INTERNAL,
-        "The server ended the stream without a status",
-      )
+      ? noStatus()
       : new StreamTerminatedError(why.status, why.message, {
         cause: why.cause,
       });
-    this.#stream = null;
     this.#finish(error);
   }
 
@@ -372,11 +309,12 @@ export class ClientCall<Req, Rep> implements StreamClaim {
   }
 
   pause(): void {
-    this.#stream?.pause();
+    // A single reply is not taken before the status behind it is in.
+    if (this.reply.many) this.#stream?.pause();
   }
 
   resume(): void {
-    this.#stream?.resume();
+    if (this.reply.many) this.#stream?.resume();
   }
 
   // The end
@@ -410,13 +348,8 @@ export class ClientCall<Req, Rep> implements StreamClaim {
 
   /** The server is through; so is this side, whatever it had still to send. */
   #end(error: GRPCError | null): void {
-    if (!this.#requestsEnded) this.#stream?.reset(ResetCode.NO_ERROR);
     this.#finish(error);
-  }
-
-  #failFromWire(status: Status, message: string): void {
-    this.#stream?.reset(ResetCode.CANCEL);
-    this.#finish(new GRPCError(status, message));
+    if (!this.#requestsEnded) this.#stream?.reset(ResetCode.NO_ERROR);
   }
 
   /** Whether END_STREAM has left: for a unary request with its message. */
@@ -433,6 +366,7 @@ export class ClientCall<Req, Rep> implements StreamClaim {
     if (this.#stream === null) this.#target.host.source.withdraw(this);
     this.#pending = null;
     this.#inbox.finish(error);
+    this.#sends?.open();
     settle(this.#opened, error);
     settle(this.#headed, error);
     settle(this.#done, error);
@@ -457,9 +391,9 @@ function settle(gate: Gate | undefined, error: Error | null): void {
   else gate.reject(error);
 }
 
-function headTooLarge(size: number): GRPCError {
+function noStatus(): GRPCError {
   return new GRPCError(
-    Status.RESOURCE_EXHAUSTED,
-    `Cannot send request: its header list of ${size} bytes is larger than the ${MAX_HEADER_LIST_BYTES} allowed`,
+    Status.INTERNAL,
+    "The server ended the stream without a status",
   );
 }

@@ -39,29 +39,35 @@ export interface SendOptions {
  * method that the call's state does not allow is a {@linkcode ProtocolError}.
  *
  * @example Usage
- * ```ts no-assert
- * import { Channel, createStub } from "@grpclib/grpclib";
- * import type { GenService } from "@bufbuild/protobuf/codegenv2";
+ * ```ts
+ * import { Channel, createService, createStub, Server } from "@grpclib/grpclib";
+ * import { Greeter } from "@example/greeter"; // made by protoc-gen-es
+ * import { assertEquals } from "@std/assert";
  *
- * async function chat(channel: Channel, Chat: GenService<{
- *   talk: {
- *     methodKind: "bidi_streaming";
- *     input: typeof import("@bufbuild/protobuf/wkt").StringValueSchema;
- *     output: typeof import("@bufbuild/protobuf/wkt").StringValueSchema;
- *   };
- * }>) {
- *   await using stream = createStub(Chat, channel).talk.open();
- *   await stream.sendMessage({ value: "Hello" });
- *   console.log(await stream.recvMessage());
- *   await stream.end();
- * }
+ * await using server = new Server([
+ *   createService(Greeter, {
+ *     sayHello: ({ name }) => ({ message: `Hello, ${name}!` }),
+ *   }),
+ * ]);
+ * await server.start("127.0.0.1");
+ * await using channel = new Channel("127.0.0.1", server.port!);
+ *
+ * await using stream = createStub(Greeter, channel).sayHello.open();
+ * await stream.sendMessage({ name: "Ada" });
+ * const reply = await stream.recvMessage();
+ * await stream.recvTrailingMetadata();
+ *
+ * assertEquals(reply.message, "Hello, Ada!");
+ * assertEquals(stream.trailingMetadata?.size, 0);
  * ```
  *
  * @typeParam Req The request message, or `Many<…>` of it.
  * @typeParam Rep The reply message, or `Many<…>` of it.
  */
-export class ClientStream<Req, Rep>
+export class ClientStream<in out Req, in out Rep>
   implements AsyncIterable<MessageOf<Rep>>, AsyncDisposable {
+  // "in out" above: a stream of one message does not pass for one of many.
+
   readonly #call: ClientCall<MessageOf<Req>, MessageOf<Rep>>;
   #initialMetadata: Metadata | null = null;
   #trailingMetadata: Metadata | null = null;

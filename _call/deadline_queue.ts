@@ -72,13 +72,17 @@ export class DeadlineQueue {
     this.#timer = undefined;
     this.#armedFor = Infinity;
     const now = performance.now();
-    for (let first = this.#heap[0]; first; first = this.#heap[0]) {
-      if (first.expiresAt > now) break;
-      this.remove(first);
-      first.onDeadline();
+    try {
+      for (let first = this.#heap[0]; first; first = this.#heap[0]) {
+        if (first.expiresAt > now) break;
+        this.remove(first);
+        first.onDeadline();
+      }
+    } finally {
+      // An entry that was just added may have armed the timer, for later.
+      const next = this.#heap[0];
+      if (next && next.expiresAt < this.#armedFor) this.#arm(next.expiresAt);
     }
-    const next = this.#heap[0];
-    if (next && this.#timer === undefined) this.#arm(next.expiresAt);
   };
 
   #siftUp(entry: DeadlineEntry, from: number): void {

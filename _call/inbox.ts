@@ -25,7 +25,7 @@ const MESSAGE_OVERHEAD_BYTES = 32;
 export interface InboxOwner<M> {
   /** Makes a message from its bytes, or throws what the call then ends with. */
   decodeMessage(bytes: Uint8Array, compressed: boolean): M;
-  /** A message could not be decoded. Its taker was told already. */
+  /** A message could not be decoded. All who take messages are told so. */
   onBadMessage(error: GRPCError): void;
   /** Stops the flow of bytes. */
   pause(): void;
@@ -70,7 +70,7 @@ export class Inbox<M> {
       message = this.#owner.decodeMessage(bytes, compressed);
     } catch (error) {
       taker.reject(error);
-      this.#owner.onBadMessage(error as GRPCError);
+      this.#fail(error as GRPCError);
       return;
     }
     taker.resolve(message);
@@ -89,7 +89,7 @@ export class Inbox<M> {
       try {
         return this.#owner.decodeMessage(frame.bytes, frame.compressed);
       } catch (error) {
-        this.#owner.onBadMessage(error as GRPCError);
+        this.#fail(error as GRPCError);
         throw error;
       }
     }
@@ -120,6 +120,12 @@ export class Inbox<M> {
     this.#bytes = 0;
     this.finish(error);
     this.#end = error;
+  }
+
+  /** A message is bad: nothing behind it counts, even if the call ended well. */
+  #fail(error: GRPCError): void {
+    this.abort(error);
+    this.#owner.onBadMessage(error);
   }
 
   #drop(frame: Frame): void {

@@ -4,8 +4,6 @@
  * @module
  */
 
-declare const many: unique symbol;
-
 /**
  * Marks a direction of a call that carries any number of messages, as the word
  * `stream` does in a .proto file: `rpc Record(stream Point) returns (Summary)`
@@ -17,7 +15,7 @@ declare const many: unique symbol;
  */
 export interface Many<M> {
   /** Never there: it keeps `Many<M>` apart from every message type. */
-  readonly [many]: M;
+  readonly "~many": M;
 }
 
 /** The type of one message of a direction: `Point` of `Point` and of `Many<Point>`. */

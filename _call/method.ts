@@ -14,14 +14,12 @@ import { Deadline } from "../core/deadline.ts";
 import { GRPCError, ProtocolError } from "../core/errors.ts";
 import { Metadata, type MetadataInit } from "../core/metadata.ts";
 import { Status } from "../core/status.ts";
-import {
-  ClientCall,
-  type ClientCallOptions,
-  type ClientTarget,
-} from "./client_call.ts";
+import { ClientCall } from "./client_call.ts";
 import { ClientStream } from "./client_stream.ts";
+import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
 import type { Many } from "./many.ts";
 import { MessageIterator } from "./message_iterator.ts";
+import { type Send, sendAll, sendOne } from "./requests.ts";
 
 /** Options of a call. */
 export interface CallOptions {
@@ -189,9 +187,6 @@ export function makeMethod(target: ClientTarget, path: string): unknown {
 
 type AnyCall = ClientCall<unknown, unknown>;
 
-/** Begins a call and sends what a caller gave to it: one message or many. */
-type Send = (call: AnyCall, requests: unknown) => void;
-
 /** Makes a call with one reply. */
 function callForReply(
   target: ClientTarget,
@@ -256,108 +251,4 @@ class Replies implements AsyncIterable<unknown> {
       ),
     );
   }
-}
-
-/** Sends the one request of a call. */
-function sendOne(call: AnyCall, message: unknown): void {
-  const frame = call.encode(message);
-  call.begin();
-  call.request.advance("message");
-  // A call that has failed already has told so.
-  if (!call.finished) ignore(call.send(frame, true));
-}
-
-/** Sends the requests of a call from an iterable, while replies come in. */
-function sendAll(call: AnyCall, messages: unknown): void {
-  if (isObject(messages)) {
-    if (Symbol.asyncIterator in messages) {
-      const source = messages as AsyncIterable<unknown>;
-      return ignore(sendAsync(call, source[Symbol.asyncIterator]()));
-    }
-    if (Symbol.iterator in messages) {
-      const source = messages as Iterable<unknown>;
-      return ignore(sendSync(call, source[Symbol.iterator]()));
-    }
-  }
-  throw new TypeError(
-    `Cannot send requests: an iterable of messages is needed, received ${
-      isObject(messages) ? "an object that is none" : typeof messages
-    }`,
-  );
-}
-
-async function sendAsync(
-  call: AnyCall,
-  source: AsyncIterator<unknown>,
-): Promise<void> {
-  let exhausted = false;
-  call.begin();
-  call.onFinish(() => {
-    if (!exhausted) ignore(source.return?.());
-  });
-  try {
-    for (;;) {
-      const { done, value } = await source.next();
-      if (done) exhausted = true;
-      if (call.finished) return;
-      if (done) break;
-      const wait = call.send(call.encode(value), false);
-      if (wait !== undefined) await wait;
-    }
-    call.request.advance("end");
-    await call.endRequests();
-  } catch (error) {
-    exhausted = true;
-    call.cancel(asError(error));
-  }
-}
-
-async function sendSync(
-  call: AnyCall,
-  source: Iterator<unknown>,
-): Promise<void> {
-  let exhausted = false;
-  try {
-    // One ahead, so that END_STREAM travels with the last message; and the
-    // first is encoded before anything is sent, as it may be of a wrong type.
-    let next = source.next();
-    exhausted = next.done === true;
-    let frame = exhausted ? undefined : call.encode(next.value);
-    call.begin(exhausted);
-    call.onFinish(() => {
-      if (!exhausted) source.return?.();
-    });
-    while (frame !== undefined && !call.finished) {
-      next = source.next();
-      exhausted = next.done === true;
-      if (call.finished) return;
-      if (exhausted) call.request.advance("end");
-      const wait = call.send(frame, exhausted);
-      if (exhausted) return;
-      if (wait !== undefined) await wait;
-      frame = call.encode(next.value);
-    }
-  } catch (error) {
-    exhausted = true;
-    call.cancel(asError(error));
-  }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
-}
-
-/** What a caller's source of requests threw, as an error. */
-function asError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown;
-  return new GRPCError(
-    Status.CANCELLED,
-    "Call was cancelled: the source of its requests failed",
-    { cause: thrown },
-  );
-}
-
-/** Whatever fails here is told by the end of the call. */
-function ignore(wait: void | PromiseLike<unknown>): void {
-  wait?.then(undefined, () => {});
 }

@@ -7,7 +7,7 @@
 
 import { Deadline } from "../core/deadline.ts";
 import { GRPCError } from "../core/errors.ts";
-import { Metadata } from "../core/metadata.ts";
+import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
 import {
@@ -22,6 +22,7 @@ import { decodeTimeout } from "../_wire/timeout.ts";
 import type { ByteSink, ByteStream } from "./byte_stream.ts";
 import type { Handler, Route } from "./handler.ts";
 import { misuse } from "./half.ts";
+import { joinMetadata } from "./join_metadata.ts";
 import { ServerCall, type ServerHost } from "./server_call.ts";
 import { ServerStream } from "./server_stream.ts";
 
@@ -92,6 +93,7 @@ interface Refusal {
   readonly http: number;
   readonly status: Status;
   readonly message: string;
+  readonly acceptEncoding?: string;
 }
 
 /** Checks a head, in the order of grpclib. */
@@ -115,7 +117,9 @@ function checkHead(host: CallHost, head: RequestHead): Refusal | null {
   }
   if (head.contentType !== host.contentType) {
     const subtype = contentSubtype(head.contentType);
-    if (subtype === null || !acceptsSubtype(subtype, host.codec.contentSubtype)) {
+    if (
+      subtype === null || !acceptsSubtype(subtype, host.codec.contentSubtype)
+    ) {
       return {
         http: 415,
         status: Status.UNKNOWN,
@@ -145,6 +149,19 @@ function checkHead(host: CallHost, head: RequestHead): Refusal | null {
       message: `Invalid metadata: the value of "${head.badBin}" is not base64`,
     };
   }
+  // https://github.com/grpc/grpc/blob/master/doc/compression.md
+  // "If a client message is compressed by an algorithm that is not supported by
+  // a server, the message will result in an UNIMPLEMENTED error status on the
+  // server. The server will then include a grpc-accept-encoding response header
+  // which specifies the algorithms that the server accepts."
+  if (head.encoding !== null && head.encoding !== "identity") {
+    return {
+      http: 200,
+      status: Status.UNIMPLEMENTED,
+      message: `Unsupported grpc-encoding header: "${head.encoding}"`,
+      acceptEncoding: "identity",
+    };
+  }
   return null;
 }
 
@@ -157,6 +174,9 @@ function refuse(
   stream.sendHead({
     ":status": `${refusal.http}`,
     "content-type": host.contentType,
+    ...(refusal.acceptEncoding === undefined
+      ? {}
+      : { "grpc-accept-encoding": refusal.acceptEncoding }),
     ...outcomeTrailers({
       status: refusal.status,
       message: refusal.message,
@@ -194,33 +214,36 @@ function run(host: CallHost, handler: Handler, call: AnyCall): void {
 }
 
 function handlerReturned(host: CallHost, call: AnyCall): void {
-  if (!call.answered) {
-    if (call.response.allows("end")) {
-      answer(host, call, OK);
-    } else {
-      reportAndAnswer(
-        host,
-        call,
-        misuse("response", call.response.phase, "end"),
-      );
-    }
+  try {
+    if (call.answered) return;
+    if (call.response.allows("end")) return answer(host, call, OK);
+    reportAndAnswer(
+      host,
+      call,
+      misuse("response", call.response.phase, "end"),
+    );
+  } finally {
+    // Whatever the server's owner makes of an error, the call is over.
+    host.onCallEnd(call);
   }
-  host.onCallEnd(call);
 }
 
 function handlerThrew(host: CallHost, call: AnyCall, error: unknown): void {
-  if (call.answered) {
-    // What a handler throws because its call is over is no news.
-    const { aborted } = call;
-    const expected = error instanceof GRPCError ||
-      (aborted !== undefined && isCausedBy(error, aborted));
-    if (!expected) host.onHandlerError(error, call);
-  } else if (error instanceof GRPCError) {
-    answer(host, call, error);
-  } else {
-    reportAndAnswer(host, call, error);
+  try {
+    if (call.answered) {
+      // What a handler throws because its call is over is no news.
+      const { aborted } = call;
+      const expected = error instanceof GRPCError ||
+        (aborted !== undefined && isCausedBy(error, aborted));
+      if (!expected) host.onHandlerError(error, call);
+    } else if (error instanceof GRPCError) {
+      answer(host, call, error);
+    } else {
+      reportAndAnswer(host, call, error);
+    }
+  } finally {
+    host.onCallEnd(call);
   }
-  host.onCallEnd(call);
 }
 
 const OK = { status: Status.OK, message: "", metadata: null };
@@ -244,7 +267,7 @@ function answer(
     status: end.status,
     message: end.message,
     details: null,
-    metadata: joined(call.trailingMetadata, end.metadata),
+    metadata: joinMetadata(call.trailingMetadata, end.metadata),
   };
   try {
     call.sendOutcome(outcome);
@@ -252,12 +275,6 @@ function answer(
     host.onHandlerError(error, call);
     call.fail(new GRPCError(Status.UNKNOWN, "Internal Server Error"));
   }
-}
-
-function joined(a: Metadata | null, b: Metadata | null): Metadata | null {
-  if (b === null || b.size === 0) return a;
-  if (a === null || a.size === 0) return b;
-  return new Metadata([...a, ...b]);
 }
 
 function isCausedBy(error: unknown, cause: unknown): boolean {

@@ -14,11 +14,7 @@ import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
 import { FrameReader, type FrameWriter } from "../_wire/frame.ts";
-import {
-  headerListSize,
-  type RawHeaders,
-  responseHead,
-} from "../_wire/headers.ts";
+import { type RawHeaders, responseHead } from "../_wire/headers.ts";
 import { type Outcome, outcomeTrailers } from "../_wire/outcome.ts";
 import {
   type ByteSink,
@@ -28,8 +24,10 @@ import {
 } from "./byte_stream.ts";
 import { Half, misuse } from "./half.ts";
 import type { Route } from "./handler.ts";
+import { checkHeaderLimit, fitsHeaderLimit } from "./header_limit.ts";
 import { Inbox } from "./inbox.ts";
 import { Scope } from "./scope.ts";
+import { SendGate } from "./send_gate.ts";
 
 /** What a server gives to its calls. */
 export interface ServerHost {
@@ -39,9 +37,6 @@ export interface ServerHost {
   /** The content-type of every answer. */
   readonly contentType: string;
 }
-
-/** The largest header list that is sent, in bytes as HTTP/2 counts them. */
-const MAX_HEADER_LIST_BYTES = 65_536;
 
 /** What is kept of the message of a status that is too long to send. */
 const MAX_CUT_MESSAGE_CHARS = 1024;
@@ -67,6 +62,7 @@ export class ServerCall<Req, Rep> implements ByteSink {
   /** Called when the call ends before its time. */
   readonly #onAbort: () => void;
   #ready = false;
+  #sends: SendGate | undefined;
   readonly #inbox: Inbox<Req>;
   /** A unary request on its way to the handler: its bytes, then itself. */
   #unary: Uint8Array | undefined;
@@ -135,7 +131,10 @@ export class ServerCall<Req, Rep> implements ByteSink {
   sendHead(metadata: Metadata | null): void {
     this.#require("head");
     const head = responseHead(this.#host.contentType, metadata);
-    if (metadata !== null) requireHeaderListSize(headerListSize(head));
+    if (metadata !== null) {
+      const fault = checkHeaderLimit("initial metadata", head);
+      if (fault !== null) throw fault;
+    }
     this.response.advance("head");
     this.#stream.sendHead(head);
   }
@@ -152,8 +151,10 @@ export class ServerCall<Req, Rep> implements ByteSink {
     );
     if (response.phase === "idle") this.sendHead(null);
     response.advance("message");
-    const wait = this.#stream.send(frame);
-    return wait?.then(() => {
+    const room = this.#stream.send(frame);
+    if (room === undefined) return;
+    const gate = this.#sends ??= new SendGate();
+    return gate.wait(room).then(() => {
       if (this.aborted !== undefined) throw this.aborted;
     });
   }
@@ -164,7 +165,7 @@ export class ServerCall<Req, Rep> implements ByteSink {
     const { phase } = this.response;
     this.#require(input);
     let trailers = outcomeTrailers(outcome);
-    if (headerListSize(trailers) > MAX_HEADER_LIST_BYTES) {
+    if (!fitsHeaderLimit(trailers)) {
       // The status must arrive, whatever else has to stay behind.
       trailers = outcomeTrailers({
         status: outcome.status,
@@ -205,8 +206,9 @@ export class ServerCall<Req, Rep> implements ByteSink {
 
   /** Resets the stream: the client sees `CANCELLED`. */
   cancel(error: GRPCError): void {
-    this.#stream.reset(ResetCode.CANCEL);
+    // Before the reset, whose end must not be taken for the reason.
     this.#abort(error);
+    this.#stream.reset(ResetCode.CANCEL);
   }
 
   // The scope
@@ -305,7 +307,10 @@ export class ServerCall<Req, Rep> implements ByteSink {
       );
     }
     try {
-      return this.#host.codec.decode(bytes, this.route.handler.requestType) as Req;
+      return this.#host.codec.decode(
+        bytes,
+        this.route.handler.requestType,
+      ) as Req;
     } catch (cause) {
       throw new GRPCError(Status.INTERNAL, "Cannot decode the request", {
         cause,
@@ -334,6 +339,8 @@ export class ServerCall<Req, Rep> implements ByteSink {
     this.response.advance("fail");
     this.#inbox.abort(error);
     this.#scope.abort(error);
+    // A client that reads no more would have its senders wait for ever.
+    this.#sends?.open();
     this.#onAbort();
   }
 
@@ -344,12 +351,4 @@ export class ServerCall<Req, Rep> implements ByteSink {
       throw misuse("response", this.response.phase, input);
     }
   }
-}
-
-function requireHeaderListSize(size: number): void {
-  if (size <= MAX_HEADER_LIST_BYTES) return;
-  throw new GRPCError(
-    Status.RESOURCE_EXHAUSTED,
-    `Cannot send initial metadata: its header list of ${size} bytes is larger than the ${MAX_HEADER_LIST_BYTES} allowed`,
-  );
 }

@@ -9,8 +9,9 @@ import type { Deadline } from "../core/deadline.ts";
 import { GRPCError, ProtocolError } from "../core/errors.ts";
 import { Metadata, type MetadataInit } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
-import { Status } from "../core/status.ts";
-import { decodeMetadata } from "../_wire/headers.ts";
+import { isStatus, Status } from "../core/status.ts";
+import { decodeMetadata, parseRequestHead } from "../_wire/headers.ts";
+import { joinMetadata } from "./join_metadata.ts";
 import type { MessageOf, Received } from "./many.ts";
 import { MessageIterator } from "./message_iterator.ts";
 import type { ServerCall } from "./server_call.ts";
@@ -61,8 +62,10 @@ export interface TrailingMetadataOptions {
  * @typeParam Req The request message, or `Many<…>` of it.
  * @typeParam Rep The reply message, or `Many<…>` of it.
  */
-export class ServerStream<Req, Rep>
+export class ServerStream<in out Req, in out Rep>
   implements AsyncIterable<MessageOf<Req>> {
+  // "in out" above: a stream of one message does not pass for one of many.
+
   readonly #call: ServerCall<MessageOf<Req>, MessageOf<Rep>>;
   #metadata: Metadata | undefined;
   #cancelled = false;
@@ -91,9 +94,7 @@ export class ServerStream<Req, Rep>
 
   /** What the client calls itself, or `null` if it does not say. */
   get userAgent(): string | null {
-    const { headers } = this.#call;
-    const at = headers.indexOf("user-agent");
-    return at % 2 === 0 ? headers[at + 1]! : null;
+    return parseRequestHead(this.#call.headers).userAgent;
   }
 
   /** The client at the other end. */
@@ -175,6 +176,7 @@ export class ServerStream<Req, Rep>
    * @throws {ProtocolError} If they were sent before, or a unary reply with
    *   status OK has no message yet.
    * @throws {TypeError} If the metadata is not valid.
+   * @throws {RangeError} If the status is none.
    * @throws {GRPCError} If the call was cancelled or failed.
    */
   // deno-lint-ignore require-await
@@ -182,16 +184,19 @@ export class ServerStream<Req, Rep>
     options: TrailingMetadataOptions = {},
   ): Promise<void> {
     const { status = Status.OK, statusMessage = "", metadata } = options;
-    if (metadata !== undefined) {
-      for (const [key, value] of new Metadata(metadata)) {
-        this.trailingMetadata.append(key, value);
-      }
+    if (!isStatus(status)) {
+      throw new RangeError(
+        `Cannot send trailing metadata: status must be an integer from 0 to 16, received ${status}`,
+      );
     }
     this.#call.sendOutcome({
       status,
       message: statusMessage,
       details: null,
-      metadata: this.#call.trailingMetadata,
+      metadata: joinMetadata(
+        this.#call.trailingMetadata,
+        metadata === undefined ? null : new Metadata(metadata),
+      ),
     });
   }
 

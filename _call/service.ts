@@ -13,7 +13,7 @@ import type {
   DescService,
   MessageShape,
 } from "@bufbuild/protobuf";
-import { Cardinality } from "../core/cardinality.ts";
+import type { Cardinality } from "../core/cardinality.ts";
 import type { MessageInit } from "../core/codec.ts";
 import { cardinalityOf, pathOf } from "./descriptor.ts";
 import { type Handler, mapping, type Service } from "./handler.ts";
@@ -61,19 +61,19 @@ export type Replies<M> =
  * Makes a service from plain functions and async generators.
  *
  * @example Usage
- * ```ts ignore
- * import { createService, Server } from "@grpclib/grpclib";
- * import { Tour } from "./gen/tour_pb.ts";
+ * ```ts
+ * import { createService, mapping } from "@grpclib/grpclib";
+ * import { Greeter } from "@example/greeter"; // made by protoc-gen-es
+ * import { assertEquals } from "@std/assert";
  *
- * const service = createService(Tour, {
- *   async getStop(request, call) {
- *     return { name: await nameOf(request.id, call.signal) };
- *   },
- *   async *listStops(request) {
- *     for (const name of stopsOf(request.tour)) yield { name };
+ * const service = createService(Greeter, {
+ *   sayHello({ name }, call) {
+ *     call.trailingMetadata.set("served-by", "example");
+ *     return { message: `Hello, ${name}!` };
  *   },
  * });
- * const server = new Server([service]);
+ *
+ * assertEquals(Object.keys(service[mapping]()), ["/helloworld.Greeter/SayHello"]);
  * ```
  *
  * @param service The descriptor, as protoc-gen-es generates it.

@@ -10,7 +10,14 @@ import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
 import type { Configuration } from "../core/config.ts";
 import { Peer } from "../core/peer.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
-import { batchWrites, CLIENT_BATCH, debugText, harden } from "./session.ts";
+import {
+  Backlog,
+  batchWrites,
+  CLIENT_BATCH,
+  debugText,
+  harden,
+  MAX_HEADER_LIST_BYTES,
+} from "./session.ts";
 import { H2Stream, type StreamOwner } from "./stream.ts";
 
 /** Where a channel connects to. */
@@ -43,6 +50,7 @@ export class ClientConnection implements StreamOwner {
   readonly #socket: net.Socket;
   readonly #session: ClientHttp2Session;
   readonly #streams = new Set<H2Stream>();
+  readonly #backlog: Backlog;
   readonly #closed = Promise.withResolvers<void>();
   #connectTimer: ReturnType<typeof setTimeout> | undefined;
   #lingerTimer: ReturnType<typeof setTimeout> | undefined;
@@ -67,11 +75,17 @@ export class ClientConnection implements StreamOwner {
     // when the ends of its streams are told.
     socket.on("error", (error) => this.#onError(error));
     socket.on("close", () => this.#noteEnd());
+    // The peer said all: what is opened from now on would find nobody.
+    socket.on("end", () => this.#drain());
     batchWrites(socket, CLIENT_BATCH);
+    this.#backlog = new Backlog(socket, () => {
+      for (const stream of this.#streams) stream.onDrain();
+    });
     const session = this.#session = http2.connect(`http://${authority}`, {
       createConnection: () => socket,
       settings: {
         initialWindowSize: config.http2StreamWindowSize,
+        maxHeaderListSize: MAX_HEADER_LIST_BYTES,
         enablePush: false,
       },
       // Metadata may repeat any key.
@@ -111,6 +125,10 @@ export class ClientConnection implements StreamOwner {
       this.#streams.size < this.#maxStreams;
   }
 
+  get backlogged(): boolean {
+    return this.#backlog.isHigh;
+  }
+
   /** How many streams there are. */
   get streamCount(): number {
     return this.#streams.size;
@@ -143,6 +161,7 @@ export class ClientConnection implements StreamOwner {
   }
 
   #onReady(): void {
+    if (this.#draining) return;
     this.#ready = true;
     this.#clearTimers();
     const { remoteAddress, remotePort } = this.#socket;
@@ -162,9 +181,14 @@ export class ClientConnection implements StreamOwner {
         debugText(data),
       );
     }
+    this.#drain();
+  }
+
+  /** Opens no more streams. Before there could be any, its close says so. */
+  #drain(): void {
     if (this.#draining) return;
     this.#draining = true;
-    this.#listener.onDraining(this);
+    if (this.#ready) this.#listener.onDraining(this);
   }
 
   #onError(error: unknown): void {
@@ -181,6 +205,9 @@ export class ClientConnection implements StreamOwner {
         this.#error ?? "the connection was closed before HTTP/2 SETTINGS",
         true,
       );
+    // The streams learn of it before the session closes, and whoever calls
+    // again at once needs another connection.
+    this.#drain();
   }
 
   #onClosed(): void {

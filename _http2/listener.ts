@@ -29,6 +29,7 @@ export class Listener {
   readonly #server: net.Server;
   readonly #connections = new Set<ServerConnection>();
   readonly #closed = Promise.withResolvers<void>();
+  #opening = false;
   #listening = false;
   #stopped = false;
 
@@ -36,6 +37,7 @@ export class Listener {
     this.#config = config;
     this.#onStream = onStream;
     this.#server = net.createServer((socket) => this.#accept(socket));
+    tellListenErrors(this.#server);
   }
 
   /** Resolves when it was stopped and all connections are gone. */
@@ -56,28 +58,43 @@ export class Listener {
     const { promise, resolve, reject } = Promise.withResolvers<ListenAddress>();
     const server = this.#server;
     const onError = (cause: Error): void => {
+      server.off("listening", onListening);
+      this.#opening = false;
+      this.#checkClosed();
       reject(
         new Error(
-          `Cannot listen on ${host ?? "all interfaces"}, port ${port}: ${cause.message}`,
+          `Cannot listen on ${
+            host ?? "all interfaces"
+          }, port ${port}: ${cause.message}`,
           { cause },
         ),
       );
     };
-    server.once("error", onError);
-    server.listen({
-      port,
-      ...(host === undefined ? {} : { host }),
-      ...(backlog === undefined ? {} : { backlog }),
-      ...(ipv6Only === undefined ? {} : { ipv6Only }),
-    }, () => {
+    const onListening = (): void => {
       server.off("error", onError);
       // An error of a listening socket concerns one connection that was not
       // accepted: the port stays open.
       server.on("error", () => {});
+      this.#opening = false;
       this.#listening = true;
       const { address, port } = server.address() as net.AddressInfo;
+      if (this.#stopped) server.close(() => this.#checkClosed());
       resolve({ hostname: address, port });
-    });
+    };
+    server.once("error", onError);
+    server.once("listening", onListening);
+    this.#opening = true;
+    try {
+      server.listen({
+        port,
+        ...(host === undefined ? {} : { host }),
+        ...(backlog === undefined ? {} : { backlog }),
+        ...(ipv6Only === undefined ? {} : { ipv6Only }),
+      });
+    } catch (error) {
+      server.off("error", onError);
+      onError(error as Error);
+    }
     return promise;
   }
 
@@ -87,7 +104,7 @@ export class Listener {
     this.#stopped = true;
     if (this.#listening) this.#server.close(() => this.#checkClosed());
     for (const connection of [...this.#connections]) connection.close();
-    this.#listening ? undefined : this.#checkClosed();
+    this.#checkClosed();
   }
 
   /** Gives the peers a last moment, then destroys their connections. */
@@ -111,7 +128,27 @@ export class Listener {
 
   #checkClosed(): void {
     if (!this.#stopped || this.#connections.size > 0) return;
-    if (this.#listening && this.#server.listening) return;
+    if (this.#opening || (this.#listening && this.#server.listening)) return;
     this.#closed.resolve();
   }
+}
+
+/**
+ * Makes a server tell every failure to listen by its 'error' event.
+ *
+ * On Deno a port that there is no permission for is refused by a throw, in a
+ * later tick, where nobody could catch it. The method is called by this name on
+ * Node, too.
+ */
+function tellListenErrors(server: net.Server): void {
+  const inner = server as unknown as { _listen2?(...args: unknown[]): void };
+  const { _listen2: listen } = inner;
+  if (listen === undefined) return;
+  inner._listen2 = (...args) => {
+    try {
+      listen.apply(server, args);
+    } catch (error) {
+      server.emit("error", error);
+    }
+  };
 }

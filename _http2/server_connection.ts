@@ -4,7 +4,10 @@
  * @module
  */
 
-import http2, { type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import http2, {
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { Socket } from "node:net";
 import {
   type ByteSink,
@@ -16,7 +19,14 @@ import type { RawHeaders } from "../_wire/headers.ts";
 import type { Configuration } from "../core/config.ts";
 import { Peer } from "../core/peer.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
-import { batchWrites, debugText, harden, SERVER_BATCH } from "./session.ts";
+import {
+  Backlog,
+  batchWrites,
+  debugText,
+  harden,
+  MAX_HEADER_LIST_BYTES,
+  SERVER_BATCH,
+} from "./session.ts";
 import { H2Stream, type StreamOwner } from "./stream.ts";
 
 /** Takes on a stream that a client opened. */
@@ -37,6 +47,7 @@ export class ServerConnection implements StreamOwner {
   readonly #onClosed: (connection: ServerConnection) => void;
   readonly #peer: Peer;
   readonly #streams = new Set<H2Stream>();
+  readonly #backlog: Backlog;
   #lingerTimer: ReturnType<typeof setTimeout> | undefined;
   #closing = false;
   #gone = false;
@@ -63,8 +74,14 @@ export class ServerConnection implements StreamOwner {
     socket.on("error", (error) => this.#onError(error));
     socket.on("close", () => this.#noteEnd());
     batchWrites(socket, SERVER_BATCH);
+    this.#backlog = new Backlog(socket, () => {
+      for (const stream of this.#streams) stream.onDrain();
+    });
     const session = this.#session = http2.performServerHandshake(socket, {
-      settings: { initialWindowSize: config.http2StreamWindowSize },
+      settings: {
+        initialWindowSize: config.http2StreamWindowSize,
+        maxHeaderListSize: MAX_HEADER_LIST_BYTES,
+      },
       // Metadata may repeat any key.
       strictSingleValueFields: false,
     } as http2.ServerOptions);
@@ -83,7 +100,11 @@ export class ServerConnection implements StreamOwner {
     );
     session.on("goaway", (code, _last, data) => {
       if (code === 0) return;
-      this.#endReason ??= reasonOfGoaway(`${this.#peer}`, code, debugText(data));
+      this.#endReason ??= reasonOfGoaway(
+        `${this.#peer}`,
+        code,
+        debugText(data),
+      );
     });
     session.on("error", (error) => this.#onError(error));
     session.on("close", () => this.#onGone());
@@ -96,6 +117,10 @@ export class ServerConnection implements StreamOwner {
       if (this.#session.destroyed || this.#socket.destroyed) this.#noteEnd();
     }
     return this.#endReason;
+  }
+
+  get backlogged(): boolean {
+    return this.#backlog.isHigh;
   }
 
   /** How many streams there are. */

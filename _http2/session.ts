@@ -39,6 +39,13 @@ export function harden(session: Http2Session): void {
 
 function ignoreError(): void {}
 
+/**
+ * The largest header list that is received, in bytes as HTTP/2 counts them: the
+ * peer is told so, and a stream with a larger one is reset. Without a limit
+ * `node:http2` on Deno takes in several times as much.
+ */
+export const MAX_HEADER_LIST_BYTES = 65_536;
+
 /** When the frames that a socket collects are written. */
 export interface BatchOptions {
   /** Runs the write after what goes on now. */
@@ -125,6 +132,41 @@ export function batchWrites(socket: Duplex, options: BatchOptions): void {
     flush();
     return destroy.call(socket, error) as Duplex;
   };
+}
+
+/** Above this many bytes that the network did not take yet, streams wait. */
+const MAX_UNSENT_BYTES = 1024 * 1024;
+
+/**
+ * What is written to a socket and was not taken by the network.
+ *
+ * On Deno `node:http2` hands on whatever the peer's windows allow, and does not
+ * wait for the socket: a peer with huge windows that reads nothing would have
+ * all of it piled up in memory.
+ */
+export class Backlog {
+  readonly #socket: Duplex;
+  #noticed = false;
+
+  /**
+   * @param socket The socket.
+   * @param onGone Told when all is sent of a backlog that was high.
+   */
+  constructor(socket: Duplex, onGone: () => void) {
+    this.#socket = socket;
+    socket.on("drain", () => {
+      if (!this.#noticed) return;
+      this.#noticed = false;
+      onGone();
+    });
+  }
+
+  /** Whether so much waits that nothing should be added. */
+  get isHigh(): boolean {
+    if (this.#socket.writableLength <= MAX_UNSENT_BYTES) return false;
+    this.#noticed = true;
+    return true;
+  }
 }
 
 /** Reads the debug data of a GOAWAY as text, as far as it is fit to be shown. */

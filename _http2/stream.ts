@@ -24,11 +24,20 @@ import {
 } from "../_call/byte_stream.ts";
 import type { HeaderBlock, RawHeaders } from "../_wire/headers.ts";
 import { CLEAN, reasonOfLoss, reasonOfReset } from "./reset.ts";
+import {
+  listenAsClient,
+  listenAsServer,
+  listenToData,
+  listenToDrain,
+  type StreamEvents,
+} from "./stream_events.ts";
 
 /** The connection of a stream. */
 export interface StreamOwner {
   /** Why the connection ended, if it has, or is about to. */
   readonly endReason: CloseReason | null;
+  /** Whether streams should wait, until `onDrain` tells them to go on. */
+  readonly backlogged: boolean;
   /** The stream is gone. */
   onStreamClose(stream: H2Stream): void;
 }
@@ -46,13 +55,8 @@ const REQUEST_END: { endStream: boolean } = { endStream: true };
 const RESPOND = { waitForTrailers: true, sendDate: false };
 const RESPOND_END = { endStream: true, sendDate: false };
 
-/** Where a stream of `node:http2` keeps its `H2Stream`. */
-const OWNER: unique symbol = Symbol("grpclib.stream");
-
-type Owned = Http2Stream & { [OWNER]: H2Stream };
-
 /** One HTTP/2 stream of a call, on either side. */
-export class H2Stream implements ByteStream {
+export class H2Stream implements ByteStream, StreamEvents {
   readonly #owner: StreamOwner;
   readonly #session: ClientHttp2Session | null;
   #sink: ByteSink;
@@ -85,19 +89,13 @@ export class H2Stream implements ByteStream {
   /** Takes on a stream that a client opened. */
   accept(h2: ServerHttp2Stream): void {
     this.#h2 = h2;
-    (h2 as unknown as Owned)[OWNER] = this;
-    h2.on("error", onError);
-    h2.on("aborted", onAborted);
-    h2.on("trailers", onTrailers);
-    h2.on("wantTrailers", onWantTrailers);
-    h2.on("end", onServerEnd);
-    h2.on("close", onClose);
+    listenAsServer(h2, this);
   }
 
   /** Tells the events of an accepted stream to its call, from now on. */
   start(sink: ByteSink): void {
     this.#sink = sink;
-    this.#h2!.on("data", onData);
+    listenToData(this.#h2!);
   }
 
   // Down: what the call asks for
@@ -130,10 +128,11 @@ export class H2Stream implements ByteStream {
       this.#flushScheduled = true;
       process.nextTick(flushStream, this);
     }
-    if (this.#h2!.writableNeedDrain) {
+    const needDrain = this.#h2!.writableNeedDrain;
+    if (needDrain || this.#owner.backlogged) {
       if (this.#drained === null) {
         this.#drained = Promise.withResolvers();
-        this.#h2!.once("drain", onDrain);
+        if (needDrain) listenToDrain(this.#h2!);
       }
       return this.#drained.promise;
     }
@@ -153,7 +152,8 @@ export class H2Stream implements ByteStream {
     this.#pendingBytes = 0;
     const h2 = this.#h2;
     if (h2 === null) {
-      this.#close(CLEAN);
+      // Nothing was sent. Told later, as the end of any other stream is.
+      process.nextTick(() => this.#close(CLEAN));
       return;
     }
     // Without this the stream is ended before it is reset, and the peer takes
@@ -165,6 +165,9 @@ export class H2Stream implements ByteStream {
       if (!h2.destroyed) h2.close(code);
       // A reset stream with unread data would never be closed.
       h2.resume();
+      // Nor would one with data that the peer did not take, if it was closed
+      // with NO_ERROR.
+      if (!h2.writableFinished) setImmediate(() => h2.destroy());
     });
   }
 
@@ -193,14 +196,7 @@ export class H2Stream implements ByteStream {
     }
     this.#localEnded = end;
     this.#h2 = h2;
-    (h2 as unknown as Owned)[OWNER] = this;
-    // All listeners but 'data' at once: the end of a trailers-only answer is
-    // not told to one that comes later.
-    h2.on("response", onResponse);
-    h2.on("trailers", onTrailers);
-    h2.on("end", onClientEnd);
-    h2.on("error", onError);
-    h2.on("close", onClose);
+    listenAsClient(h2, this);
   }
 
   /** Whether nothing can be sent any more. */
@@ -251,6 +247,14 @@ export class H2Stream implements ByteStream {
     }
   }
 
+  /** After the server has ended: what is not sent yet is not wanted. */
+  #dropUnsent(): void {
+    if (this.#h2!.writableFinished) return;
+    setImmediate(() => {
+      if (!this.#h2!.writableFinished) this.reset(ResetCode.NO_ERROR);
+    });
+  }
+
   /** After this side has ended: what the peer still sends is not wanted. */
   #dropRest(): void {
     const h2 = this.#h2!;
@@ -278,9 +282,10 @@ export class H2Stream implements ByteStream {
     if (end) {
       this.#peerEnded = true;
       this.#h2!.resume();
+      this.#dropUnsent();
     } else {
       // Not before: on Deno data may come before the head it follows.
-      this.#h2!.on("data", onData);
+      listenToData(this.#h2!);
     }
     this.#sink.onHead(raw, end);
   }
@@ -298,6 +303,7 @@ export class H2Stream implements ByteStream {
     if (this.#resetting || this.#peerEnded) return;
     if (this.#trailersIn.length > 0) {
       this.#peerEnded = true;
+      this.#dropUnsent();
       this.#sink.onEnd(this.#trailersIn);
       return;
     }
@@ -324,7 +330,8 @@ export class H2Stream implements ByteStream {
   }
 
   onDrain(): void {
-    this.#drained?.resolve();
+    if (this.#drained === null || this.#owner.backlogged) return;
+    this.#drained.resolve();
     this.#drained = null;
   }
 
@@ -333,7 +340,21 @@ export class H2Stream implements ByteStream {
   }
 
   onClose(): void {
+    this.#endLate();
     this.#close(this.#closeReason());
+  }
+
+  /** An answer that was complete is not lost with its connection. */
+  #endLate(): void {
+    if (this.#session === null || this.#peerEnded) return;
+    if (this.#trailersIn.length === 0) return;
+    const h2 = this.#h2!;
+    for (let rest = h2.read(); rest !== null; rest = h2.read()) {
+      this.onData(rest);
+    }
+    if (this.#resetting) return;
+    this.#peerEnded = true;
+    this.#sink.onEnd(this.#trailersIn);
   }
 
   #closeReason(): CloseReason {
@@ -359,65 +380,10 @@ export class H2Stream implements ByteStream {
   }
 }
 
-// One function for each event, shared by all streams: `node:http2` calls them
-// on its stream, which knows its H2Stream.
-
 function flushStream(stream: H2Stream): void {
   stream.flushPending();
 }
 
 function endNothing(this: Http2Stream): Http2Stream {
   return this;
-}
-
-function onResponse(
-  this: Http2Stream,
-  _headers: unknown,
-  flags: number,
-  raw?: RawHeaders,
-): void {
-  (this as Owned)[OWNER].onResponse(raw!, flags);
-}
-
-function onData(this: Http2Stream, chunk: Uint8Array): void {
-  (this as Owned)[OWNER].onData(chunk);
-}
-
-function onTrailers(
-  this: Http2Stream,
-  _headers: unknown,
-  _flags: number,
-  raw?: RawHeaders,
-): void {
-  (this as Owned)[OWNER].onTrailers(raw!);
-}
-
-function onClientEnd(this: Http2Stream): void {
-  (this as Owned)[OWNER].onClientEnd();
-}
-
-function onServerEnd(this: Http2Stream): void {
-  (this as Owned)[OWNER].onServerEnd();
-}
-
-function onWantTrailers(this: Http2Stream): void {
-  (this as Owned)[OWNER].onWantTrailers();
-}
-
-function onDrain(this: Http2Stream): void {
-  (this as Owned)[OWNER].onDrain();
-}
-
-function onAborted(this: Http2Stream): void {
-  // A stream that is reset with NO_ERROR, and whose data is not read, would
-  // never be closed.
-  this.resume();
-}
-
-function onError(this: Http2Stream, error: unknown): void {
-  (this as Owned)[OWNER].onError(error);
-}
-
-function onClose(this: Http2Stream): void {
-  (this as Owned)[OWNER].onClose();
 }

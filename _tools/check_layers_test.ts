@@ -129,6 +129,18 @@ Deno.test("checkLayers() finds the Deno global, but not its name in a text", () 
   ]);
 });
 
+Deno.test("checkLayers() finds the console in the package alone", () => {
+  const found = checkLayers(tree([], {
+    "client.ts": "/** console.log(1) */\nconsole.log(2);\nthis.console;\n",
+    "server.ts": "console.error(error);\n",
+    "server_test.ts": "console.log(1);\n",
+    "examples/a/client.ts": "console.log(1);\n",
+  }));
+  assertEquals(found.map(({ path, line }) => `${path}:${line}`), [
+    "client.ts:2",
+  ]);
+});
+
 Deno.test("checkLayers() finds modules that are too long, except tests and generated ones", () => {
   const [enough, tooLong] = ["\n".repeat(399), "a\n".repeat(401)];
   const found = checkLayers(tree([], {

@@ -10,8 +10,6 @@
  * @module
  */
 
-// deno-lint-ignore-file no-console
-
 /** One thing that `deno doc --lint` found. */
 export interface Finding {
   /** The whole text. */

@@ -4,25 +4,34 @@
  *     deno task gen            writes the files
  *     deno task gen --check    writes nothing, fails when a file is not up to date
  *
- * `x.proto` becomes `gen/x_pb.ts` in the folder beside it. Where the path of a
- * file matters, because it is part of the descriptor, the tree of files stands
- * in a folder named `proto`, and `gen` is its neighbour:
- * `health/proto/grpc/health/v1/health.proto` becomes
+ * `x.proto` becomes `gen/x_pb.ts`, and `gen/x_grpc.ts` if it has services, in
+ * the folder beside it. Where the path of a file matters, because it is part of
+ * the descriptor, the tree of files stands in a folder named `proto`, and `gen`
+ * is its neighbour: `health/proto/grpc/health/v1/health.proto` becomes
  * `health/gen/grpc/health/v1/health_pb.ts`.
  *
- * The compiler is buf, and the plugin protoc-gen-es; both come from npm and run
- * on the Deno that runs this program.
+ * The compiler is buf, and the plugins are protoc-gen-es and that of `plugin/`.
+ * All run on the Deno that runs this program; buf and protoc-gen-es come from
+ * npm. Where npm does not give buf, `--check` says so and passes.
  *
  * @module
  */
 
-// deno-lint-ignore-file no-console
+import { compileWithBuf, MissingCompilerError } from "./compile.ts";
 
-const BUF = "npm:@bufbuild/buf@1.70.0";
-const PROTOC_GEN_ES = "npm:@bufbuild/protoc-gen-es@2.17.0";
+/** The files that come from the plugins. */
+const GENERATED = /_(pb|grpc)\.(ts|js|d\.ts)$/;
 
 /** Folders that hold no sources of this repository. */
 const SKIPPED = new Set(["gen", "node_modules", "coverage"]);
+
+/** What both plugins are told. */
+const OPTIONS = "target=ts,import_extension=ts";
+
+/** What this repository's plugin is told instead, by the folder it is for. */
+const OTHER_OPTIONS: Readonly<Record<string, string>> = {
+  "plugin/testdata/js": "target=js+dts,import_extension=ts",
+};
 
 /** A folder that import paths of .proto files are relative to. */
 export interface ProtoRoot {
@@ -105,25 +114,14 @@ async function readTree(
 
 /** Runs the compiler over one root. */
 async function generate(root: ProtoRoot, out: string): Promise<void> {
-  const template = {
-    version: "v2",
-    plugins: [{
-      local: [Deno.execPath(), "run", "-A", "--no-lock", PROTOC_GEN_ES],
-      out: ".",
-      opt: ["target=ts", "import_extension=ts"],
-    }],
-  };
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "-A", "--no-lock", BUF, "generate", root.dir],
-      ...["--template", JSON.stringify(template), "--output", out],
+  await compileWithBuf({
+    root: root.dir,
+    out,
+    plugins: [
+      { plugin: "es", options: OPTIONS },
+      { plugin: "grpclib", options: OTHER_OPTIONS[root.dir] ?? OPTIONS },
     ],
-    stdout: "inherit",
-    stderr: "inherit",
-  }).output();
-  if (!success) {
-    throw new Error(`Cannot generate code: buf failed for "${root.dir}"`);
-  }
+  });
 }
 
 /** Writes one file, or takes it away when it is no longer generated. */
@@ -151,6 +149,7 @@ async function main(args: readonly string[]): Promise<number> {
     roots.set(root.dir, root);
   }
 
+  const check = args.includes("--check");
   const actual = new Map<string, string>();
   const generated = new Map<string, string>();
   const temp = await Deno.makeTempDir({ prefix: "grpclib_gen_" });
@@ -160,15 +159,20 @@ async function main(args: readonly string[]): Promise<number> {
       const files = await readTree(`${temp}/${index}`, `${root.out}/`);
       for (const [path, text] of files) generated.set(path, text);
       for (const [path, text] of await readTree(root.out, `${root.out}/`)) {
-        if (path.endsWith("_pb.ts")) actual.set(path, text);
+        if (GENERATED.test(path)) actual.set(path, text);
       }
     }
+  } catch (error) {
+    if (!(error instanceof MissingCompilerError)) throw error;
+    console.error(
+      `Generated code is not ${check ? "checked" : "made"}: ${error.message}`,
+    );
+    return check ? 0 : 1;
   } finally {
     await Deno.remove(temp, { recursive: true });
   }
 
   const found = differences(actual, generated);
-  const check = args.includes("--check");
   for (const { path, reason } of found) {
     console.log(`${reason.padEnd(8)}  ${path}`);
     if (!check) await mend(path, generated);

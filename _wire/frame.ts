@@ -4,6 +4,7 @@
  * @module
  */
 
+import { plainBytes } from "../core/_bytes.ts";
 import type { ByteWriter, Codec } from "../core/codec.ts";
 import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
@@ -46,16 +47,16 @@ export class FrameWriter implements ByteWriter {
     if (this.position + bytes <= this.buffer.length) return;
     const written = this.position - this.#start;
     const needed = written + bytes;
-    let grown: Uint8Array;
-    if (this.#slab !== null) {
-      grown = new Uint8Array(Math.max(needed, 2 * this.buffer.length));
-    } else if (needed <= SLAB_FRAME_BYTES) {
-      grown = new Uint8Array(SLAB_BYTES);
-    } else {
-      this.#slab = this.buffer;
-      this.#slabPosition = this.#start;
-      grown = new Uint8Array(Math.max(needed, SLAB_FRAME_BYTES * 2));
+    let size = SLAB_BYTES;
+    if (needed > SLAB_FRAME_BYTES) {
+      // Twice what there is: a frame that grows byte by byte is not copied each time.
+      size = Math.max(needed, 2 * written);
+      if (this.#slab === null) {
+        this.#slab = this.buffer;
+        this.#slabPosition = this.#start;
+      }
     }
+    const grown = new Uint8Array(size);
     grown.set(this.buffer.subarray(this.#start, this.position));
     this.buffer = grown;
     this.#start = 0;
@@ -214,10 +215,8 @@ export class FrameReader {
     if (this.#broken) return;
     // Until the end is reached: nothing can be read behind a fault.
     this.#broken = true;
-    // A view of a Buffer is a Buffer: make the one view here plain instead of each below.
-    const bytes = chunk.constructor === Uint8Array
-      ? chunk
-      : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    // One plain view here, so that each view below is plain.
+    const bytes = plainBytes(chunk);
     const end = bytes.length;
     let at = 0;
     while (at < end) {

@@ -42,6 +42,26 @@ function concat(...parts: Uint8Array[]): Uint8Array {
   return new Uint8Array(parts.flatMap((part) => [...part]));
 }
 
+// The class itself: tests count what is made of it.
+const PlainBytes = Uint8Array;
+
+/** Runs a function and gives the sizes of the memory it allocated as Uint8Array. */
+function allocations(run: () => void): number[] {
+  const sizes: number[] = [];
+  globalThis.Uint8Array = new Proxy(PlainBytes, {
+    construct(target, args, newTarget) {
+      if (typeof args[0] === "number") sizes.push(args[0]);
+      return Reflect.construct(target, args, newTarget);
+    },
+  });
+  try {
+    run();
+  } finally {
+    globalThis.Uint8Array = PlainBytes;
+  }
+  return sizes;
+}
+
 // --- writing
 
 /** A codec whose messages are bytes, encoded to memory of their own. */
@@ -169,6 +189,33 @@ for (const [name, codec] of CODECS) {
   });
 }
 
+Deno.test("FrameWriter.frame() doubles the memory of a frame that grows", () => {
+  const writer = new FrameWriter();
+  const message = pattern(1_000_000);
+  const codec = placing(100);
+  const sizes = allocations(() => writer.frame(codec, message, null, MIB));
+  assertEquals(sizes.length, 6); // from 32 KiB to 1 MiB
+  sizes.reduce((smaller, size) => {
+    assert(size >= 2 * smaller - 200, `${sizes}`);
+    return size;
+  });
+});
+
+Deno.test("FrameWriter.frame() allocates one slab for all its small frames", () => {
+  for (const [, codec] of CODECS) {
+    const writer = new FrameWriter();
+    const message = pattern(200);
+    const sizes = allocations(() => {
+      for (let i = 0; i < 79; i++) writer.frame(codec, message, null, 200);
+    });
+    assertEquals(sizes, []);
+    assertEquals(
+      allocations(() => writer.frame(codec, message, null, 200)),
+      [16 * KIB],
+    );
+  }
+});
+
 Deno.test("FrameWriter.frame() gives the codec message and type", () => {
   const seen: unknown[] = [];
   const message = {};
@@ -249,9 +296,6 @@ Deno.test("FrameWriter.frame() keeps the codec's this", () => {
 });
 
 // --- reading
-
-// The class itself: a test below counts what is made of it.
-const PlainBytes = Uint8Array;
 
 /** A receiver that keeps what it is given, copied, since chunks may be reused. */
 class Recorder {
@@ -432,23 +476,6 @@ function* splits(bytes: Uint8Array): Generator<Uint8Array[]> {
     yield [bytes.subarray(0, at), bytes.subarray(at)];
   }
   yield [...bytes].map((byte) => new Uint8Array([byte]));
-}
-
-/** Runs a function and gives the sizes of the memory it allocated as Uint8Array. */
-function allocations(run: () => void): number[] {
-  const sizes: number[] = [];
-  globalThis.Uint8Array = new Proxy(PlainBytes, {
-    construct(target, args, newTarget) {
-      if (typeof args[0] === "number") sizes.push(args[0]);
-      return Reflect.construct(target, args, newTarget);
-    },
-  });
-  try {
-    run();
-  } finally {
-    globalThis.Uint8Array = PlainBytes;
-  }
-  return sizes;
 }
 
 Deno.test("FrameReader refuses a message larger than the limit before it allocates", () => {

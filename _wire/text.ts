@@ -5,6 +5,7 @@
  */
 
 import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
+import { plainBytes } from "../core/_bytes.ts";
 
 const encoder = new TextEncoder();
 
@@ -31,12 +32,23 @@ const PERCENT = 0x25;
 export function encodeMessage(text: string): string {
   let i = 0;
   while (i < text.length && isPlain(text.charCodeAt(i))) i++;
-  if (i === text.length) return text;
+  if (i === text.length) return escapeEdges(text);
   let encoded = text.slice(0, i);
   for (const byte of encoder.encode(text.slice(i))) {
     encoded += isPlain(byte) ? String.fromCharCode(byte) : ESCAPES[byte];
   }
-  return encoded;
+  return escapeEdges(encoded);
+}
+
+/**
+ * Escapes a space at either end: with one the field is malformed in HTTP/2, and
+ * peers drop it whole.
+ * https://www.rfc-editor.org/rfc/rfc9113#section-8.2.1
+ */
+function escapeEdges(text: string): string {
+  return text.startsWith(" ") || text.endsWith(" ")
+    ? text.replace(/^ | $/g, "%20")
+    : text;
 }
 
 /** Tells whether a character stands for itself in `grpc-message`. */
@@ -107,7 +119,8 @@ function hexDigit(code: number): number {
  * @returns Base64 without padding.
  */
 export function encodeBin(bytes: Uint8Array): string {
-  const padded = encodeBase64(bytes);
+  // It takes the memory of a slice(), which of a Buffer would be the Buffer's.
+  const padded = encodeBase64(plainBytes(bytes));
   const padding = (3 - bytes.length % 3) % 3;
   return padding === 0 ? padded : padded.slice(0, -padding);
 }

@@ -27,7 +27,8 @@ const MESSAGES: [string, string][] = [
   ["\0", "%00"],
   ["\x7f", "%7F"],
   ["~ !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}", "~ !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}"],
-  [" lead and trail ", " lead and trail "],
+  [" lead and trail ", "%20lead and trail%20"],
+  ["  ", "%20%20"],
   ["é", "%C3%A9"],
   ["\u00ff\u0080", "%C3%BF%C2%80"],
   ["Привет", "%D0%9F%D1%80%D0%B8%D0%B2%D0%B5%D1%82"],
@@ -48,8 +49,15 @@ Deno.test("encodeMessage() escapes all but 0x20-0x24 and 0x26-0x7E", () => {
     const char = String.fromCharCode(code);
     const hex = code.toString(16).toUpperCase().padStart(2, "0");
     const plain = code >= 0x20 && code <= 0x7e && code !== 0x25;
-    assertEquals(encodeMessage(char), plain ? char : `%${hex}`);
+    assertEquals(encodeMessage(`a${char}b`), plain ? `a${char}b` : `a%${hex}b`);
   }
+});
+
+Deno.test("encodeMessage() escapes a space at either end, which HTTP/2 does not allow", () => {
+  assertEquals(encodeMessage(" "), "%20");
+  assertEquals(encodeMessage(" a b"), "%20a b");
+  assertEquals(encodeMessage("a b "), "a b%20");
+  assertEquals(encodeMessage(" é "), "%20%C3%A9%20");
 });
 
 Deno.test("encodeMessage() writes U+FFFD for a lone surrogate", () => {

@@ -13,6 +13,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { plainBytes } from "./_bytes.ts";
 import { describe, isPlainObject } from "./_describe.ts";
 
 /**
@@ -145,12 +146,8 @@ export class ProtoCodec implements Codec {
    */
   decode(bytes: Uint8Array, type: unknown): Message {
     requireDescriptor("decode", type);
-    // protobuf-es gives `bytes` fields the class of its input, and a Buffer
-    // behaves differently: its slice() is a view.
-    const plain = bytes.constructor === Uint8Array
-      ? bytes
-      : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return fromBinary(type, plain);
+    // protobuf-es gives `bytes` fields the class of its input.
+    return fromBinary(type, plainBytes(bytes));
   }
 }
 

@@ -267,9 +267,7 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
    * ```
    */
   append<K extends string>(key: K, value: MetadataValueOf<K>): this {
-    checkPair("append", key, value);
-    this.#keys.push(key);
-    this.#values.push(value);
+    this.#addOne("append", key, value);
     return this;
   }
 
@@ -360,13 +358,18 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
 
   /** Checks and adds one value or several. */
   #add(action: string, key: string, value: unknown): void {
-    const values: readonly unknown[] = Array.isArray(value) ? value : [value];
-    if (values.length === 0) checkKey(action, key);
-    for (const one of values) {
-      checkPair(action, key, one);
-      this.#keys.push(key);
-      this.#values.push(one);
+    if (Array.isArray(value)) {
+      if (value.length === 0) checkKey(action, key);
+      for (const one of value) this.#addOne(action, key, one);
+    } else {
+      this.#addOne(action, key, value);
     }
+  }
+
+  #addOne(action: string, key: string, value: unknown): void {
+    checkPair(action, key, value);
+    this.#keys.push(key);
+    this.#values.push(value);
   }
 }
 

@@ -97,9 +97,12 @@ Deno.test("Metadata is a copy of the metadata it is made from", () => {
   const original = new Metadata({ a: "1" });
   const copy = new Metadata(original);
   copy.append("a", "2");
+  assertEquals([...original], [["a", "1"]]);
+  original.append("b", "3").append("c", "4");
+  assertEquals([...original], [["a", "1"], ["b", "3"], ["c", "4"]]);
+  assertEquals([...copy], [["a", "1"], ["a", "2"]]);
   original.delete("a");
   assertEquals([...copy], [["a", "1"], ["a", "2"]]);
-  assertEquals(original.size, 0);
 });
 
 Deno.test("Metadata takes a key with an empty array for an absent one", () => {

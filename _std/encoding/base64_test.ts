@@ -1,4 +1,10 @@
-import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertThrows,
+} from "@std/assert";
+import { Buffer } from "node:buffer";
 import * as all from "@std/encoding";
 import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
 
@@ -34,6 +40,18 @@ for (const [text, base64] of vectors) {
 Deno.test("encodeBase64() encodes the part a view shows", () => {
   const view = new Uint8Array([9, 250, 251, 252, 9]).subarray(1, 4);
   assertEquals(encodeBase64(view), "+vv8");
+});
+
+Deno.test("encodeBase64() and a Buffer do not go together", () => {
+  // Here it throws. The real one takes the memory of the buffer away.
+  const buffer = Buffer.from("text");
+  let thrown: unknown;
+  try {
+    encodeBase64(buffer);
+  } catch (error) {
+    thrown = error;
+  }
+  assert(thrown instanceof TypeError || buffer.length === 0);
 });
 
 Deno.test("decodeBase64() returns plain bytes in a buffer of their own size", () => {

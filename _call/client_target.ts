@@ -1,0 +1,38 @@
+/**
+ * What a client call is made of: the channel, the method, the caller's wishes.
+ *
+ * @module
+ */
+
+import type { Cardinality } from "../core/cardinality.ts";
+import type { Codec } from "../core/codec.ts";
+import type { Configuration } from "../core/config.ts";
+import type { Deadline } from "../core/deadline.ts";
+import type { Metadata } from "../core/metadata.ts";
+import type { FrameWriter } from "../_wire/frame.ts";
+import type { HeadTemplate } from "../_wire/headers.ts";
+import type { StreamSource } from "./byte_stream.ts";
+
+/** What a channel gives to its calls. */
+export interface ClientHost {
+  readonly source: StreamSource;
+  readonly codec: Codec;
+  readonly config: Configuration;
+  readonly writer: FrameWriter;
+}
+
+/** The method that is called, as this channel calls it. */
+export interface ClientTarget {
+  readonly host: ClientHost;
+  readonly head: HeadTemplate;
+  readonly requestType: unknown;
+  readonly replyType: unknown;
+  readonly cardinality: Cardinality;
+}
+
+/** The caller's wishes for one call, checked. */
+export interface ClientCallOptions {
+  readonly metadata: Metadata | null;
+  readonly deadline: Deadline | undefined;
+  readonly signal: AbortSignal | undefined;
+}

@@ -1,0 +1,40 @@
+/**
+ * How much a call may say beside its messages.
+ *
+ * @module
+ */
+
+import { GRPCError } from "../core/errors.ts";
+import { Status } from "../core/status.ts";
+import { type HeaderBlock, headerListSize } from "../_wire/headers.ts";
+
+/**
+ * The largest header list that is sent, in bytes as HTTP/2 counts them: what
+ * `node:http2` can send, and what most peers allow.
+ */
+const MAX_HEADER_LIST_BYTES = 65_536;
+
+/** Tells whether a header list is small enough to be sent. */
+export function fitsHeaderLimit(block: HeaderBlock): boolean {
+  return headerListSize(block) <= MAX_HEADER_LIST_BYTES;
+}
+
+/**
+ * Checks the header list of a head.
+ *
+ * @param what What it is the head of, in words.
+ * @param block The head.
+ * @returns What sending it fails with, or null if it is small enough.
+ */
+export function checkHeaderLimit(
+  what: string,
+  block: HeaderBlock,
+): GRPCError | null {
+  if (fitsHeaderLimit(block)) return null;
+  return new GRPCError(
+    Status.RESOURCE_EXHAUSTED,
+    `Cannot send ${what}: its header list of ${
+      headerListSize(block)
+    } bytes is larger than the ${MAX_HEADER_LIST_BYTES} allowed`,
+  );
+}

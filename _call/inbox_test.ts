@@ -1,0 +1,255 @@
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { stateOf } from "../_testdata/states.ts";
+import { GRPCError } from "../core/errors.ts";
+import { Status } from "../core/status.ts";
+import { Inbox, type InboxOwner } from "./inbox.ts";
+
+const KIB = 1024;
+/** What a message counts for beyond its bytes. */
+const OVERHEAD = 32;
+
+/**
+ * An owner whose messages are the texts of their bytes. What starts with "bad"
+ * cannot be decoded.
+ */
+class Owner implements InboxOwner<string> {
+  readonly log: string[] = [];
+  readonly errors: GRPCError[] = [];
+
+  decodeMessage(bytes: Uint8Array, compressed: boolean): string {
+    const text = new TextDecoder().decode(bytes);
+    if (text.startsWith("bad")) {
+      throw new GRPCError(Status.INTERNAL, `Cannot decode ${text}`);
+    }
+    this.log.push(`decode ${text.slice(0, 10)}`);
+    return compressed ? `${text} compressed` : text;
+  }
+
+  onBadMessage(error: GRPCError): void {
+    this.errors.push(error);
+  }
+
+  pause(): void {
+    this.log.push("pause");
+  }
+
+  resume(): void {
+    this.log.push("resume");
+  }
+}
+
+function setUp() {
+  const owner = new Owner();
+  const inbox = new Inbox<string>(owner);
+  return {
+    owner,
+    inbox,
+    deliver(...texts: string[]) {
+      for (const text of texts) {
+        inbox.deliver(new TextEncoder().encode(text), false);
+      }
+    },
+    /** Delivers a message of so many bytes. */
+    deliverBytes(bytes: number) {
+      inbox.deliver(new Uint8Array(bytes).fill(0x61), false);
+    },
+    /** The marks that were passed since the last call. */
+    marks() {
+      return owner.log.splice(0).filter((word) => !word.startsWith("decode"));
+    },
+  };
+}
+
+Deno.test("Inbox.take() gives the messages in order when they came before", () => {
+  const { inbox, deliver } = setUp();
+  deliver("a", "b", "c");
+  assertEquals([inbox.take(), inbox.take(), inbox.take()], ["a", "b", "c"]);
+});
+
+Deno.test("Inbox.take() decodes a message when it is taken, not when it comes", () => {
+  const { owner, inbox, deliver } = setUp();
+  deliver("a", "b");
+  assertEquals(owner.log, []);
+  inbox.take();
+  assertEquals(owner.log, ["decode a"]);
+});
+
+Deno.test("Inbox.take() tells of compression when a message is compressed", () => {
+  const { inbox } = setUp();
+  inbox.deliver(new TextEncoder().encode("a"), true);
+  assertEquals(inbox.take(), "a compressed");
+});
+
+Deno.test("Inbox.take() waits when there is no message, and takers are served in order", async () => {
+  const { inbox, deliver } = setUp();
+  const takers = [inbox.take(), inbox.take(), inbox.take()];
+  for (const taker of takers) assertInstanceOf(taker, Promise);
+  deliver("a", "b");
+  assertEquals(await takers[0], "a");
+  assertEquals(await takers[1], "b");
+  assertEquals(await stateOf(takers[2] as Promise<unknown>), "pending");
+  deliver("c", "d");
+  assertEquals(await takers[2], "c");
+  assertEquals(inbox.take(), "d");
+});
+
+Deno.test("Inbox.take() keeps the order when thousands of messages come and go", () => {
+  const { inbox, deliver } = setUp();
+  const taken: unknown[] = [];
+  let next = 0;
+  for (let round = 0; round < 60; round++) {
+    for (let i = 0; i < 100; i++) deliver(`${next++}`);
+    for (let i = 0; i < 60; i++) taken.push(inbox.take());
+  }
+  while (taken.length < next) taken.push(inbox.take());
+  assertEquals(taken, Array.from({ length: next }, (_, i) => `${i}`));
+});
+
+Deno.test("Inbox.deliver() pauses the flow once when more than 128 KiB wait", () => {
+  const { deliverBytes, marks } = setUp();
+  deliverBytes(128 * KIB - OVERHEAD);
+  assertEquals(marks(), []);
+  deliverBytes(0);
+  assertEquals(marks(), ["pause"]);
+  deliverBytes(1000);
+  assertEquals(marks(), []);
+});
+
+Deno.test("Inbox.deliver() pauses the flow when a flood of empty messages waits", () => {
+  const { deliverBytes, marks } = setUp();
+  for (let i = 0; i < 128 * KIB / OVERHEAD; i++) deliverBytes(0);
+  assertEquals(marks(), []);
+  deliverBytes(0);
+  assertEquals(marks(), ["pause"]);
+});
+
+Deno.test("Inbox.deliver() does not pause when a taker waits for the message", async () => {
+  const { inbox, deliverBytes, marks } = setUp();
+  const taker = inbox.take();
+  deliverBytes(1000 * KIB);
+  assertEquals((await taker)!.length, 1000 * KIB);
+  assertEquals(marks(), []);
+});
+
+Deno.test("Inbox.take() resumes the flow once when less than 64 KiB wait", () => {
+  const { inbox, deliverBytes, marks } = setUp();
+  for (let i = 0; i < 9; i++) deliverBytes(16 * KIB - OVERHEAD);
+  assertEquals(marks(), ["pause"]);
+  for (let i = 0; i < 5; i++) inbox.take();
+  assertEquals(marks(), []); // 64 KiB are left
+  inbox.take();
+  assertEquals(marks(), ["resume"]);
+  inbox.take();
+  assertEquals(marks(), []);
+});
+
+Deno.test("Inbox.take() lets the flow pause again when the inbox fills again", () => {
+  const { inbox, deliverBytes, marks } = setUp();
+  deliverBytes(200 * KIB);
+  inbox.take();
+  deliverBytes(200 * KIB);
+  inbox.take();
+  assertEquals(marks(), ["pause", "resume", "pause", "resume"]);
+});
+
+Deno.test("Inbox.finish() gives null again and again when all messages are taken", () => {
+  const { inbox, deliver } = setUp();
+  deliver("a");
+  inbox.finish(null);
+  assertEquals([inbox.take(), inbox.take(), inbox.take()], ["a", null, null]);
+});
+
+Deno.test("Inbox.finish() gives null to those who wait when it ends well", async () => {
+  const { inbox } = setUp();
+  const takers = [inbox.take(), inbox.take()];
+  inbox.finish(null);
+  assertEquals(await Promise.all(takers), [null, null]);
+});
+
+Deno.test("Inbox.finish() throws the error when the messages before it are taken", () => {
+  const { inbox, deliver } = setUp();
+  const error = new GRPCError(Status.DATA_LOSS);
+  deliver("a");
+  inbox.finish(error);
+  assertEquals(inbox.take(), "a");
+  assertStrictEquals(assertThrows(() => inbox.take()), error);
+  assertStrictEquals(assertThrows(() => inbox.take()), error);
+});
+
+Deno.test("Inbox.finish() rejects those who wait when it ends with an error", async () => {
+  const { inbox } = setUp();
+  const error = new GRPCError(Status.DATA_LOSS);
+  const takers = [inbox.take(), inbox.take()] as Promise<string>[];
+  inbox.finish(error);
+  for (const taker of takers) {
+    assertStrictEquals(await assertRejects(() => taker), error);
+  }
+});
+
+Deno.test("Inbox.finish() changes nothing when the messages ended before", () => {
+  const { inbox } = setUp();
+  inbox.finish(null);
+  inbox.finish(new GRPCError(Status.DATA_LOSS));
+  assertEquals(inbox.take(), null);
+});
+
+Deno.test("Inbox.abort() drops what nobody took when messages wait", () => {
+  const { inbox, deliver } = setUp();
+  const error = new GRPCError(Status.CANCELLED);
+  deliver("a", "b");
+  inbox.take();
+  inbox.abort(error);
+  assertStrictEquals(assertThrows(() => inbox.take()), error);
+});
+
+Deno.test("Inbox.abort() rejects those who wait when there are some", async () => {
+  const { inbox } = setUp();
+  const error = new GRPCError(Status.CANCELLED);
+  const taker = inbox.take() as Promise<string>;
+  inbox.abort(error);
+  assertStrictEquals(await assertRejects(() => taker), error);
+});
+
+Deno.test("Inbox.abort() wins over a good end when messages wait behind it", () => {
+  const { inbox, deliver } = setUp();
+  const error = new GRPCError(Status.CANCELLED);
+  deliver("a");
+  inbox.finish(null);
+  inbox.abort(error);
+  assertStrictEquals(assertThrows(() => inbox.take()), error);
+});
+
+Deno.test("Inbox.take() throws and tells the owner when a message cannot be decoded", () => {
+  const { owner, inbox, deliver } = setUp();
+  deliver("bad", "good");
+  const error = assertThrows(
+    () => inbox.take(),
+    GRPCError,
+    "Cannot decode bad",
+  );
+  assertEquals(owner.errors, [error]);
+});
+
+Deno.test("Inbox.take() gives nothing more when a message could not be decoded", () => {
+  const { owner, inbox, deliver } = setUp();
+  deliver("bad", "good");
+  inbox.finish(null);
+  const error = assertThrows(() => inbox.take());
+  assertStrictEquals(assertThrows(() => inbox.take()), error);
+  assertEquals(owner.errors.length, 1);
+});
+
+Deno.test("Inbox.deliver() rejects the taker and tells the owner when a message cannot be decoded", async () => {
+  const { owner, inbox, deliver } = setUp();
+  const takers = [inbox.take(), inbox.take()] as Promise<string>[];
+  deliver("bad");
+  const error = await assertRejects(() => takers[0]!, GRPCError);
+  assertEquals(owner.errors, [error]);
+  assertStrictEquals(await assertRejects(() => takers[1]!), error);
+});

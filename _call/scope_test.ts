@@ -1,0 +1,210 @@
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertInstanceOf,
+  assertStrictEquals,
+} from "@std/assert";
+import { FakeClock } from "../_testdata/fake_clock.ts";
+import { Deadline } from "../core/deadline.ts";
+import { GRPCError } from "../core/errors.ts";
+import { Status } from "../core/status.ts";
+import {
+  abortedByCaller,
+  deadlineExceeded,
+  deadlines,
+  Scope,
+  type ScopeOwner,
+} from "./scope.ts";
+
+/** An owner that writes down what its call ended with. */
+class Owner implements ScopeOwner {
+  readonly ends: GRPCError[] = [];
+
+  onScopeEnd(error: GRPCError): void {
+    this.ends.push(error);
+  }
+}
+
+/** Counts the listeners of a signal. */
+function countListeners(signal: AbortSignal): () => number {
+  let count = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: unknown[]) => {
+    count++;
+    return addEventListener.apply(signal, args as never);
+  };
+  signal.removeEventListener = (...args: unknown[]) => {
+    count--;
+    return removeEventListener.apply(signal, args as never);
+  };
+  return () => count;
+}
+
+Deno.test("deadlineExceeded() makes an error with the status when called", () => {
+  const error = deadlineExceeded();
+  assertEquals(error.status, Status.DEADLINE_EXCEEDED);
+  assertEquals(error.message, "Deadline exceeded");
+});
+
+Deno.test("abortedByCaller() keeps the reason as the cause when called", () => {
+  const reason = new Error("Enough");
+  const error = abortedByCaller(AbortSignal.abort(reason));
+  assertEquals(error.status, Status.CANCELLED);
+  assertEquals(error.message, "Call was cancelled by the caller");
+  assertStrictEquals(error.cause, reason);
+});
+
+Deno.test("Scope.enter() watches nothing when there is neither deadline nor signal", () => {
+  const owner = new Owner();
+  using scope = new Scope(owner, undefined, undefined);
+  scope.enter();
+  assertEquals(deadlines.size, 0);
+  assertEquals(scope.expiresAt, Infinity);
+  assertFalse(scope.expired);
+  assertEquals(owner.ends, []);
+});
+
+Deno.test("Scope.enter() tells the owner once when the deadline comes", () => {
+  using clock = new FakeClock();
+  const owner = new Owner();
+  using scope = new Scope(owner, Deadline.fromTimeout(10), undefined);
+  scope.enter();
+  assertEquals(deadlines.size, 1);
+  clock.advance(9);
+  assertFalse(scope.expired);
+  assertEquals(owner.ends, []);
+  clock.advance(100);
+  assert(scope.expired);
+  assertEquals(owner.ends.map(({ status }) => status), [
+    Status.DEADLINE_EXCEEDED,
+  ]);
+  assertEquals(deadlines.size, 0);
+  assertEquals(clock.delays, []);
+});
+
+Deno.test("Scope.enter() tells the owner before it returns when the deadline is past", () => {
+  const owner = new Owner();
+  const controller = new AbortController();
+  const listeners = countListeners(controller.signal);
+  using scope = new Scope(owner, Deadline.fromTimeout(0), controller.signal);
+  scope.enter();
+  assertEquals(owner.ends.map(({ status }) => status), [
+    Status.DEADLINE_EXCEEDED,
+  ]);
+  assertEquals(deadlines.size, 0);
+  assertEquals(listeners(), 0);
+});
+
+Deno.test("Scope.enter() tells the owner once when the caller aborts", () => {
+  const owner = new Owner();
+  const controller = new AbortController();
+  const listeners = countListeners(controller.signal);
+  using scope = new Scope(
+    owner,
+    Deadline.fromTimeout(100_000),
+    controller.signal,
+  );
+  scope.enter();
+  assertEquals([listeners(), deadlines.size], [1, 1]);
+  controller.abort("Enough");
+  assertEquals(owner.ends.length, 1);
+  assertEquals(owner.ends[0]!.status, Status.CANCELLED);
+  assertEquals(owner.ends[0]!.cause, "Enough");
+  assertEquals([listeners(), deadlines.size], [0, 0]);
+});
+
+Deno.test("Scope.enter() tells the owner before it returns when the signal is aborted already", () => {
+  const owner = new Owner();
+  const signal = AbortSignal.abort("Enough");
+  using scope = new Scope(owner, Deadline.fromTimeout(0), signal);
+  scope.enter();
+  assertEquals(owner.ends.map(({ status }) => status), [Status.CANCELLED]);
+  assertEquals(deadlines.size, 0);
+});
+
+Deno.test("Scope[Symbol.dispose]() takes everything back when it is called, even twice", () => {
+  const owner = new Owner();
+  const controller = new AbortController();
+  const listeners = countListeners(controller.signal);
+  const scope = new Scope(
+    owner,
+    Deadline.fromTimeout(100_000),
+    controller.signal,
+  );
+  scope.enter();
+  scope[Symbol.dispose]();
+  scope[Symbol.dispose]();
+  assertEquals([listeners(), deadlines.size], [0, 0]);
+  controller.abort();
+  assertEquals(owner.ends, []);
+});
+
+Deno.test("Scope[Symbol.dispose]() does nothing when the scope was never entered", () => {
+  const controller = new AbortController();
+  const listeners = countListeners(controller.signal);
+  const scope = new Scope(
+    new Owner(),
+    Deadline.fromTimeout(1),
+    controller.signal,
+  );
+  scope[Symbol.dispose]();
+  assertEquals([listeners(), deadlines.size], [0, 0]);
+});
+
+Deno.test("Scope.signal is one signal when it is read again", () => {
+  using scope = new Scope(new Owner(), undefined, undefined);
+  assertStrictEquals(scope.signal, scope.signal);
+  assertFalse(scope.signal.aborted);
+});
+
+Deno.test("Scope.abort() aborts the signal with the reason when it was read before", () => {
+  const scope = new Scope(new Owner(), undefined, undefined);
+  const { signal } = scope;
+  let told = 0;
+  signal.addEventListener("abort", () => told++);
+  const reason = new GRPCError(Status.UNAVAILABLE, "Gone");
+  scope.abort(reason);
+  assert(signal.aborted);
+  assertStrictEquals(signal.reason, reason);
+  assertStrictEquals(scope.reason, reason);
+  assertEquals(told, 1);
+});
+
+Deno.test("Scope.abort() aborts the signal with the reason when it is read later", () => {
+  const scope = new Scope(new Owner(), undefined, undefined);
+  const reason = new GRPCError(Status.UNAVAILABLE, "Gone");
+  scope.abort(reason);
+  assert(scope.signal.aborted);
+  assertStrictEquals(scope.signal.reason, reason);
+});
+
+Deno.test("Scope.abort() keeps the first reason when there is a second", () => {
+  const scope = new Scope(new Owner(), undefined, undefined);
+  const first = new GRPCError(Status.UNAVAILABLE, "Gone");
+  scope.abort(first);
+  scope.abort(new GRPCError(Status.CANCELLED, "Later"));
+  assertStrictEquals(scope.reason, first);
+  assertStrictEquals(scope.signal.reason, first);
+});
+
+Deno.test("Scope.abort() stops watching when it is called", () => {
+  const owner = new Owner();
+  const controller = new AbortController();
+  const listeners = countListeners(controller.signal);
+  const scope = new Scope(
+    owner,
+    Deadline.fromTimeout(100_000),
+    controller.signal,
+  );
+  scope.enter();
+  scope.abort(new GRPCError(Status.UNAVAILABLE));
+  assertEquals([listeners(), deadlines.size], [0, 0]);
+  assertEquals(owner.ends, []);
+});
+
+Deno.test("Scope.reason is undefined when nothing ended the scope", () => {
+  const scope = new Scope(new Owner(), undefined, undefined);
+  assertEquals(scope.reason, undefined);
+  assertInstanceOf(scope.signal, AbortSignal);
+});

@@ -1,0 +1,144 @@
+/**
+ * Keepalive: PING frames that find out whether the peer is still there.
+ *
+ * @see {@link https://github.com/grpc/grpc/blob/master/doc/keepalive.md}
+ * @module
+ */
+
+/** Settings of keepalive, as in `Configuration`. */
+export interface KeepaliveOptions {
+  /** The silence after which a PING is sent, in milliseconds; Infinity: never. */
+  readonly keepaliveTimeMs: number;
+  /** How long the answer may take, in milliseconds. */
+  readonly keepaliveTimeoutMs: number;
+  /** Whether PINGs are sent while there is no call. */
+  readonly keepalivePermitWithoutCalls: boolean;
+  /** How many PINGs may follow each other without a frame of a call; 0: any. */
+  readonly http2MaxPingsWithoutData: number;
+  /** The least time between PINGs without a frame of a call, in milliseconds. */
+  readonly http2MinSentPingIntervalWithoutDataMs: number;
+}
+
+/** The connection that is kept alive. */
+export interface KeepaliveOwner {
+  /** How many streams there are. */
+  readonly streamCount: number;
+  /** Sends a PING; `onAck` is called when its answer comes. */
+  ping(onAck: () => void): void;
+  /** The peer is not there any more: no answer came in time. */
+  onDead(): void;
+}
+
+/** The longest delay a timer takes; a longer one would fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/** The keepalive of one connection. */
+export class Keepalive {
+  readonly #owner: KeepaliveOwner;
+  readonly #options: KeepaliveOptions;
+  #timeMs: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #ackTimer: ReturnType<typeof setTimeout> | undefined;
+  #lastReceived = performance.now();
+  #lastPing = -Infinity;
+  #pingsWithoutData = 0;
+  #stopped = false;
+
+  constructor(owner: KeepaliveOwner, options: KeepaliveOptions) {
+    this.#owner = owner;
+    this.#options = options;
+    this.#timeMs = options.keepaliveTimeMs;
+    this.#schedule();
+  }
+
+  /** The silence after which a PING is sent, in milliseconds. */
+  get timeMs(): number {
+    return this.#timeMs;
+  }
+
+  /** How long nothing has come in, in milliseconds. */
+  get silenceMs(): number {
+    return performance.now() - this.#lastReceived;
+  }
+
+  /** Something came in: the peer is there. */
+  onReceived(): void {
+    this.#lastReceived = performance.now();
+  }
+
+  /** A frame of a call, HEADERS or DATA, goes out. */
+  onSent(): void {
+    this.#pingsWithoutData = 0;
+    this.#lastPing = -Infinity;
+    // While there was no call there may have been no timer.
+    if (this.#timer === undefined && !this.#stopped) this.#schedule();
+  }
+
+  /** The peer complained of too many PINGs: half as many from now on. */
+  slowDown(): void {
+    this.#timeMs *= 2;
+  }
+
+  /** Asks the peer at once whether it is there, unless it was asked already. */
+  verify(): void {
+    if (this.#stopped || this.#ackTimer !== undefined) return;
+    this.#ping();
+  }
+
+  /** Stops for good. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#ackTimer);
+    this.#timer = this.#ackTimer = undefined;
+  }
+
+  #schedule(): void {
+    if (this.#timeMs === Infinity) return;
+    const wait = Math.max(0, this.#timeMs - this.silenceMs);
+    this.#timer = setTimeout(
+      () => this.#onTimer(),
+      Math.min(wait, MAX_DELAY_MS),
+    );
+  }
+
+  #onTimer(): void {
+    this.#timer = undefined;
+    if (this.silenceMs < this.#timeMs) return this.#schedule();
+    const { streamCount } = this.#owner;
+    if (streamCount === 0 && !this.#options.keepalivePermitWithoutCalls) {
+      // The next call starts the timer again.
+      return;
+    }
+    if (this.#mayPing()) this.#ping();
+    this.#timer = setTimeout(
+      () => this.#onTimer(),
+      Math.min(this.#timeMs, MAX_DELAY_MS),
+    );
+  }
+
+  #mayPing(): boolean {
+    if (this.#ackTimer !== undefined) return false;
+    const {
+      http2MaxPingsWithoutData: max,
+      http2MinSentPingIntervalWithoutDataMs: interval,
+    } = this.#options;
+    if (max !== 0 && this.#pingsWithoutData >= max) return false;
+    return performance.now() - this.#lastPing >= interval;
+  }
+
+  #ping(): void {
+    this.#pingsWithoutData++;
+    this.#lastPing = performance.now();
+    this.#ackTimer = setTimeout(() => {
+      this.#ackTimer = undefined;
+      this.stop();
+      this.#owner.onDead();
+    }, Math.min(this.#options.keepaliveTimeoutMs, MAX_DELAY_MS));
+    this.#owner.ping(() => {
+      clearTimeout(this.#ackTimer);
+      this.#ackTimer = undefined;
+      this.onReceived();
+    });
+  }
+}

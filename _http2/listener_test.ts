@@ -1,0 +1,148 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import type { ByteSink, ByteStream } from "../_call/byte_stream.ts";
+import { Configuration } from "../core/config.ts";
+import {
+  FrameType,
+  RawConnection,
+  requestFields,
+} from "../_testdata/raw_h2.ts";
+import { soon, turns, until } from "../_testdata/waiting.ts";
+import { type ListenAddress, Listener } from "./listener.ts";
+
+const DEAF: ByteSink = { onHead() {}, onData() {}, onEnd() {}, onClose() {} };
+
+/** A listener that keeps the streams that clients opened. */
+function makeListener() {
+  const streams: ByteStream[] = [];
+  const peers: string[] = [];
+  const listener = new Listener(new Configuration(), (stream, _raw, peer) => {
+    streams.push(stream);
+    peers.push(`${peer}`);
+    return DEAF;
+  });
+  const listen = (port = 0): Promise<ListenAddress> =>
+    listener.listen({
+      host: "127.0.0.1",
+      port,
+      backlog: undefined,
+      ipv6Only: undefined,
+    });
+  return {
+    listener,
+    streams,
+    peers,
+    listen,
+    async [Symbol.asyncDispose]() {
+      listener.stop();
+      listener.linger();
+      await soon(listener.closed, "the listener to close");
+    },
+  };
+}
+
+Deno.test("Listener.listen() tells where it listens", async () => {
+  await using made = makeListener();
+  const { hostname, port } = await made.listen();
+  assertEquals(hostname, "127.0.0.1");
+  using _client = await RawConnection.open(port);
+});
+
+Deno.test("Listener.listen() rejects when the port is in use, and can be called again", async () => {
+  await using first = makeListener();
+  const { port } = await first.listen();
+  await using second = makeListener();
+  for (let i = 0; i < 2; i++) {
+    const error = await assertRejects(
+      () => second.listen(port),
+      Error,
+      `Cannot listen on 127.0.0.1, port ${port}: `,
+    );
+    assertStringIncludes(error.message, "EADDRINUSE");
+  }
+  const other = await second.listen();
+  using _client = await RawConnection.open(other.port);
+});
+
+Deno.test("Listener.counts tells of the connections and streams there are", async () => {
+  await using made = makeListener();
+  const { listener, streams } = made;
+  const { port } = await made.listen();
+  assertEquals(listener.counts, { connections: 0, streams: 0 });
+  using first = await RawConnection.open(port);
+  using second = await RawConnection.open(port);
+  for (const streamId of [1, 3]) {
+    await first.headers(streamId, requestFields("/a/b"));
+  }
+  await until(() => streams.length === 2, "two streams are open");
+  await second.headers(1, requestFields("/a/b"));
+  await until(() => streams.length === 3, "all streams are open");
+  assertEquals(listener.counts, { connections: 2, streams: 3 });
+  assertEquals(new Set(made.peers).size, 2);
+  // One is reset by the client, one with its connection, one is answered.
+  await first.rstStream(1, 8);
+  await until(() => listener.counts.streams === 2, "one stream is gone");
+  second.close();
+  await until(() => listener.counts.connections === 1, "one client is gone");
+  assertEquals(listener.counts.streams, 1);
+  streams[1]!.sendHead({ ":status": "200", "grpc-status": "0" }, true);
+  await until(() => listener.counts.streams === 0, "the last stream is gone");
+  assertEquals(listener.counts, { connections: 1, streams: 0 });
+});
+
+Deno.test("Listener.stop() is enough when it never listened", async () => {
+  const { listener } = makeListener();
+  listener.stop();
+  await soon(listener.closed);
+});
+
+Deno.test("Listener.stop() gives the port back when it is called while listening begins", async () => {
+  const { listener, listen } = makeListener();
+  const listening = listen();
+  listener.stop();
+  const { port } = await listening;
+  await soon(listener.closed);
+  await assertRejects(() => Deno.connect({ hostname: "127.0.0.1", port }));
+});
+
+Deno.test("Listener.stop() is enough when listening then fails", async () => {
+  await using first = makeListener();
+  const { port } = await first.listen();
+  const { listener, listen } = makeListener();
+  const listening = listen(port);
+  listener.stop();
+  await assertRejects(() => listening);
+  await soon(listener.closed);
+});
+
+Deno.test("Listener.stop() waits for streams, and refuses new connections", async () => {
+  await using made = makeListener();
+  const { listener, streams } = made;
+  const { port } = await made.listen();
+  using client = await RawConnection.open(port);
+  await client.headers(1, requestFields("/a/b"), { end: true });
+  await until(() => streams.length === 1, "the stream is open");
+  listener.stop();
+  let closed = false;
+  const closing = listener.closed.then(() => closed = true);
+  await turns(20);
+  assertEquals(closed, false);
+  await assertRejects(() => Deno.connect({ hostname: "127.0.0.1", port }));
+  streams[0]!.sendHead({ ":status": "200", "grpc-status": "0" }, true);
+  const { fields } = await client.nextOf(FrameType.HEADERS);
+  assertEquals(fields, [[":status", "200"], ["grpc-status", "0"]]);
+  client.close();
+  await soon(closing);
+  assertEquals(listener.counts, { connections: 0, streams: 0 });
+});
+
+Deno.test("Listener.linger() ends connections whose clients stay", async () => {
+  const { listener, listen, streams } = makeListener();
+  const { port } = await listen();
+  using client = await RawConnection.open(port);
+  await client.headers(1, requestFields("/a/b"));
+  await until(() => streams.length === 1, "the stream is open");
+  listener.stop();
+  listener.linger();
+  await soon(listener.closed);
+  await client.end();
+});

@@ -1,0 +1,97 @@
+/**
+ * Programs in processes of their own, spoken with line by line.
+ *
+ * @module
+ */
+
+/** A running program. */
+export class ChildProcess implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #lines: ReadableStreamDefaultReader<string>;
+  #rest = "";
+  #isInputOpen = true;
+
+  /**
+   * Starts Deno with a program.
+   *
+   * @param args What stands after `deno run`.
+   * @param env Variables that the program gets beside those there are.
+   */
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ) {
+    this.#process = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", ...args],
+      env,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    this.#input = this.#process.stdin.getWriter();
+    this.#lines = this.#process.stdout.pipeThrough(new TextDecoderStream())
+      .getReader();
+  }
+
+  /** Writes one line. */
+  async send(line: string): Promise<void> {
+    await this.#input.write(new TextEncoder().encode(`${line}\n`));
+  }
+
+  /** Reads one line; null when there are no more. */
+  async line(): Promise<string | null> {
+    for (;;) {
+      const end = this.#rest.indexOf("\n");
+      if (end >= 0) {
+        const line = this.#rest.slice(0, end);
+        this.#rest = this.#rest.slice(end + 1);
+        return line;
+      }
+      const { value, done } = await this.#lines.read();
+      if (done) return null;
+      this.#rest += value;
+    }
+  }
+
+  /** Reads one line as JSON; there has to be one. */
+  async event<T>(): Promise<T> {
+    const line = await this.line();
+    if (line === null) throw new Error("The program has ended");
+    return JSON.parse(line);
+  }
+
+  /** Ends the input, so that the program leaves, and waits until it has. */
+  async leave(): Promise<Deno.CommandStatus> {
+    if (this.#isInputOpen) {
+      this.#isInputOpen = false;
+      await this.#input.close().catch(() => {});
+    }
+    while (await this.line() !== null);
+    return await this.#process.status;
+  }
+
+  /** Ends the program at once. */
+  kill(signal: Deno.Signal = "SIGKILL"): void {
+    this.#process.kill(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.leave();
+  }
+}
+
+/** Starts a peer under Node, or under Deno where there is no Node. */
+export function startPeer(...args: string[]): ChildProcess {
+  return new ChildProcess([
+    "-A",
+    import.meta.resolve("./run_peer.ts"),
+    ...args,
+  ]);
+}
+
+/** Whether there is a Node to run peers that need one. */
+export async function hasNode(): Promise<boolean> {
+  const probe = startPeer("--only-node", "bare_peer.mjs", "probe");
+  return (await probe.leave()).success;
+}

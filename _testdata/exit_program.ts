@@ -1,0 +1,36 @@
+/**
+ * A server that ends by signals, for the tests of gracefulExit:
+ * `exit_program.ts [graceMs]`. It writes its port, and "closed" in the end.
+ */
+
+// deno-lint-ignore-file no-console
+
+import { gracefulExit, Server } from "../server.ts";
+import { echoWith } from "./echo_service.ts";
+
+const [graceMs] = Deno.args;
+const server = new Server([
+  echoWith({
+    // Waits for the end of the requests, whatever else happens.
+    async clientStream(stream) {
+      while (await stream.recvMessage() !== null);
+      await stream.sendMessage({ text: "finished" });
+    },
+    // Never ends, and lets nobody call it off.
+    unary: () =>
+      new Promise(() => {
+        setInterval(() => {}, 1000);
+      }),
+  }),
+]);
+{
+  using _exit = gracefulExit(
+    [server],
+    graceMs === undefined ? {} : { graceMs: Number(graceMs) },
+  );
+  await server.start("127.0.0.1");
+  console.log(server.port);
+  await server.waitClosed();
+}
+// Nothing is left that would keep the process: it ends by itself.
+console.log("closed");

@@ -1,0 +1,73 @@
+/**
+ * A channel without a connection: methods of all four kinds whose streams are
+ * played by the test.
+ *
+ * @module
+ */
+
+import { type StringValue, StringValueSchema } from "@bufbuild/protobuf/wkt";
+import type { ClientHost } from "../_call/client_target.ts";
+import {
+  makeMethod,
+  type StreamStreamMethod,
+  type StreamUnaryMethod,
+  type UnaryStreamMethod,
+  type UnaryUnaryMethod,
+} from "../_call/method.ts";
+import { Cardinality } from "../core/cardinality.ts";
+import { type Codec, ProtoCodec } from "../core/codec.ts";
+import { Configuration, type ConfigurationOptions } from "../core/config.ts";
+import { FrameWriter } from "../_wire/frame.ts";
+import { HeadTemplate } from "../_wire/headers.ts";
+import { FakeSource, type FakeStream } from "./fake_stream.ts";
+
+/** How a fake channel is set up. */
+export interface FakeChannelOptions {
+  readonly codec?: Codec;
+  readonly config?: ConfigurationOptions;
+}
+
+/** A channel whose calls go to a {@linkcode FakeSource}. */
+export class FakeChannel {
+  readonly source: FakeSource = new FakeSource();
+  readonly unaryUnary: UnaryUnaryMethod<StringValue, StringValue>;
+  readonly unaryStream: UnaryStreamMethod<StringValue, StringValue>;
+  readonly streamUnary: StreamUnaryMethod<StringValue, StringValue>;
+  readonly streamStream: StreamStreamMethod<StringValue, StringValue>;
+  readonly #host: ClientHost;
+
+  constructor(options: FakeChannelOptions = {}) {
+    this.#host = {
+      source: this.source,
+      codec: options.codec ?? new ProtoCodec(),
+      config: new Configuration(options.config),
+      writer: new FrameWriter(),
+    };
+    this.unaryUnary = this.#method(Cardinality.UNARY_UNARY);
+    this.unaryStream = this.#method(Cardinality.UNARY_STREAM);
+    this.streamUnary = this.#method(Cardinality.STREAM_UNARY);
+    this.streamStream = this.#method(Cardinality.STREAM_STREAM);
+  }
+
+  /** The stream of the call that was made last. */
+  get stream(): FakeStream {
+    return this.source.stream;
+  }
+
+  #method<M>(cardinality: Cardinality): M {
+    const head = new HeadTemplate({
+      scheme: "http",
+      authority: "127.0.0.1:50051",
+      path: "/test.Test/Call",
+      contentType: "application/grpc",
+      userAgent: "grpc-deno-grpclib/test",
+    });
+    return makeMethod({
+      host: this.#host,
+      head,
+      requestType: StringValueSchema,
+      replyType: StringValueSchema,
+      cardinality,
+    }, head.path) as M;
+  }
+}

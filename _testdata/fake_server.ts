@@ -1,0 +1,152 @@
+/**
+ * A server without a port: calls whose streams are played by the test.
+ *
+ * @module
+ */
+
+import { type StringValue, StringValueSchema } from "@bufbuild/protobuf/wkt";
+import {
+  type Handler,
+  mapping,
+  type Route,
+  type Service,
+} from "../_call/handler.ts";
+import type { Many } from "../_call/many.ts";
+import { type CallHost, serve } from "../_call/serve.ts";
+import type { ServerCall } from "../_call/server_call.ts";
+import type { ServerStream } from "../_call/server_stream.ts";
+import { Cardinality } from "../core/cardinality.ts";
+import { type Codec, ProtoCodec } from "../core/codec.ts";
+import { Configuration, type ConfigurationOptions } from "../core/config.ts";
+import { Peer } from "../core/peer.ts";
+import { FrameWriter } from "../_wire/frame.ts";
+import { FakeStream, type Fields, rawOf } from "./fake_stream.ts";
+
+type AnyCall = ServerCall<unknown, unknown>;
+
+/** How a fake server is set up. */
+export interface FakeServerOptions {
+  readonly codec?: Codec;
+  readonly config?: ConfigurationOptions;
+  /** More methods, by their paths. */
+  readonly service?: Service;
+}
+
+/** The path of the methods of a fake server, by their kind. */
+export const PATHS = {
+  UNARY_UNARY: "/test.Test/UnaryUnary",
+  UNARY_STREAM: "/test.Test/UnaryStream",
+  STREAM_UNARY: "/test.Test/StreamUnary",
+  STREAM_STREAM: "/test.Test/StreamStream",
+} as const;
+
+/** The fields of a good request. */
+export function requestFields(kind: Cardinality): Fields {
+  return {
+    ":method": "POST",
+    ":scheme": "http",
+    ":path": PATHS[kind],
+    ":authority": "127.0.0.1:50051",
+    "te": "trailers",
+    "content-type": "application/grpc",
+    "user-agent": "test/1.0",
+  };
+}
+
+type One = StringValue;
+
+/** The handlers of a fake server, by the kind of their method. */
+export interface FakeHandlers {
+  UNARY_UNARY: (stream: ServerStream<One, One>) => unknown;
+  UNARY_STREAM: (stream: ServerStream<One, Many<One>>) => unknown;
+  STREAM_UNARY: (stream: ServerStream<Many<One>, One>) => unknown;
+  STREAM_STREAM: (stream: ServerStream<Many<One>, Many<One>>) => unknown;
+}
+
+/** A server with at most one method of each kind. */
+export class FakeServer implements CallHost {
+  readonly codec: Codec;
+  readonly config: Configuration;
+  readonly writer: FrameWriter = new FrameWriter();
+  readonly contentType: string;
+  readonly routes: ReadonlyMap<string, Route>;
+  readonly peer: Peer = new Peer({ hostname: "127.0.0.1", port: 1234 });
+  /** The calls that began and those that ended, as the server is told. */
+  readonly started: AnyCall[] = [];
+  readonly ended: AnyCall[] = [];
+  /** What the server's owner is told. */
+  readonly errors: unknown[] = [];
+
+  constructor(
+    handlers: Partial<FakeHandlers>,
+    options: FakeServerOptions = {},
+  ) {
+    this.codec = options.codec ?? new ProtoCodec();
+    this.config = new Configuration(options.config);
+    this.contentType = `application/grpc+${this.codec.contentSubtype}`;
+    const routes = new Map<string, Route>();
+    for (const cardinality of Object.values(Cardinality)) {
+      const handle = handlers[cardinality];
+      if (handle === undefined) continue;
+      const handler: Handler = {
+        handle,
+        cardinality,
+        requestType: StringValueSchema,
+        replyType: StringValueSchema,
+      };
+      const path = PATHS[cardinality];
+      routes.set(path, { path, handler });
+    }
+    const more = options.service?.[mapping]() ?? {};
+    for (const [path, handler] of Object.entries(more)) {
+      routes.set(path, { path, handler });
+    }
+    this.routes = routes;
+  }
+
+  /** The call that began last. */
+  get call(): AnyCall {
+    return this.started.at(-1)!;
+  }
+
+  /** How many calls began, and how many ended. */
+  get counts(): [number, number] {
+    return [this.started.length, this.ended.length];
+  }
+
+  onCallStart(call: AnyCall): void {
+    this.started.push(call);
+  }
+
+  onCallEnd(call: AnyCall): void {
+    this.ended.push(call);
+  }
+
+  onHandlerError(error: unknown): void {
+    this.errors.push(error);
+  }
+
+  /** A client opens a stream with the fields of a request. */
+  open(kind: Cardinality, fields: Fields = {}): FakeStream {
+    return this.openRaw({ ...requestFields(kind), ...fields });
+  }
+
+  /** A client opens a stream with any fields. */
+  openRaw(fields: Fields): FakeStream {
+    const stream = new FakeStream();
+    stream.sink = serve(this, stream, rawOf(fields), this.peer);
+    return stream;
+  }
+
+  /** A client makes a call, and ends its half of it. */
+  request(
+    kind: Cardinality,
+    values: string[],
+    fields: Fields = {},
+  ): FakeStream {
+    const stream = this.open(kind, fields);
+    stream.peerSends(...values);
+    stream.peerEnds();
+    return stream;
+  }
+}

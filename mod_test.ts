@@ -1,0 +1,73 @@
+/** The doors: adding a name to one is a decision, seen here. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import config from "./deno.json" with { type: "json" };
+import { USER_AGENT, VERSION } from "./core/version.ts";
+
+/** What both sides speak. */
+const CORE = [
+  ...["ByteWriter", "Cardinality", "Codec", "Configuration"],
+  ...["ConfigurationOptions", "Deadline", "GRPCError", "GRPCErrorOptions"],
+  ...["Many", "MessageInit", "MessageOf", "Metadata", "MetadataInit"],
+  ...["MetadataValue", "MetadataValueOf", "Peer", "PeerAddress"],
+  ...["PeerCertificate", "PeerCertificateName", "ProtoCodec", "ProtocolError"],
+  ...["Received", "Status", "StatusName", "StreamTerminatedError"],
+  ...["isClientStreaming", "isServerStreaming", "isStatus", "statusName"],
+];
+
+const CLIENT = [
+  ...["CallOptions", "Channel", "ChannelOptions", "ClientStream", "Messages"],
+  ...["MethodInfo", "SendOptions", "StreamStreamMethod", "StreamUnaryMethod"],
+  ...["Stub", "StubMethod", "UnaryStreamMethod", "UnaryUnaryMethod"],
+  ...["createStub", "streamStream", "streamUnary", "unaryStream", "unaryUnary"],
+];
+
+const SERVER = [
+  ...["Closable", "CloseOptions", "GracefulExitOptions", "Handler"],
+  ...["HandlerErrorInfo", "InitialMetadataOptions", "MethodImplementation"],
+  ...["Replies", "Reply", "Server", "ServerOptions", "ServerStream", "Service"],
+  ...["ServiceImplementation", "StartOptions", "TrailingMetadataOptions"],
+  ...["createService", "gracefulExit", "mapping"],
+];
+
+const DOORS: Readonly<Record<string, readonly string[]>> = {
+  "mod.ts": [...CORE, ...CLIENT, ...SERVER],
+  "client.ts": [...CORE, ...CLIENT],
+  "server.ts": [...CORE, ...SERVER],
+};
+
+/** What `deno doc --json` tells, as far as it is used here. */
+interface Doc {
+  readonly nodes: Readonly<
+    Record<string, { readonly symbols: readonly { readonly name: string }[] }>
+  >;
+}
+
+for (const [path, names] of Object.entries(DOORS)) {
+  Deno.test(`${path} exports what it should, types included`, async () => {
+    const url = import.meta.resolve(`./${path}`);
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["doc", "--json", url],
+    }).output();
+    const { nodes }: Doc = JSON.parse(new TextDecoder().decode(stdout));
+    const exported = nodes[url]!.symbols.map(({ name }) => name);
+    assertEquals(exported.sort(), [...names].sort());
+  });
+}
+
+Deno.test("deno.json has the entry points that it should", () => {
+  assertEquals(config.exports, {
+    ".": "./mod.ts",
+    "./client": "./client.ts",
+    "./server": "./server.ts",
+    "./protoc-gen-grpclib": "./plugin/main.ts",
+  });
+});
+
+Deno.test("VERSION is that of deno.json", () => {
+  assertEquals(VERSION, config.version);
+});
+
+Deno.test("USER_AGENT names the library, its version and the runtime", () => {
+  assertMatch(USER_AGENT, /^grpc-deno-grpclib\/\d+\.\d+\.\d+\S* \([!-~ ]+\)$/);
+});
