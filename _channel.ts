@@ -6,7 +6,7 @@
 
 import { type Codec, ProtoCodec } from "./core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "./core/config.ts";
-import { parseTarget, targetOf } from "./core/target.ts";
+import { formatTarget, parseTarget, targetOf } from "./core/target.ts";
 import { FrameWriter } from "./_wire/frame.ts";
 import type { ClientHost } from "./_call/client_target.ts";
 import { ClientSession } from "./_http2/client_session.ts";
@@ -93,6 +93,13 @@ export class Channel implements AsyncDisposable {
     const target = isTarget
       ? parseTarget(host ?? "127.0.0.1")
       : targetOf(host ?? "127.0.0.1", portOrOptions);
+    if (target.kind === "path") {
+      throw new TypeError(
+        `Cannot create channel: unix sockets are not connected to yet, received ${
+          formatTarget(target)
+        }`,
+      );
+    }
     const options =
       (typeof portOrOptions === "object" ? portOrOptions : lastOptions) ?? {};
     const config = Configuration.from(options.config);
