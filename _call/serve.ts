@@ -272,8 +272,9 @@ function answer(
   try {
     call.sendOutcome(outcome);
   } catch (error) {
+    // The stream took no answer: at least the client must not wait for one.
+    call.cancel(new GRPCError(Status.UNKNOWN, "Internal Server Error"));
     host.onHandlerError(error, call);
-    call.fail(new GRPCError(Status.UNKNOWN, "Internal Server Error"));
   }
 }
 

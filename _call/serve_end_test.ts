@@ -301,3 +301,20 @@ Deno.test("ServerCall() sends nothing more when the stream is gone while the han
   assertEquals(test.server.counts, [1, 1]);
   assertEquals(test.stream.log, []);
 });
+
+Deno.test("serve() resets the stream when it takes no answer", async () => {
+  const broken = new Error("Stream is broken");
+  const server = new FakeServer({
+    UNARY_UNARY: (call) => call.sendMessage({ value: "Hi" }),
+  });
+  const stream = server.open("UNARY_UNARY");
+  stream.sendTrailers = () => {
+    throw broken;
+  };
+  stream.peerSends("Ada");
+  stream.peerEnds();
+  await allTurns();
+  assertEquals(stream.log, ["head", "message Hi", "reset CANCEL"]);
+  assertEquals(server.errors, [broken]);
+  assertEquals(server.counts, [1, 1]);
+});

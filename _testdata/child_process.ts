@@ -63,6 +63,11 @@ export class ChildProcess implements AsyncDisposable {
     throw new Error(`The program has ended with code ${code}`);
   }
 
+  /** Sends a signal to the program. */
+  kill(signal: Deno.Signal = "SIGTERM"): void {
+    this.#process.kill(signal);
+  }
+
   /** Ends the input, so that the program leaves, and waits until it has. */
   async leave(): Promise<Deno.CommandStatus> {
     if (this.#isInputOpen) {

@@ -22,8 +22,7 @@ export function nearest(name: string, known: readonly string[]): string {
 }
 
 function fold(name: string): string {
-  // What is longer than any name cannot be near to one, and costs time.
-  return name.slice(0, 100).toLowerCase().replace(/[^0-9a-z]/g, "");
+  return name.toLowerCase().replace(/[^0-9a-z]/g, "");
 }
 
 /** How many letters to add, take away or replace make `b` of `a` (Levenshtein). */
