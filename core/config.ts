@@ -4,68 +4,26 @@
  * @module
  */
 
+import type { ConfigurationOptions } from "./_config_options.ts";
+import {
+  checkName,
+  checkValue,
+  NAMES,
+  type Role,
+  RULES,
+} from "./_config_rules.ts";
 import { describe } from "./_describe.ts";
 
-/** Options for {@linkcode Configuration}. */
-export interface ConfigurationOptions {
-  /**
-   * How many bytes the other side may send on a connection before this side
-   * has read them, all calls together; an integer from 65535 to 2³¹ − 1.
-   *
-   * @default {4194304}
-   */
-  readonly http2ConnectionWindowSize?: number;
-  /**
-   * How many bytes the other side may send in a call before this side has
-   * read them; an integer from 65535 to 2³¹ − 1.
-   *
-   * @default {4194304}
-   */
-  readonly http2StreamWindowSize?: number;
-  /**
-   * The largest message to receive, in bytes; an integer from 0 to 2³² − 1.
-   * A larger one ends the call with RESOURCE_EXHAUSTED.
-   *
-   * @default {4194304}
-   */
-  readonly maxReceiveMessageSize?: number;
-  /**
-   * The largest message to send, in bytes; an integer from 0 to 2³² − 1.
-   *
-   * @default {4294967295}
-   */
-  readonly maxSendMessageSize?: number;
-  /**
-   * How long one attempt to connect may take, in milliseconds; more than 0, at
-   * most 2³¹ − 1.
-   *
-   * @default {20000}
-   */
-  readonly connectTimeoutMs?: number;
-}
+export type { ConfigurationOptions } from "./_config_options.ts";
 
-const MIB = 1024 * 1024;
-
-// The window every connection of HTTP/2 begins with: it cannot be made smaller
-// for a connection. https://www.rfc-editor.org/rfc/rfc9113#section-6.9.2
-const MIN_WINDOW = 65_535;
-
-// https://www.rfc-editor.org/rfc/rfc9113#section-6.9.1
-const MAX_WINDOW = 2 ** 31 - 1;
-
-// Message-Length → "encoded as 4 byte unsigned integer"
-// https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
-const MAX_MESSAGE = 2 ** 32 - 1;
-
-// A timer with a longer delay fires at once.
-const MAX_DELAY = 2 ** 31 - 1;
-
-const DEFAULTS: Required<ConfigurationOptions> = {
-  http2ConnectionWindowSize: 4 * MIB,
-  http2StreamWindowSize: 4 * MIB,
-  maxReceiveMessageSize: 4 * MIB,
-  maxSendMessageSize: MAX_MESSAGE,
-  connectTimeoutMs: 20_000,
+/**
+ * A configuration for one side, on which every default is settled: what
+ * {@linkcode Configuration.forClient} and {@linkcode Configuration.forServer}
+ * give.
+ */
+export type ResolvedConfiguration = Configuration & {
+  /** The silence after which a PING is sent, in milliseconds. */
+  readonly keepaliveTimeMs: number;
 };
 
 /**
@@ -82,28 +40,85 @@ const DEFAULTS: Required<ConfigurationOptions> = {
  * assertEquals(config.connectTimeoutMs, 20_000);
  * ```
  */
-export class Configuration implements Required<ConfigurationOptions> {
+export class Configuration {
   /** How many unread bytes the other side may send on a connection. */
-  readonly http2ConnectionWindowSize: number;
+  declare readonly http2ConnectionWindowSize: number;
 
   /** How many unread bytes the other side may send in a call. */
-  readonly http2StreamWindowSize: number;
+  declare readonly http2StreamWindowSize: number;
 
   /** The largest message to receive, in bytes. */
-  readonly maxReceiveMessageSize: number;
+  declare readonly maxReceiveMessageSize: number;
 
   /** The largest message to send, in bytes. */
-  readonly maxSendMessageSize: number;
+  declare readonly maxSendMessageSize: number;
+
+  /** The largest header list to receive, in bytes. */
+  declare readonly maxHeaderListSize: number;
 
   /** How long one attempt to connect may take, in milliseconds. */
-  readonly connectTimeoutMs: number;
+  declare readonly connectTimeoutMs: number;
+
+  /** The wait after the first failed attempt to connect, in milliseconds. */
+  declare readonly initialReconnectBackoffMs: number;
+
+  /** The longest wait after a failed attempt to connect, in milliseconds. */
+  declare readonly maxReconnectBackoffMs: number;
+
+  /**
+   * The silence after which a PING is sent, in milliseconds; `undefined` where
+   * the default of the client or the server is to be taken.
+   */
+  declare readonly keepaliveTimeMs: number | undefined;
+
+  /** How long the answer to a PING may take, in milliseconds. */
+  declare readonly keepaliveTimeoutMs: number;
+
+  /** Whether PINGs are sent, and taken by a server, while there is no call. */
+  declare readonly keepalivePermitWithoutCalls: boolean;
+
+  /** How many PINGs may follow each other without a frame of a call; 0: any. */
+  declare readonly http2MaxPingsWithoutData: number;
+
+  /** The least time between such PINGs, in milliseconds. */
+  declare readonly http2MinSentPingIntervalWithoutDataMs: number;
+
+  /** How long a client keeps a connection without calls, in milliseconds. */
+  declare readonly idleTimeoutMs: number;
+
+  /** The host name that a client expects of the server, if it is another. */
+  declare readonly tlsTargetNameOverride: string | undefined;
+
+  /** The least time between PINGs of a client without a frame of a call, in milliseconds. */
+  declare readonly http2MinRecvPingIntervalWithoutDataMs: number;
+
+  /** How many earlier PINGs a server bears; 0: any. */
+  declare readonly http2MaxPingStrikes: number;
+
+  /** How old a connection to a server becomes, in milliseconds. */
+  declare readonly maxConnectionAgeMs: number;
+
+  /** How long calls may then go on, in milliseconds. */
+  declare readonly maxConnectionAgeGraceMs: number;
+
+  /** How long a server keeps a connection without calls, in milliseconds. */
+  declare readonly maxConnectionIdleMs: number;
+
+  /** How many calls may run at once on a connection to a server. */
+  declare readonly maxConcurrentStreams: number;
+
+  /** How many connections a server has at once. */
+  declare readonly maxConnections: number;
+
+  /** How many calls a client may cancel within a second on a connection. */
+  declare readonly maxResetStreamsPerSecond: number;
 
   /**
    * Creates a configuration.
    *
    * @param options The settings that differ from the defaults.
-   * @throws {TypeError} If there is an unknown option, or one is not a number.
-   * @throws {RangeError} If a number is out of its range.
+   * @throws {TypeError} If there is an unknown option, or one is of a wrong type.
+   * @throws {RangeError} If a value is out of its range.
    */
   constructor(options: ConfigurationOptions = {}) {
     if (typeof options !== "object" || options === null) {
@@ -113,44 +128,16 @@ export class Configuration implements Required<ConfigurationOptions> {
         }`,
       );
     }
-    for (const name of Object.keys(options)) {
-      if (!Object.hasOwn(DEFAULTS, name)) {
-        throw new TypeError(
-          `Cannot create configuration: there is no option "${name}", only ${
-            Object.keys(DEFAULTS).join(", ")
-          }`,
-        );
-      }
+    for (const name of Object.keys(options)) checkName(name);
+    const fields: Record<string, unknown> = {};
+    for (const name of NAMES) {
+      const value = options[name];
+      if (value !== undefined) checkValue(name, value);
+      const { client, server } = RULES[name].defaults;
+      // Where the sides differ, the value stays open until the side is known.
+      fields[name] = value ?? (client === server ? client : undefined);
     }
-    const {
-      http2ConnectionWindowSize = DEFAULTS.http2ConnectionWindowSize,
-      http2StreamWindowSize = DEFAULTS.http2StreamWindowSize,
-      maxReceiveMessageSize = DEFAULTS.maxReceiveMessageSize,
-      maxSendMessageSize = DEFAULTS.maxSendMessageSize,
-      connectTimeoutMs = DEFAULTS.connectTimeoutMs,
-    } = options;
-    requireIntegers(
-      { http2ConnectionWindowSize, http2StreamWindowSize },
-      MIN_WINDOW,
-      MAX_WINDOW,
-    );
-    requireIntegers(
-      { maxReceiveMessageSize, maxSendMessageSize },
-      0,
-      MAX_MESSAGE,
-    );
-    requireNumber("connectTimeoutMs", connectTimeoutMs);
-    if (!(connectTimeoutMs > 0 && connectTimeoutMs <= MAX_DELAY)) {
-      throw new RangeError(
-        `Cannot create configuration: connectTimeoutMs must be more than 0 and at most ${MAX_DELAY}, received ${connectTimeoutMs}`,
-      );
-    }
-    this.http2ConnectionWindowSize = http2ConnectionWindowSize;
-    this.http2StreamWindowSize = http2StreamWindowSize;
-    this.maxReceiveMessageSize = maxReceiveMessageSize;
-    this.maxSendMessageSize = maxSendMessageSize;
-    this.connectTimeoutMs = connectTimeoutMs;
-    Object.freeze(this);
+    Object.freeze(Object.assign(this, fields));
   }
 
   /**
@@ -158,8 +145,8 @@ export class Configuration implements Required<ConfigurationOptions> {
    *
    * @param init A configuration, options for one, or `undefined` for the defaults.
    * @returns The configuration itself, or a new one.
-   * @throws {TypeError} If there is an unknown option, or one is not a number.
-   * @throws {RangeError} If a number is out of its range.
+   * @throws {TypeError} If there is an unknown option, or one is of a wrong type.
+   * @throws {RangeError} If a value is out of its range.
    *
    * @example Usage
    * ```ts
@@ -176,31 +163,50 @@ export class Configuration implements Required<ConfigurationOptions> {
   ): Configuration {
     return init instanceof Configuration ? init : new Configuration(init);
   }
-}
 
-/** Throws unless every setting is an integer within the limits. */
-function requireIntegers(
-  settings: { readonly [name: string]: number },
-  min: number,
-  max: number,
-): void {
-  for (const [name, value] of Object.entries(settings)) {
-    requireNumber(name, value);
-    if (!Number.isInteger(value) || value < min || value > max) {
-      throw new RangeError(
-        `Cannot create configuration: ${name} must be an integer from ${min} to ${max}, received ${value}`,
-      );
-    }
+  /**
+   * Settles the defaults of a client.
+   *
+   * @returns The configuration, with the client's defaults for what was not set.
+   *
+   * @example Usage
+   * ```ts
+   * import { Configuration } from "@grpclib/grpclib";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(new Configuration().forClient().keepaliveTimeMs, Infinity);
+   *
+   * const config = new Configuration({ keepaliveTimeMs: 60_000 });
+   * assertEquals(config.forClient().keepaliveTimeMs, 60_000);
+   * ```
+   */
+  forClient(): ResolvedConfiguration {
+    return this.#resolve("client");
   }
-}
 
-/** Throws unless a setting is a number. */
-function requireNumber(name: string, value: number): void {
-  if (typeof value !== "number") {
-    throw new TypeError(
-      `Cannot create configuration: ${name} must be a number, received ${
-        describe(value)
-      }`,
-    );
+  /**
+   * Settles the defaults of a server.
+   *
+   * @returns The configuration, with the server's defaults for what was not set.
+   *
+   * @example Usage
+   * ```ts
+   * import { Configuration } from "@grpclib/grpclib";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(new Configuration().forServer().keepaliveTimeMs, 7_200_000);
+   * ```
+   */
+  forServer(): ResolvedConfiguration {
+    return this.#resolve("server");
+  }
+
+  /** The configuration with the defaults of a side for what is open. */
+  #resolve(role: Role): ResolvedConfiguration {
+    const settled: { [name: string]: unknown } = {};
+    for (const name of NAMES) {
+      settled[name] = this[name] ?? RULES[name].defaults[role];
+    }
+    return new Configuration(settled) as ResolvedConfiguration;
   }
 }

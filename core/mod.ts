@@ -36,3 +36,10 @@ export {
   type PeerCertificateName,
 } from "./peer.ts";
 export { isStatus, Status, type StatusName, statusName } from "./status.ts";
+export type {
+  ChannelTLSOptions,
+  ClientCertificates,
+  PEM,
+  ServerTLSOptions,
+  TLSOptions,
+} from "./tls.ts";

@@ -1,0 +1,199 @@
+/**
+ * Options for {@linkcode Configuration}.
+ *
+ * One configuration may serve clients and servers: each side reads what
+ * concerns it. In brackets stands what gRPC-core calls the option.
+ */
+export interface ConfigurationOptions {
+  /**
+   * How many bytes the other side may send on a connection before this side
+   * has read them, all calls together; an integer from 65535 to 2³¹ − 1.
+   *
+   * @default {4194304}
+   */
+  readonly http2ConnectionWindowSize?: number;
+  /**
+   * How many bytes the other side may send in a call before this side has
+   * read them; an integer from 65535 to 2³¹ − 1.
+   * [`grpc.http2.lookahead_bytes`]
+   *
+   * @default {4194304}
+   */
+  readonly http2StreamWindowSize?: number;
+  /**
+   * The largest message to receive, in bytes; an integer from 0 to 2³² − 1.
+   * A larger one ends the call with RESOURCE_EXHAUSTED.
+   * [`grpc.max_receive_message_length`]
+   *
+   * @default {4194304}
+   */
+  readonly maxReceiveMessageSize?: number;
+  /**
+   * The largest message to send, in bytes; an integer from 0 to 2³² − 1.
+   * [`grpc.max_send_message_length`]
+   *
+   * @default {4294967295}
+   */
+  readonly maxSendMessageSize?: number;
+  /**
+   * The largest header list to receive, in bytes as HTTP/2 counts them (name,
+   * value and 32 for each field); an integer from 1024 to 2³¹ − 1. The other
+   * side is told, and a call with a larger one is reset.
+   * [`grpc.absolute_max_metadata_size`]
+   *
+   * @default {65536}
+   */
+  readonly maxHeaderListSize?: number;
+  /**
+   * Of a client: how long one attempt to connect may take, TLS and the
+   * server's SETTINGS included, in milliseconds; more than 0, at most 2³¹ − 1.
+   * [`grpc.min_reconnect_backoff_ms`]
+   *
+   * @default {20000}
+   */
+  readonly connectTimeoutMs?: number;
+  /**
+   * Of a client: how long it waits after the first failed attempt to connect,
+   * in milliseconds; more than 0, at most 2³¹ − 1. Each further wait is 1.6
+   * times as long, and all vary by a fifth either way.
+   * [`grpc.initial_reconnect_backoff_ms`]
+   *
+   * @default {1000}
+   */
+  readonly initialReconnectBackoffMs?: number;
+  /**
+   * Of a client: the longest it waits after a failed attempt to connect, the
+   * first included, in milliseconds; more than 0, at most 2³¹ − 1.
+   * [`grpc.max_reconnect_backoff_ms`]
+   *
+   * @default {120000}
+   */
+  readonly maxReconnectBackoffMs?: number;
+  /**
+   * The silence after which a PING asks whether the other side is still there,
+   * in milliseconds; more than 0, at most 2³¹ − 1, or Infinity for never.
+   * Servers may refuse clients that ask more often than they allow.
+   * [`grpc.keepalive_time_ms`]
+   *
+   * @default {Infinity} for a client, 7200000 for a server
+   */
+  readonly keepaliveTimeMs?: number;
+  /**
+   * How long the answer to a PING may take before the connection is given up,
+   * in milliseconds; more than 0, at most 2³¹ − 1.
+   * [`grpc.keepalive_timeout_ms`]
+   *
+   * @default {20000}
+   */
+  readonly keepaliveTimeoutMs?: number;
+  /**
+   * Whether PINGs are sent while there is no call; and of a server, whether
+   * its clients may do so.
+   * [`grpc.keepalive_permit_without_calls`]
+   *
+   * @default {false}
+   */
+  readonly keepalivePermitWithoutCalls?: boolean;
+  /**
+   * How many PINGs may follow each other without a frame of a call between
+   * them; an integer from 0 to 2³¹ − 1, where 0 sets no limit.
+   * [`grpc.http2.max_pings_without_data`]
+   *
+   * @default {2}
+   */
+  readonly http2MaxPingsWithoutData?: number;
+  /**
+   * The least time between two PINGs without a frame of a call between them,
+   * in milliseconds; from 0 to 2³¹ − 1.
+   * [`grpc.http2.min_time_between_pings_ms`]
+   *
+   * @default {300000}
+   */
+  readonly http2MinSentPingIntervalWithoutDataMs?: number;
+  /**
+   * Of a client: how long a connection without calls is kept, in milliseconds;
+   * more than 0, at most 2³¹ − 1, or Infinity for ever. The next call connects
+   * anew.
+   * [`grpc.client_idle_timeout_ms`]
+   *
+   * @default {1800000}
+   */
+  readonly idleTimeoutMs?: number;
+  /**
+   * Of a client: the host name to ask for and to look for in the server's
+   * certificate, instead of the one it connects to. `serverName` of the
+   * channel's `tls` goes before it.
+   * [`grpc.ssl_target_name_override`]
+   *
+   * @default {undefined}
+   */
+  readonly tlsTargetNameOverride?: string;
+  /**
+   * Of a server: the least time between two PINGs of a client without a frame
+   * of a call between them, in milliseconds; from 0 to 2³¹ − 1. An earlier one
+   * is a strike.
+   * [`grpc.http2.min_ping_interval_without_data_ms`]
+   *
+   * @default {300000}
+   */
+  readonly http2MinRecvPingIntervalWithoutDataMs?: number;
+  /**
+   * Of a server: how many strikes a client has before its connection is ended
+   * with `too_many_pings`; an integer from 0 to 2³¹ − 1, where 0 allows any
+   * number.
+   * [`grpc.http2.max_ping_strikes`]
+   *
+   * @default {2}
+   */
+  readonly http2MaxPingStrikes?: number;
+  /**
+   * Of a server: how old a connection becomes before the client is asked to
+   * make another, in milliseconds; more than 0, at most 2³¹ − 1, or Infinity.
+   * The age of each connection varies by a tenth either way.
+   * [`grpc.max_connection_age_ms`]
+   *
+   * @default {Infinity}
+   */
+  readonly maxConnectionAgeMs?: number;
+  /**
+   * Of a server: how long calls may go on when the age of their connection is
+   * up, in milliseconds; from 0 to 2³¹ − 1, or Infinity.
+   * [`grpc.max_connection_age_grace_ms`]
+   *
+   * @default {Infinity}
+   */
+  readonly maxConnectionAgeGraceMs?: number;
+  /**
+   * Of a server: how long a connection without calls is kept, in milliseconds;
+   * more than 0, at most 2³¹ − 1, or Infinity.
+   * [`grpc.max_connection_idle_ms`]
+   *
+   * @default {Infinity}
+   */
+  readonly maxConnectionIdleMs?: number;
+  /**
+   * Of a server: how many calls may run at once on a connection; an integer
+   * from 1 to 2³¹ − 1. Clients are told, and make further calls wait.
+   * [`grpc.max_concurrent_streams`]
+   *
+   * @default {1000}
+   */
+  readonly maxConcurrentStreams?: number;
+  /**
+   * Of a server: how many connections there may be at once; an integer from 1
+   * to 2³¹ − 1, or Infinity. Further ones are closed as soon as they are made.
+   * [`grpc.max_allowed_incoming_connections`]
+   *
+   * @default {Infinity}
+   */
+  readonly maxConnections?: number;
+  /**
+   * Of a server: how many calls a client may cancel within a second on one
+   * connection before that is ended with `ENHANCE_YOUR_CALM`; an integer from 1
+   * to 2³¹ − 1, or Infinity. Calls that are opened only to be cancelled cost
+   * the client nothing and the server much (CVE-2023-44487).
+   *
+   * @default {500}
+   */
+  readonly maxResetStreamsPerSecond?: number;
+}
