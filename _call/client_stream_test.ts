@@ -1,10 +1,4 @@
-import {
-  assertEquals,
-  assertInstanceOf,
-  assertRejects,
-  assertStrictEquals,
-  assertThrows,
-} from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { StringValue } from "@bufbuild/protobuf/wkt";
 import { FakeChannel } from "../_testdata/fake_channel.ts";
 import { OK_HEAD } from "../_testdata/fake_stream.ts";

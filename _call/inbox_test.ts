@@ -158,6 +158,16 @@ Deno.test("Inbox.take() lets the flow pause again when the inbox fills again", (
   assertEquals(marks(), ["pause", "resume", "pause", "resume"]);
 });
 
+Deno.test("Inbox.take() lets the flow go on when thousands of messages are taken as they come", () => {
+  const { inbox, deliverBytes, marks } = setUp();
+  deliverBytes(0);
+  for (let i = 0; i < 10_000; i++) {
+    deliverBytes(i % 100);
+    inbox.take();
+  }
+  assertEquals(marks(), []);
+});
+
 Deno.test("Inbox.finish() gives null again and again when all messages are taken", () => {
   const { inbox, deliver } = setUp();
   deliver("a");

@@ -221,6 +221,22 @@ Deno.test("UnaryStreamMethod() cancels the call when the iteration is left", asy
   assertEquals(channel.stream.log, ["head", "message end", "reset CANCEL"]);
 });
 
+Deno.test("UnaryStreamMethod() rejects with CANCELLED when the iteration goes on after it was left", async () => {
+  const channel = new FakeChannel();
+  const replies = channel.unaryStream({})[Symbol.asyncIterator]();
+  const first = replies.next();
+  channel.stream.peerHead();
+  channel.stream.peerSends("x");
+  await first;
+  await replies.return?.();
+  const error = await assertRejects(() => replies.next(), GRPCError);
+  assertEquals(error.status, Status.CANCELLED);
+  assertEquals(
+    error.message,
+    "Call was cancelled: the iteration of its replies was left",
+  );
+});
+
 Deno.test("UnaryStreamMethod() does nothing when the iteration is left before it began", async () => {
   const channel = new FakeChannel();
   await channel.unaryStream({})[Symbol.asyncIterator]().return?.();

@@ -82,6 +82,7 @@ for (const kind of ["sync", "async"] as const) {
     channel.stream.peerAnswers("x");
     assertEquals((await reply).value, "x");
     assertEquals(log.filter((word) => word === "left").length, 1);
+    assertEquals(channel.stream.log, ALL_SENT[kind]);
   });
 
   Deno.test(`StreamUnaryMethod() sends only what there is room for when requests are ${kind}`, async () => {

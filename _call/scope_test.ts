@@ -96,6 +96,15 @@ Deno.test("Scope.enter() tells the owner before it returns when the deadline is 
   assertEquals(listeners(), 0);
 });
 
+Deno.test("Scope.enter() tells the owner before it returns when the deadline is now", () => {
+  using clock = new FakeClock();
+  const owner = new Owner();
+  using scope = new Scope(owner, new Deadline(clock.now), undefined);
+  scope.enter();
+  assertEquals(owner.ends.length, 1);
+  assertEquals(clock.delays, []);
+});
+
 Deno.test("Scope.enter() tells the owner once when the caller aborts", () => {
   const owner = new Owner();
   const controller = new AbortController();

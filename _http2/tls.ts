@@ -217,10 +217,9 @@ function contextOf(
       }`,
     );
   }
-  const authorities = ca === undefined
-    ? []
-    : (Array.isArray(ca) ? ca as readonly PEM[] : [ca as PEM])
-      .map((one) => textOf(action, "ca", one));
+  if (Array.isArray(ca) && ca.length === 0) {
+    throw new TypeError(`${action}: tls.ca must not be empty`);
+  }
   const certText = cert === undefined
     ? undefined
     : textOf(action, "cert", cert);
@@ -231,7 +230,10 @@ function contextOf(
   return {
     ALPNProtocols: [H2],
     minVersion,
-    ...(ca === undefined ? {} : { ca: authorities }),
+    ...(ca === undefined ? {} : {
+      ca: (Array.isArray(ca) ? ca : [ca])
+        .map((one) => textOf(action, "ca", one)),
+    }),
     ...(certText === undefined ? {} : { cert: certText }),
     ...(keyText === undefined ? {} : { key: keyText }),
     ...(passphrase === undefined ? {} : { passphrase }),

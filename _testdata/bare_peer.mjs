@@ -17,6 +17,10 @@ import { createInterface } from "node:readline";
 
 const [, , , role, port] = process.argv;
 
+// Where there is no Node, Deno gives itself out as one.
+const NO_NODE = 77;
+if (process.versions.deno) process.exit(NO_NODE);
+
 /** A message without fields, which is any message. */
 const EMPTY = Buffer.alloc(5);
 

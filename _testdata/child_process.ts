@@ -34,9 +34,10 @@ export class ChildProcess implements AsyncDisposable {
       .getReader();
   }
 
-  /** Writes one line. */
+  /** Writes one line. That the program has ended is told when it is read. */
   async send(line: string): Promise<void> {
-    await this.#input.write(new TextEncoder().encode(`${line}\n`));
+    await this.#input.write(new TextEncoder().encode(`${line}\n`))
+      .catch(() => {});
   }
 
   /** Reads one line; null when there are no more. */
@@ -57,8 +58,9 @@ export class ChildProcess implements AsyncDisposable {
   /** Reads one line as JSON; there has to be one. */
   async event<T>(): Promise<T> {
     const line = await this.line();
-    if (line === null) throw new Error("The program has ended");
-    return JSON.parse(line);
+    if (line !== null) return JSON.parse(line);
+    const { code } = await this.#process.status;
+    throw new Error(`The program has ended with code ${code}`);
   }
 
   /** Ends the input, so that the program leaves, and waits until it has. */
@@ -69,11 +71,6 @@ export class ChildProcess implements AsyncDisposable {
     }
     while (await this.line() !== null);
     return await this.#process.status;
-  }
-
-  /** Ends the program at once. */
-  kill(signal: Deno.Signal = "SIGKILL"): void {
-    this.#process.kill(signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

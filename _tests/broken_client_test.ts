@@ -24,7 +24,13 @@ import {
   Setting,
   uint32At,
 } from "../_testdata/raw_h2.ts";
-import { settled, soon, until, whenAborted } from "../_testdata/waiting.ts";
+import {
+  settled,
+  soon,
+  turns,
+  until,
+  whenAborted,
+} from "../_testdata/waiting.ts";
 
 const GOOD = grpcMessage(
   toBinary(EchoRequestSchema, create(EchoRequestSchema, { text: "hello" })),
@@ -320,4 +326,44 @@ Deno.test("ServerStream.sendMessage() ends with the call when it waits for a cli
   assertInstanceOf(error, GRPCError);
   assertEquals(error.status, Status.DEADLINE_EXCEEDED);
   assert(server.sent() > 0);
+});
+
+// Too much of it
+
+Deno.test("Channel connects anew when it has cancelled more calls than a connection of node:http2 bears", async () => {
+  // nghttp2 ends a connection after some 1000 resets in a row. What is under way
+  // then is lost, and nothing else.
+  await using pair = await startEcho();
+  const { stub } = pair;
+  for (let round = 0; round < 4; round++) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const calls = Array.from(
+      { length: 400 },
+      () => stub.unary({ delayMs: 60_000 }, { signal }),
+    );
+    await turns(1);
+    controller.abort();
+    for (
+      const { reason } of await Promise.allSettled(
+        calls,
+      ) as PromiseRejectedResult[]
+    ) {
+      assertInstanceOf(reason, GRPCError);
+      assert(
+        reason.status === Status.CANCELLED ||
+          reason.status === Status.UNAVAILABLE,
+      );
+    }
+  }
+  const ends: (string | Status)[] = [];
+  for (let i = 0; i < 3; i++) {
+    ends.push(
+      await stub.unary({ text: "a" }).then(
+        ({ text }) => text,
+        ({ status }) => status,
+      ),
+    );
+  }
+  assertEquals(ends.at(-1), "a");
 });

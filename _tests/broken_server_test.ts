@@ -1,120 +1,34 @@
-// What a client makes of servers that reset its streams, say farewell, cut the
-// connection or say nothing at all: the call fails with the status that the
-// documents give it, on time, and the next one goes well where it can.
+// What a client makes of servers that reset its streams, say farewell or cut the
+// connection: the call fails with the status that the documents give it, and the
+// next one goes well.
 
-import { create, toBinary } from "@bufbuild/protobuf";
-import {
-  assert,
-  assertEquals,
-  assertGreaterOrEqual,
-  assertLess,
-  assertMatch,
-  assertRejects,
-} from "@std/assert";
-import { Channel, createStub, type Stub } from "../client.ts";
-import type { ConfigurationOptions } from "../core/config.ts";
-import { GRPCError } from "../core/errors.ts";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Status } from "../core/status.ts";
-import { deadlines } from "../_call/scope.ts";
-import { Echo, EchoReplySchema } from "../_testdata/gen/echo_pb.ts";
+import {
+  answerBadly,
+  answerWell,
+  assertFails,
+  BEGINNINGS,
+  CALLS,
+  goOnWell,
+  REPLY_MESSAGE,
+  serveBadly,
+  shakeHands,
+  withStub,
+} from "../_testdata/raw_answers.ts";
 import {
   frame,
   FrameType,
-  grpcMessage,
   OK_TRAILERS,
   type RawConnection,
   RawServer,
   RESPONSE_HEAD,
-  Setting,
   uint32,
-  uint32At,
 } from "../_testdata/raw_h2.ts";
 import { soon } from "../_testdata/waiting.ts";
 
-type EchoStub = Stub<typeof Echo>;
-
-const GOOD = grpcMessage(
-  toBinary(EchoReplySchema, create(EchoReplySchema, { text: "hello" })),
-);
-
 const NO_ERROR = 0;
-const REFUSED_STREAM = 7;
-const CANCEL = 8;
 const ENHANCE_YOUR_CALM = 11;
-
-async function answerWell(
-  connection: RawConnection,
-  streamId: number,
-): Promise<void> {
-  await connection.headers(streamId, RESPONSE_HEAD);
-  await connection.data(streamId, GOOD);
-  await connection.headers(streamId, OK_TRAILERS, { end: true });
-}
-
-async function shakeHands(connection: RawConnection): Promise<void> {
-  await connection.acceptPreface();
-  await connection.settings();
-}
-
-/** Answers all requests well, from now on. */
-async function goOnWell(connection: RawConnection): Promise<void> {
-  for (;;) {
-    const { streamId } = await connection.request();
-    await answerWell(connection, streamId);
-  }
-}
-
-/** A server that does as it is told on its first connection, and well on others. */
-function serveBadly(
-  first: (connection: RawConnection) => Promise<void>,
-): RawServer {
-  return new RawServer(async (connection, index) => {
-    if (index === 0) return await first(connection);
-    await shakeHands(connection);
-    await goOnWell(connection);
-  });
-}
-
-/** The same, from the first request on. */
-function answerBadly(
-  answer: (connection: RawConnection, streamId: number) => Promise<void>,
-): RawServer {
-  return serveBadly(async (connection) => {
-    await shakeHands(connection);
-    const { streamId } = await connection.request();
-    await answer(connection, streamId);
-  });
-}
-
-/** Runs a test with a stub for a server, and expects nothing to be left. */
-async function withStub(
-  server: RawServer,
-  test: (stub: EchoStub) => Promise<void>,
-  config: ConfigurationOptions = {},
-): Promise<void> {
-  await using _server = server;
-  await using channel = new Channel("127.0.0.1", server.port, { config });
-  await test(createStub(Echo, channel));
-  assertEquals(deadlines.size, 0);
-}
-
-const CALLS: Readonly<Record<string, (stub: EchoStub) => Promise<string>>> = {
-  "a unary reply": async (stub) => (await stub.unary({ text: "a" })).text,
-  "a stream of replies": async (stub) => {
-    let last = "";
-    for await (const { text } of stub.serverStream({ text: "a" })) last = text;
-    return last;
-  },
-};
-
-async function assertFails(
-  call: () => Promise<unknown>,
-  status: Status,
-): Promise<GRPCError> {
-  const error = await assertRejects(() => soon(call()), GRPCError);
-  assertEquals(error.status, status, error.message);
-  return error;
-}
 
 // Resets
 
@@ -137,18 +51,7 @@ const STATUS_OF_RESET: readonly (readonly [code: number, status: Status])[] = [
   [99, Status.UNKNOWN],
 ];
 
-const BEFORE_RESET: Readonly<
-  Record<string, (connection: RawConnection, id: number) => Promise<void>>
-> = {
-  "nothing": () => Promise.resolve(),
-  "its head": (connection, id) => connection.headers(id, RESPONSE_HEAD),
-  "its message": async (connection, id) => {
-    await connection.headers(id, RESPONSE_HEAD);
-    await connection.data(id, GOOD);
-  },
-};
-
-for (const [what, before] of Object.entries(BEFORE_RESET)) {
+for (const [what, before] of Object.entries(BEGINNINGS)) {
   for (const [kind, call] of Object.entries(CALLS)) {
     Deno.test(`Channel gives the status of the reset to a call for ${kind} when the server resets after ${what}`, async () => {
       const server = new RawServer(async (connection) => {
@@ -164,7 +67,7 @@ for (const [what, before] of Object.entries(BEFORE_RESET)) {
         for (const [, status] of STATUS_OF_RESET) {
           await assertFails(() => call(stub), status);
         }
-        assertEquals(await call(stub), "hello");
+        assertEquals(await call(stub), ["hello"]);
         assertEquals(server.accepted, 1);
       });
     });
@@ -193,7 +96,7 @@ Deno.test("Channel completes its calls when the server says GOAWAY in two steps"
     await connection.goaway(2 ** 31 - 1, NO_ERROR);
     await connection.headers(streamId, RESPONSE_HEAD);
     await connection.goaway(streamId, NO_ERROR);
-    await connection.data(streamId, GOOD);
+    await connection.data(streamId, REPLY_MESSAGE);
     await connection.headers(streamId, OK_TRAILERS, { end: true });
     await connection.end();
   });
@@ -279,7 +182,7 @@ const CUTS: Readonly<
     const { streamId } = await connection.request();
     await connection.headers(streamId, RESPONSE_HEAD);
     await connection.write(
-      frame(FrameType.DATA, { streamId }, GOOD)
+      frame(FrameType.DATA, { streamId }, REPLY_MESSAGE)
         .subarray(0, HEAD_FRAME_BYTES + 7),
     );
   },
@@ -287,7 +190,7 @@ const CUTS: Readonly<
     await shakeHands(connection);
     const { streamId } = await connection.request();
     await connection.headers(streamId, RESPONSE_HEAD);
-    await connection.data(streamId, GOOD);
+    await connection.data(streamId, REPLY_MESSAGE);
   },
 };
 
@@ -300,7 +203,7 @@ for (const [what, before] of Object.entries(CUTS)) {
       });
       await withStub(server, async (stub) => {
         await assertFails(() => call(stub), Status.UNAVAILABLE);
-        assertEquals(await soon(call(stub)), "hello");
+        assertEquals(await soon(call(stub)), ["hello"]);
         assertEquals(server.accepted, 2);
       });
     });
@@ -328,8 +231,10 @@ for (const [what, frames] of Object.entries(LAST_WORDS)) {
       };
       await connection.headers(streamId, RESPONSE_HEAD);
       // More than a call takes in before anybody reads.
-      const messages = new Uint8Array(GOOD.length * count);
-      for (let i = 0; i < count; i++) messages.set(GOOD, i * GOOD.length);
+      const messages = new Uint8Array(REPLY_MESSAGE.length * count);
+      for (let i = 0; i < count; i++) {
+        messages.set(REPLY_MESSAGE, i * REPLY_MESSAGE.length);
+      }
       await connection.data(streamId, messages);
       await connection.headers(streamId, OK_TRAILERS, { end: true });
       await write(...collected, ...frames);
@@ -348,131 +253,3 @@ for (const [what, frames] of Object.entries(LAST_WORDS)) {
     });
   });
 }
-
-// Silence
-
-const TIMEOUT_MS = 100;
-
-async function assertTimesOut(stub: EchoStub): Promise<void> {
-  const start = performance.now();
-  await assertFails(
-    () => stub.unary({}, { timeoutMs: TIMEOUT_MS }),
-    Status.DEADLINE_EXCEEDED,
-  );
-  const tookMs = performance.now() - start;
-  assertGreaterOrEqual(tookMs, TIMEOUT_MS - 1);
-  assertLess(tookMs, 10 * TIMEOUT_MS);
-}
-
-for (const [what, before] of Object.entries(BEFORE_RESET)) {
-  Deno.test(`Channel ends the call at its deadline when the server sends ${what} and no more`, async () => {
-    const reset = Promise.withResolvers<number>();
-    const server = answerBadly(async (connection, streamId) => {
-      await before(connection, streamId);
-      const { payload } = await connection.nextOf(
-        FrameType.RST_STREAM,
-        streamId,
-      );
-      reset.resolve(uint32At(payload, 0));
-      await goOnWell(connection);
-    });
-    await withStub(server, async (stub) => {
-      await assertTimesOut(stub);
-      assertEquals(await soon(reset.promise), CANCEL);
-      assertEquals((await soon(stub.unary({}))).text, "hello");
-      assertEquals(server.accepted, 1);
-    });
-  });
-}
-
-Deno.test("Channel ends the call at its deadline when the server sends no SETTINGS", async () => {
-  const late = Promise.withResolvers<void>();
-  const server = serveBadly(async (connection) => {
-    await connection.acceptPreface();
-    await late.promise;
-    await connection.settings();
-    await goOnWell(connection);
-  });
-  await withStub(server, async (stub) => {
-    await assertTimesOut(stub);
-    const call = stub.unary({});
-    late.resolve();
-    assertEquals((await soon(call)).text, "hello");
-    assertEquals(server.accepted, 1);
-  });
-});
-
-Deno.test("Channel fails the call with UNAVAILABLE when no SETTINGS come within connectTimeoutMs", async () => {
-  const server = serveBadly((connection) => connection.end());
-  await withStub(server, async (stub) => {
-    const error = await assertFails(() => stub.unary({}), Status.UNAVAILABLE);
-    assertMatch(error.message, /within 100 ms/);
-    assertEquals((await soon(stub.unary({}))).text, "hello");
-    assertEquals(server.accepted, 2);
-  }, { connectTimeoutMs: 100 });
-});
-
-// Limits
-
-Deno.test("Channel has its calls wait when the server allows no streams", async () => {
-  const allow = Promise.withResolvers<void>();
-  let requests = 0;
-  const server = serveBadly(async (connection) => {
-    await connection.acceptPreface();
-    await connection.settings([Setting.MAX_CONCURRENT_STREAMS, 0]);
-    await allow.promise;
-    await connection.settings([Setting.MAX_CONCURRENT_STREAMS, 5]);
-    for (;;) {
-      const { streamId } = await connection.request();
-      requests++;
-      await answerWell(connection, streamId);
-    }
-  });
-  await withStub(server, async (stub) => {
-    await assertTimesOut(stub);
-    const aborted = new AbortController();
-    const refused = stub.unary({}, { signal: aborted.signal });
-    const served = stub.unary({});
-    aborted.abort();
-    await assertFails(() => refused, Status.CANCELLED);
-    allow.resolve();
-    assertEquals((await soon(served)).text, "hello");
-    assertEquals(requests, 1);
-  });
-});
-
-Deno.test("Channel opens one stream after the other when the server allows one", async () => {
-  let most = 0;
-  const server = serveBadly(async (connection) => {
-    await connection.acceptPreface();
-    await connection.settings([Setting.MAX_CONCURRENT_STREAMS, 1]);
-    for (let opened = 0, answered = 0;;) {
-      // All that comes before there is an answer.
-      const { streamId } = await connection.request();
-      opened++;
-      most = Math.max(most, opened - answered);
-      await answerWell(connection, streamId);
-      answered++;
-    }
-  });
-  await withStub(server, async (stub) => {
-    const calls = Array.from({ length: 20 }, () => stub.unary({}));
-    for (const { text } of await soon(Promise.all(calls))) {
-      assertEquals(text, "hello");
-    }
-    assertEquals(most, 1);
-    assertEquals(server.accepted, 1);
-  });
-});
-
-Deno.test("Channel fails the call with UNAVAILABLE when the server refuses its stream", async () => {
-  const server = answerBadly(async (connection, streamId) => {
-    await connection.rstStream(streamId, REFUSED_STREAM);
-    await goOnWell(connection);
-  });
-  await withStub(server, async (stub) => {
-    const error = await assertFails(() => stub.unary({}), Status.UNAVAILABLE);
-    assert(error.message.includes("REFUSED_STREAM"));
-    assertEquals((await soon(stub.unary({}))).text, "hello");
-  });
-});

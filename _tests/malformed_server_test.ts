@@ -2,67 +2,44 @@
 // the call fails at once, with UNAVAILABLE or INTERNAL and what the matter was,
 // and the next one gets a new connection.
 
-import { create, toBinary } from "@bufbuild/protobuf";
-import { assertEquals, assertRejects } from "@std/assert";
-import { Channel, createStub } from "../client.ts";
-import { GRPCError } from "../core/errors.ts";
+import { assertEquals } from "@std/assert";
 import { Status } from "../core/status.ts";
-import { deadlines } from "../_call/scope.ts";
-import { Echo, EchoReplySchema } from "../_testdata/gen/echo_pb.ts";
+import {
+  assertFails,
+  REPLY_MESSAGE,
+  serveBadly,
+  shakeHands,
+  withStub,
+} from "../_testdata/raw_answers.ts";
 import {
   type Field,
   Flag,
   frame,
   FrameType,
-  grpcMessage,
   OK_TRAILERS,
   type RawConnection,
-  RawServer,
   RESPONSE_HEAD,
   Setting,
   uint32,
 } from "../_testdata/raw_h2.ts";
 import { soon } from "../_testdata/waiting.ts";
 
-const GOOD = grpcMessage(
-  toBinary(EchoReplySchema, create(EchoReplySchema, { text: "hello" })),
-);
-
 const REFUSED_STREAM = 7;
-
-async function answerWell(
-  connection: RawConnection,
-  streamId: number,
-): Promise<void> {
-  await connection.headers(streamId, RESPONSE_HEAD);
-  await connection.data(streamId, GOOD);
-  await connection.headers(streamId, OK_TRAILERS, { end: true });
-}
 
 /** Calls a server that does as it is told on its first connection. */
 async function assertCallFails(
   status: Status,
   first: (connection: RawConnection) => Promise<void>,
 ): Promise<void> {
-  await using server = new RawServer(async (connection, index) => {
-    if (index === 0) {
-      await first(connection);
-      return await connection.end();
-    }
-    await connection.acceptPreface();
-    await connection.settings();
-    for (;;) {
-      const { streamId } = await connection.request();
-      await answerWell(connection, streamId);
-    }
+  const server = serveBadly(async (connection) => {
+    await first(connection);
+    await connection.end();
   });
-  await using channel = new Channel("127.0.0.1", server.port);
-  const stub = createStub(Echo, channel);
-  const error = await assertRejects(() => soon(stub.unary({})), GRPCError);
-  assertEquals(error.status, status, error.message);
-  assertEquals((await soon(stub.unary({}))).text, "hello");
-  assertEquals(server.accepted, 2);
-  assertEquals(deadlines.size, 0);
+  await withStub(server, async (stub) => {
+    await assertFails(() => stub.unary({}), status);
+    assertEquals((await soon(stub.unary({}))).text, "hello");
+    assertEquals(server.accepted, 2);
+  });
 }
 
 const text = new TextEncoder();
@@ -117,17 +94,17 @@ const FAULTS: readonly (readonly [string, Status, Fault])[] = [
   [
     "DATA before its head",
     Status.UNAVAILABLE,
-    (connection, streamId) => connection.data(streamId, GOOD),
+    (connection, streamId) => connection.data(streamId, REPLY_MESSAGE),
   ],
   [
     "DATA on stream 0",
     Status.UNAVAILABLE,
-    (connection) => connection.data(0, GOOD),
+    (connection) => connection.data(0, REPLY_MESSAGE),
   ],
   [
     "DATA on an idle stream",
     Status.UNAVAILABLE,
-    (connection) => connection.data(99, GOOD),
+    (connection) => connection.data(99, REPLY_MESSAGE),
   ],
   [
     "a head on an idle stream",
@@ -163,7 +140,7 @@ const FAULTS: readonly (readonly [string, Status, Fault])[] = [
         "content-length",
         "3",
       ]]);
-      await connection.data(streamId, GOOD, { end: true });
+      await connection.data(streamId, REPLY_MESSAGE, { end: true });
     },
   ],
   [
@@ -171,7 +148,7 @@ const FAULTS: readonly (readonly [string, Status, Fault])[] = [
     Status.UNAVAILABLE,
     async (connection, streamId) => {
       await connection.headers(streamId, RESPONSE_HEAD);
-      await connection.data(streamId, GOOD);
+      await connection.data(streamId, REPLY_MESSAGE);
       await connection.headers(streamId, OK_TRAILERS);
     },
   ],
@@ -254,8 +231,7 @@ const FAULTS: readonly (readonly [string, Status, Fault])[] = [
 for (const [what, status, fault] of FAULTS) {
   Deno.test(`Channel fails the call and connects anew when the server sends ${what}`, async () => {
     await assertCallFails(status, async (connection) => {
-      await connection.acceptPreface();
-      await connection.settings();
+      await shakeHands(connection);
       const { streamId } = await connection.request();
       await fault(connection, streamId);
     });

@@ -188,10 +188,12 @@ export interface ConfigurationOptions {
    */
   readonly maxConnections?: number;
   /**
-   * Of a server: how many calls a client may cancel within a second on one
-   * connection before that is ended with `ENHANCE_YOUR_CALM`; an integer from 1
-   * to 2³¹ − 1, or Infinity. Calls that are opened only to be cancelled cost
-   * the client nothing and the server much (CVE-2023-44487).
+   * Of a server: how many calls a client may open and cancel again within one
+   * second, on one connection, before that is ended with `ENHANCE_YOUR_CALM`; an
+   * integer from 1 to 2³¹ − 1, or Infinity. Such calls cost the client next to
+   * nothing and the server much (CVE-2023-44487); those that were open for longer
+   * do not count. `node:http2` has a limit of its own, of some 1000 cancelled
+   * calls at once, which cannot be raised.
    *
    * @default {500}
    */

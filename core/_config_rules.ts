@@ -70,13 +70,15 @@ const DELAY_OR_NEVER: Range = { ...DELAY, orInfinity: true };
 /**
  * The rules, one row per option.
  *
- * Where grpclib or gRPC-core has a default, ours is the same, with these
- * exceptions. `maxConcurrentStreams` has none in gRPC-core: then a client can
- * start handlers without end at the price of a few bytes each, and what it does
- * not send is held by no window. 1000 is ten times what HTTP/2 recommends as
- * the least and what grpclib has. `maxResetStreamsPerSecond` is half of what
- * nghttp2, below `node:http2`, lets pass at once: with all the calls of a
- * connection cancelled together the half may be reached, but not in a row.
+ * The defaults are those of grpclib and gRPC-core, with two exceptions, for a
+ * peer is hostile until proven otherwise:
+ *
+ * - `maxConcurrentStreams` is unlimited in gRPC-core. Then one connection can
+ *   start any number of handlers at a few bytes each, and no window holds it
+ *   back. 1000 is ten times what HTTP/2 recommends as the least, and what
+ *   grpclib and ASP.NET have; further calls wait at the client.
+ * - `maxResetStreamsPerSecond` has no counterpart there. 500 is half of what
+ *   nghttp2, below `node:http2`, bears at once, so that this limit is met first.
  */
 export const RULES: {
   readonly [K in keyof ConfigurationOptions]-?: Rule<

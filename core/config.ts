@@ -110,7 +110,7 @@ export class Configuration {
   /** How many connections a server has at once. */
   declare readonly maxConnections: number;
 
-  /** How many calls a client may cancel within a second on a connection. */
+  /** How many calls a client may open and cancel within a second on a connection. */
   declare readonly maxResetStreamsPerSecond: number;
 
   /**

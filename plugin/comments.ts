@@ -34,7 +34,9 @@ export function docsOf(desc: DescService | DescMethod): Doc[] {
 export function jsDoc(paragraphs: readonly (readonly string[])[]): Doc[] {
   const lines = paragraphs.filter((lines) => lines.length > 0)
     .flatMap((lines, i) => i === 0 ? lines : ["", ...lines])
-    .map((line) => line.replaceAll("*/", "*\\/").trimEnd());
+    .map((line) => line.replaceAll("*/", "*\\/").trimEnd())
+    // Of empty lines in a row, deno fmt leaves one.
+    .filter((line, i, all) => line !== "" || all[i - 1] !== "");
   if (lines.length === 1) return [`/** ${lines[0]} */`];
   return ["/**", ...lines.map((line) => ` * ${line}`.trimEnd()), " */"];
 }

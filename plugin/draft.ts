@@ -6,7 +6,7 @@
 
 import type { DescMessage } from "@bufbuild/protobuf";
 import type { GeneratedFile, Printable } from "@bufbuild/protoplugin";
-import { mendImports } from "./imports.ts";
+import { mendExports, mendImports } from "./imports.ts";
 import { type Doc, layOut, newline, type Slot } from "./layout.ts";
 
 /** Stands between what is printed; no text of any kind has it. */
@@ -35,6 +35,9 @@ export class Draft {
   readonly #path: string;
   readonly #library: string;
   readonly #docs: Doc[] = [];
+  // To find a name, protoplugin looks at all names of the file it is from.
+  readonly #shapes = new Map<DescMessage, Slot>();
+  readonly #schemas = new Map<DescMessage, Slot>();
   #slots = 0;
 
   /**
@@ -99,7 +102,11 @@ export class Draft {
    * @returns A slot for the name it gets here.
    */
   shape(message: DescMessage): Slot {
-    return this.#slot(this.#file.importShape(message));
+    const known = this.#shapes.get(message);
+    if (known !== undefined) return known;
+    const slot = this.#slot(this.#file.importShape(message));
+    this.#shapes.set(message, slot);
+    return slot;
   }
 
   /**
@@ -109,7 +116,11 @@ export class Draft {
    * @returns A slot for the name it gets here.
    */
   schema(message: DescMessage): Slot {
-    return this.#slot(this.#file.importSchema(message));
+    const known = this.#schemas.get(message);
+    if (known !== undefined) return known;
+    const slot = this.#slot(this.#file.importSchema(message));
+    this.#schemas.set(message, slot);
+    return slot;
   }
 
   /**
@@ -129,11 +140,11 @@ export class Draft {
    */
   finish(content: string): string {
     const parts = content.split(`${SEPARATOR}\n`);
-    const tail = parts.pop() ?? "";
+    const tail = mendExports(parts.pop() ?? "");
     const slots = parts.splice(parts.length - this.#slots)
       .map((text) => text.trimEnd());
     const head = mendImports(parts.join(""));
-    return `${head}${layOut(this.#docs, slots)}\n${tail}`;
+    return plain(`${head}${layOut(this.#docs, slots)}\n${tail}`);
   }
 
   #moduleOf(module: "client" | "server"): string {
@@ -147,4 +158,13 @@ export class Draft {
     this.#file.print(SEPARATOR);
     return { slot: this.#slots++ };
   }
+}
+
+/**
+ * Makes ordinary spaces of those that `deno lint` calls irregular, such as
+ * comments may have, and drops them at the end of lines, as `deno fmt` does.
+ */
+function plain(text: string): string {
+  return text.replaceAll(/[^\S\n\t ]|[\u0085\u180e\u200b]/g, " ")
+    .replaceAll(/[ \t]+$/gm, "");
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { braced, type Doc, layOut } from "./layout.ts";
+import { braced, type Doc, hang, layOut } from "./layout.ts";
 
 /** The statements of protoplugin: one for types, one for values, any width. */
 const ESM = /^import (type )?\{ (.+) \} from (".+");$/;
@@ -39,6 +39,19 @@ export function mendImports(head: string): string {
   }
   const statements = [...imports.values()].sort(byModule).map(importOf);
   return [...others, ...statements.map((doc) => layOut(doc))].join("\n");
+}
+
+/**
+ * Breaks the lines that are too long of what CommonJS exports.
+ *
+ * @param tail The lines of a generated file behind its last declaration.
+ * @returns The same lines.
+ */
+export function mendExports(tail: string): string {
+  return tail.replaceAll(
+    /^(exports\.\S+ =) (\S+)$/gm,
+    (_, name: string, value: string) => layOut([name, hang(value)]),
+  );
 }
 
 /** Packages first, then files. */

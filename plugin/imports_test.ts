@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { mendImports } from "./imports.ts";
+import { mendExports, mendImports } from "./imports.ts";
 
 Deno.test("mendImports() joins types and values of a module", () => {
   const head = `// A comment.
@@ -53,4 +53,12 @@ Deno.test("mendImports() breaks lines that are too long", () => {
 Deno.test("mendImports() leaves alone what only looks like an import", () => {
   const head = `// import { b, a } from "x";\n\nimport { a } from "y";`;
   assertEquals(mendImports(head), head);
+});
+
+Deno.test("mendExports() breaks lines that are too long", () => {
+  const name = "a".repeat(40);
+  assertEquals(
+    mendExports(`\nexports.a = a;\nexports.${name} = ${name};\n`),
+    `\nexports.a = a;\nexports.${name} =\n  ${name};\n`,
+  );
 });

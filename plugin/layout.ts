@@ -179,7 +179,7 @@ export function layOut(doc: Doc, slots: readonly string[] = []): string {
       } else push(false, indent, newline, body, dedent);
     }
   }
-  return text.replaceAll(/[ \t]+$/gm, "");
+  return text;
 }
 
 /**

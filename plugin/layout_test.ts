@@ -84,11 +84,6 @@ const cases: [name: string, doc: Doc, text: string][] = [
     [`${LONG}:`, hang(generic("Generic1", [LONG, LONG])), ";"],
     `${LONG}:\n  Generic1<\n    ${LONG},\n    ${LONG}\n  >;`,
   ],
-  [
-    "leaves no space at the end of a line",
-    ["a  ", block(["b  "])],
-    "a  {\n  b\n}",
-  ],
 ];
 
 for (const [name, doc, text] of cases) {

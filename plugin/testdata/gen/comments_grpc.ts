@@ -23,7 +23,7 @@ import { type Note, NoteSchema } from "./comments_pb.ts";
 /**
  * The service in one line.
  *
- * - an entry
+ * - an entry with a space that is none
  *     - and one further in
  *
  * 	with a tab
@@ -154,7 +154,7 @@ export abstract class CommentedBase implements Service {
 /**
  * The service in one line.
  *
- * - an entry
+ * - an entry with a space that is none
  *     - and one further in
  *
  * 	with a tab

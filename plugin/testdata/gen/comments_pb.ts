@@ -36,7 +36,8 @@ export const NoteSchema: GenMessage<Note> = /*@__PURE__*/
 /**
  * The service in one line.
  *
- * - an entry
+ *
+ * - an entry with a space that is none
  *     - and one further in
  *
  * 	with a tab
