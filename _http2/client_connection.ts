@@ -72,9 +72,9 @@ export class ClientConnection implements StreamOwner {
   #session: ClientHttp2Session | null = null;
   #backlog: Backlog | null = null;
   #keepalive: Keepalive | null = null;
-  #connectTimer: NodeJS.Timeout | undefined;
-  #lingerTimer: NodeJS.Timeout | undefined;
-  #idleTimer: NodeJS.Timeout | undefined;
+  #connectTimer: ReturnType<typeof setTimeout> | undefined;
+  #lingerTimer: ReturnType<typeof setTimeout> | undefined;
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #ready = false;
   #verifying = false;
   #draining = false;
@@ -323,7 +323,7 @@ export class ClientConnection implements StreamOwner {
   }
 
   /** One timer that looks now and then, instead of one for each pause. */
-  #startIdleTimer(): NodeJS.Timeout | undefined {
+  #startIdleTimer(): ReturnType<typeof setTimeout> | undefined {
     const { idleTimeoutMs } = this.#dialing.config;
     if (idleTimeoutMs > MAX_DELAY_MS) return undefined;
     const idleMs = this.#streams.size > 0

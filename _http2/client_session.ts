@@ -42,6 +42,8 @@ export type { ConnectivityState } from "./client_states.ts";
 export class ClientSession implements StreamSource {
   readonly backoff: Backoff;
   readonly dialing: Dialing;
+  /** How many connections in a row were lost before they answered any call. */
+  fruitless = 0;
   /** Calls that wait for a stream, in the order they came. */
   readonly #queue = new Set<StreamClaim>();
   /** Connections that are not gone, draining ones included. */

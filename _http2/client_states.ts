@@ -127,16 +127,15 @@ export class Ready extends State {
 
   #lose(connection: ClientConnection, why?: CloseReason): void {
     const session = this.#session;
-    if (connection.wasUseful || !session.isAwaited) {
-      if (connection.wasUseful) session.backoff.reset();
-      return session.become(
-        session.isAwaited ? new Connecting(session) : new Idle(session),
-      );
-    }
+    if (connection.wasUseful) session.backoff.reset();
+    session.fruitless = connection.wasUseful ? 0 : session.fruitless + 1;
+    if (!session.isAwaited) return session.become(new Idle(session));
     // A server that takes connections and drops them is no better than none:
     // calls must not drive the channel round and round.
     session.become(
-      new TransientFailure(session, why ?? connection.lossReason),
+      session.fruitless > 1
+        ? new TransientFailure(session, why ?? connection.lossReason)
+        : new Connecting(session),
     );
   }
 }
@@ -146,7 +145,7 @@ export class TransientFailure extends State {
   readonly name = "TRANSIENT_FAILURE";
   readonly #session: ClientSession;
   readonly #why: CloseReason;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #nextAt = 0;
 
   constructor(session: ClientSession, why: CloseReason) {

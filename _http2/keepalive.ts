@@ -39,8 +39,8 @@ export class Keepalive {
   readonly #owner: KeepaliveOwner;
   readonly #options: KeepaliveOptions;
   readonly #timeMs: number;
-  #timer: NodeJS.Timeout | undefined;
-  #ackTimer: NodeJS.Timeout | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #ackTimer: ReturnType<typeof setTimeout> | undefined;
   #lastReceived = performance.now();
   #lastPing = -Infinity;
   #pingsWithoutData = 0;

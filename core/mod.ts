@@ -15,7 +15,11 @@ export {
   type MessageInit,
   ProtoCodec,
 } from "./codec.ts";
-export { Configuration, type ConfigurationOptions } from "./config.ts";
+export {
+  Configuration,
+  type ConfigurationOptions,
+  type ResolvedConfiguration,
+} from "./config.ts";
 export { Deadline } from "./deadline.ts";
 export {
   GRPCError,
