@@ -6,10 +6,22 @@
 
 import { type Codec, ProtoCodec } from "./core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "./core/config.ts";
-import { formatTarget, parseTarget, targetOf } from "./core/target.ts";
+import {
+  formatTarget,
+  parseTarget,
+  pathTargetOf,
+  type Target,
+  targetOf,
+} from "./core/target.ts";
+import type { ChannelTLSOptions } from "./core/tls.ts";
 import { FrameWriter } from "./_wire/frame.ts";
 import type { ClientHost } from "./_call/client_target.ts";
-import { ClientSession } from "./_http2/client_session.ts";
+import {
+  ClientSession,
+  type ConnectivityState,
+} from "./_http2/client_session.ts";
+import { plaintext, secure } from "./_http2/connect.ts";
+import { clientTLSOptions } from "./_http2/tls.ts";
 
 /** Options for {@linkcode Channel}. */
 export interface ChannelOptions {
@@ -25,12 +37,41 @@ export interface ChannelOptions {
    * @default {new Configuration()}
    */
   readonly config?: Configuration | ConfigurationOptions;
+  /**
+   * The path of a unix socket to connect to, in place of a host and port.
+   *
+   * @default {undefined} none
+   */
+  readonly path?: string;
+  /**
+   * Whether and how to encrypt: `true` for a certificate of the system's roots.
+   *
+   * @default {false} plaintext
+   */
+  readonly tls?: boolean | ChannelTLSOptions;
+  /**
+   * Whether a connection keeps the process alive while no call is running.
+   *
+   * @default {false}
+   */
+  readonly keepProcessAlive?: boolean;
+}
+
+/** Options for {@linkcode Channel.waitForStateChange}. */
+export interface WaitOptions {
+  /**
+   * Ends the wait when it aborts.
+   *
+   * @default {undefined} none
+   */
+  readonly signal?: AbortSignal;
 }
 
 /** What the methods of a channel need of it. */
 export interface ChannelHost extends ClientHost {
   readonly source: ClientSession;
   readonly authority: string;
+  readonly scheme: "http" | "https";
 }
 
 let readHost: (channel: Channel) => ChannelHost;
@@ -58,6 +99,7 @@ export function hostOf(channel: Channel): ChannelHost {
  */
 export class Channel implements AsyncDisposable {
   readonly #host: ChannelHost;
+  readonly #target: string;
 
   static {
     readHost = (channel) => channel.#host;
@@ -76,7 +118,8 @@ export class Channel implements AsyncDisposable {
   /**
    * Creates a channel. It does nothing on the network.
    *
-   * @param target The server as `host:port` or `dns:///host:port`.
+   * @param target The server as `host:port`, `dns:///host:port`,
+   *   `unix:/run/x.sock` and the like.
    * @param options How to talk to it.
    * @throws {TypeError} If the target is of no such form, or an option is of a
    *   wrong type.
@@ -88,33 +131,80 @@ export class Channel implements AsyncDisposable {
     portOrOptions?: number | ChannelOptions,
     lastOptions?: ChannelOptions,
   ) {
-    const isTarget = portOrOptions === undefined ||
-      typeof portOrOptions === "object";
-    const target = isTarget
-      ? parseTarget(host ?? "127.0.0.1")
-      : targetOf(host ?? "127.0.0.1", portOrOptions);
-    if (target.kind === "path") {
-      throw new TypeError(
-        `Cannot create channel: unix sockets are not connected to yet, received ${
-          formatTarget(target)
-        }`,
-      );
-    }
-    const options =
-      (typeof portOrOptions === "object" ? portOrOptions : lastOptions) ?? {};
-    const config = Configuration.from(options.config);
-    this.#host = {
-      source: new ClientSession(target, config),
-      codec: options.codec ?? new ProtoCodec(),
+    const [port, options = {}] = typeof portOrOptions === "object"
+      ? [undefined, portOrOptions]
+      : [portOrOptions, lastOptions];
+    const target = readTarget(host, port, options.path);
+    const { codec = new ProtoCodec(), tls = false } = options;
+    const config = Configuration.from(options.config).forClient();
+    const { authority } = target;
+    const scheme = tls === false ? "http" : "https";
+    const path = target.kind === "path" ? target.path : undefined;
+    const source = new ClientSession({
+      authority,
+      scheme,
       config,
-      writer: new FrameWriter(),
-      authority: target.authority,
-    };
+      path,
+      keepProcessAlive: options.keepProcessAlive ?? false,
+      connect: tls === false ? plaintext(target) : secure(
+        target,
+        clientTLSOptions(tls, {
+          hostname: target.kind === "host" ? target.hostname : authority,
+          nameOverride: config.tlsTargetNameOverride,
+        }),
+      ),
+    });
+    const writer = new FrameWriter();
+    this.#host = { source, codec, config, writer, authority, scheme };
+    this.#target = formatTarget(target);
   }
 
   /** The server, such as `127.0.0.1:50051`. */
   get target(): string {
-    return this.#host.authority;
+    return this.#target;
+  }
+
+  /** What the channel is doing, in gRPC's words. */
+  get state(): ConnectivityState {
+    return this.#host.source.state;
+  }
+
+  /** Connects now, rather than when the first call needs it. */
+  connect(): void {
+    this.#host.source.connect();
+  }
+
+  /**
+   * Waits until the channel is in another state.
+   *
+   * @param state The state it is in now, as far as the caller knows.
+   * @param options How long to wait.
+   * @returns The state it is in then; at once if it is another already.
+   * @throws The reason of the signal, if that aborts.
+   *
+   * @example Usage
+   * ```ts
+   * import { Channel } from "@grpclib/grpclib";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using channel = new Channel("127.0.0.1", 50051);
+   * assertEquals(channel.state, "IDLE");
+   *
+   * channel.connect();
+   * assertEquals(await channel.waitForStateChange("IDLE"), "CONNECTING");
+   * ```
+   */
+  async waitForStateChange(
+    state: ConnectivityState,
+    options: WaitOptions = {},
+  ): Promise<ConnectivityState> {
+    const { source } = this.#host;
+    const { signal } = options;
+    signal?.throwIfAborted();
+    while (source.state === state) {
+      await untilAborted(source.changed, signal);
+    }
+    return source.state;
   }
 
   /**
@@ -130,5 +220,40 @@ export class Channel implements AsyncDisposable {
   /** Closes the channel. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+}
+
+/** Reads the first arguments of a channel. */
+function readTarget(
+  host: string | undefined,
+  port: number | undefined,
+  path: string | undefined,
+): Target {
+  if (path !== undefined) {
+    if (host !== undefined || port !== undefined) {
+      throw new TypeError(
+        "Cannot create channel: path can not be used with host or port",
+      );
+    }
+    return pathTargetOf(path);
+  }
+  return port === undefined
+    ? parseTarget(host ?? "127.0.0.1")
+    : targetOf(host ?? "127.0.0.1", port);
+}
+
+/** Waits for a promise, but no longer than until a signal aborts. */
+async function untilAborted(
+  promise: Promise<void>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (signal === undefined) return await promise;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort);
+  try {
+    await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }

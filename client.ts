@@ -40,7 +40,8 @@ import {
 } from "./_call/method.ts";
 import { type Channel, hostOf } from "./_channel.ts";
 
-export { Channel, type ChannelOptions } from "./_channel.ts";
+export { Channel, type ChannelOptions, type WaitOptions } from "./_channel.ts";
+export type { ConnectivityState } from "./_http2/client_session.ts";
 export * from "./core/mod.ts";
 export { ClientStream, type SendOptions } from "./_call/client_stream.ts";
 export type { Many, MessageOf, Received } from "./_call/many.ts";
@@ -69,7 +70,7 @@ function methodOf(
     );
   }
   const head = new HeadTemplate({
-    scheme: "http",
+    scheme: host.scheme,
     authority: host.authority,
     path,
     // Some servers know no subtype; "proto" is what they take none for.

@@ -34,6 +34,7 @@ export {
   Channel,
   type ChannelOptions,
   ClientStream,
+  type ConnectivityState,
   createStub,
   type Messages,
   type MethodInfo,
@@ -48,6 +49,7 @@ export {
   type UnaryStreamMethod,
   unaryUnary,
   type UnaryUnaryMethod,
+  type WaitOptions,
 } from "./client.ts";
 
 // The server
@@ -77,6 +79,8 @@ export {
 export {
   type ByteWriter,
   Cardinality,
+  type ChannelTLSOptions,
+  type ClientCertificates,
   type Codec,
   Configuration,
   type ConfigurationOptions,
@@ -97,11 +101,15 @@ export {
   type PeerAddress,
   type PeerCertificate,
   type PeerCertificateName,
+  type PEM,
   ProtoCodec,
   ProtocolError,
   type Received,
+  type ResolvedConfiguration,
+  type ServerTLSOptions,
   Status,
   type StatusName,
   statusName,
   StreamTerminatedError,
+  type TLSOptions,
 } from "./server.ts";

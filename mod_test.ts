@@ -11,6 +11,13 @@ const CORE = [
   ...["Many", "MessageInit", "MessageOf", "Metadata", "MetadataInit"],
   ...["MetadataValue", "MetadataValueOf", "Peer", "PeerAddress"],
   ...["PeerCertificate", "PeerCertificateName", "ProtoCodec", "ProtocolError"],
+  ...[
+    "ChannelTLSOptions",
+    "ClientCertificates",
+    "PEM",
+    "ResolvedConfiguration",
+  ],
+  ...["ServerTLSOptions", "TLSOptions"],
   ...["Received", "Status", "StatusName", "StreamTerminatedError"],
   ...["isClientStreaming", "isServerStreaming", "isStatus", "statusName"],
 ];
@@ -19,6 +26,7 @@ const CLIENT = [
   ...["CallOptions", "Channel", "ChannelOptions", "ClientStream", "Messages"],
   ...["MethodInfo", "SendOptions", "StreamStreamMethod", "StreamUnaryMethod"],
   ...["Stub", "StubMethod", "UnaryStreamMethod", "UnaryUnaryMethod"],
+  ...["ConnectivityState", "WaitOptions"],
   ...["createStub", "streamStream", "streamUnary", "unaryStream", "unaryUnary"],
 ];
 

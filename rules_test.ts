@@ -73,8 +73,11 @@ const FAILURES: readonly (readonly [
     async (connection) => {
       await connection.acceptPreface();
       await connection.settings();
-      const { streamId } = await connection.nextOf(FrameType.HEADERS);
-      await connection.rstStream(streamId, 7);
+      // Each call is sent anew five times.
+      for (let i = 0; i < 6; i++) {
+        const { streamId } = await connection.nextOf(FrameType.HEADERS);
+        await connection.rstStream(streamId, 7);
+      }
       await connection.end();
     },
   ],

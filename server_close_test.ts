@@ -295,7 +295,9 @@ Deno.test("Server is closed without grace when its block is left", async () => {
 });
 
 Deno.test("Channel fails calls with UNAVAILABLE when the server is gone, and connects to the next", async () => {
-  await using first = await startEcho();
+  await using first = await startEcho({
+    channel: { config: { initialReconnectBackoffMs: 50 } },
+  });
   await first.stub.unary({});
   first.server.close();
   await soon(first.server.waitClosed());
@@ -307,5 +309,6 @@ Deno.test("Channel fails calls with UNAVAILABLE when the server is gone, and con
   assertInstanceOf(error.cause, Error);
   await using next = new Server([echo]);
   await next.start("127.0.0.1", first.port);
-  assertEquals((await first.stub.unary({ text: "again" })).text, "again");
+  const again = first.stub.unary({ text: "again" }, { waitForReady: true });
+  assertEquals((await again).text, "again");
 });

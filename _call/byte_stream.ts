@@ -81,6 +81,8 @@ export interface ByteSink {
 
 /** A client call that needs a stream. */
 export interface StreamClaim extends ByteSink {
+  /** Whether the call waits through failed attempts to connect. */
+  readonly waitForReady: boolean;
   /** The stream, now this call's own: nothing is sent before `sendHead`. */
   onStream(stream: ByteStream, peer: Peer): void;
 }

@@ -35,17 +35,18 @@ import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
 import { Half } from "./half.ts";
 import { checkHeaderLimit } from "./header_limit.ts";
 import { Inbox } from "./inbox.ts";
+import { Outbox } from "./outbox.ts";
 import { checkResponseHead } from "./response_head.ts";
 import { deadlineExceeded, Scope } from "./scope.ts";
 import { SendGate } from "./send_gate.ts";
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 
-/** A message that waits for the stream. */
-interface PendingSend {
-  readonly bytes: Uint8Array;
-  readonly end: boolean;
-}
+/**
+ * How often a call is sent anew that servers say they have not looked at. One
+ * that says so each time would otherwise keep the call going round.
+ */
+const MAX_RETRIES = 5;
 
 type Gate = PromiseWithResolvers<void>;
 
@@ -61,6 +62,7 @@ export class ClientCall<Req, Rep> implements StreamClaim {
   initialHeaders: RawHeaders | null = null;
   /** The trailing metadata as it came; null before. */
   trailingHeaders: RawHeaders | null = null;
+  readonly waitForReady: boolean;
 
   readonly #target: ClientTarget;
   readonly #metadata: Metadata | null;
@@ -69,7 +71,8 @@ export class ClientCall<Req, Rep> implements StreamClaim {
   readonly #reader: FrameReader;
   #stream: ByteStream | null = null;
   #headEnds = false;
-  #pending: PendingSend[] | null = null;
+  #retries = 0;
+  readonly #outbox = new Outbox();
   #finished = false;
   #error: Error | null = null;
   #opened: Gate | undefined;
@@ -81,6 +84,7 @@ export class ClientCall<Req, Rep> implements StreamClaim {
   constructor(target: ClientTarget, options: ClientCallOptions) {
     this.#target = target;
     this.#metadata = options.metadata;
+    this.waitForReady = options.waitForReady;
     this.request = new Half(isClientStreaming(target.cardinality));
     this.reply = new Half(isServerStreaming(target.cardinality));
     this.#scope = new Scope(this, options.deadline, options.signal);
@@ -137,9 +141,10 @@ export class ClientCall<Req, Rep> implements StreamClaim {
     if (this.#finished) throw this.#sendAfterEnd();
     const stream = this.#stream;
     if (stream === null) {
-      (this.#pending ??= []).push({ bytes: frame, end });
+      this.#outbox.hold(frame, end);
       return this.whenOpened();
     }
+    this.#outbox.keep(frame, end);
     const room = stream.send(frame, end);
     if (room === undefined) return;
     const gate = this.#sends ??= new SendGate();
@@ -214,16 +219,14 @@ export class ClientCall<Req, Rep> implements StreamClaim {
       if (fault !== null) return this.cancel(fault);
     }
     stream.sendHead(block, this.#headEnds);
-    const pending = this.#pending;
-    if (pending !== null) {
-      this.#pending = null;
-      for (const { bytes, end } of pending) stream.send(bytes, end);
-    }
+    this.#outbox.sendOn(stream);
     this.#opened?.resolve();
+    this.#opened = undefined;
   }
 
   onHead(raw: RawHeaders, end: boolean): void {
     if (this.#finished) return;
+    this.#outbox.forget();
     const fault = checkResponseHead(raw, this.#target.host.codec);
     if (fault !== null) return this.cancel(fault);
     if (end) {
@@ -270,7 +273,13 @@ export class ClientCall<Req, Rep> implements StreamClaim {
 
   onClose(why: CloseReason): void {
     if (this.#finished) return;
+    const hadStream = this.#stream !== null;
     this.#stream = null;
+    if (why.unprocessed && hadStream && this.#mayRetry) {
+      this.#retries++;
+      this.peer = null;
+      return this.#target.host.source.claim(this);
+    }
     if (why.status === Status.CANCELLED && this.#scope.expired) {
       // The server's clock rang first: it is the deadline all the same.
       return this.onScopeEnd(deadlineExceeded());
@@ -346,6 +355,12 @@ export class ClientCall<Req, Rep> implements StreamClaim {
     this.#end(null);
   }
 
+  /** Whether the call can be sent anew, as if it never had been. */
+  get #mayRetry(): boolean {
+    return this.#outbox.isWhole && this.initialHeaders === null &&
+      this.#retries < MAX_RETRIES;
+  }
+
   /** The server is through; so is this side, whatever it had still to send. */
   #end(error: GRPCError | null): void {
     this.#finish(error);
@@ -364,7 +379,7 @@ export class ClientCall<Req, Rep> implements StreamClaim {
     this.#error = error;
     this.#scope[Symbol.dispose]();
     if (this.#stream === null) this.#target.host.source.withdraw(this);
-    this.#pending = null;
+    this.#outbox.forget();
     this.#inbox.finish(error);
     this.#sends?.open();
     settle(this.#opened, error);

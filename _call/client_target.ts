@@ -35,4 +35,5 @@ export interface ClientCallOptions {
   readonly metadata: Metadata | null;
   readonly deadline: Deadline | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly waitForReady: boolean;
 }

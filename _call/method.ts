@@ -51,6 +51,14 @@ export interface CallOptions {
    * @default {undefined} none
    */
   readonly signal?: AbortSignal;
+  /**
+   * Whether the call waits while no connection can be had, until one can or its
+   * deadline comes. Otherwise it fails with `UNAVAILABLE` as soon as an attempt
+   * to connect has.
+   *
+   * @default {false}
+   */
+  readonly waitForReady?: boolean;
 }
 
 /** Messages to send: any iterable, sync or async; a `ReadableStream` is one. */
@@ -152,6 +160,7 @@ const NO_OPTIONS: ClientCallOptions = {
   metadata: null,
   deadline: undefined,
   signal: undefined,
+  waitForReady: false,
 };
 
 /** Checks a caller's options, before anything is sent. */
@@ -165,6 +174,7 @@ function readOptions(options: CallOptions | undefined): ClientCallOptions {
       ? deadline
       : Deadline.earliest(deadline, Deadline.fromTimeout(timeoutMs)),
     signal,
+    waitForReady: options.waitForReady ?? false,
   };
 }
 

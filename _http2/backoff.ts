@@ -5,20 +5,29 @@
  * @module
  */
 
-const INITIAL_MS = 1000;
 const MULTIPLIER = 1.6;
 const JITTER = 0.2;
-const MAX_MS = 120_000;
+
+/** Settings of the backoff, as in `Configuration`. */
+export interface BackoffOptions {
+  /** The first delay, in milliseconds. */
+  readonly initialReconnectBackoffMs: number;
+  /** The longest delay, in milliseconds. */
+  readonly maxReconnectBackoffMs: number;
+}
 
 /** The delays between attempts: longer each time, until one succeeds. */
 export class Backoff {
+  readonly #options: BackoffOptions;
   readonly #random: () => number;
-  #nextMs = INITIAL_MS;
+  #nextMs: number;
   #attempts = 0;
 
   /** @param random Gives a number from 0 to below 1. */
-  constructor(random: () => number = Math.random) {
+  constructor(options: BackoffOptions, random: () => number = Math.random) {
+    this.#options = options;
     this.#random = random;
+    this.#nextMs = options.initialReconnectBackoffMs;
   }
 
   /** How many attempts have failed since the last success. */
@@ -28,16 +37,17 @@ export class Backoff {
 
   /** Notes a failed attempt, and says how long after its start the next may begin. */
   fail(): number {
-    const delay = this.#nextMs;
+    const { maxReconnectBackoffMs } = this.#options;
+    const delay = Math.min(this.#nextMs, maxReconnectBackoffMs);
     this.#attempts++;
-    this.#nextMs = Math.min(delay * MULTIPLIER, MAX_MS);
+    this.#nextMs = delay * MULTIPLIER;
     // Jitter keeps the clients of a restarted server from coming all at once.
     return delay * (1 + JITTER * (2 * this.#random() - 1));
   }
 
   /** Notes a success: the next failure begins anew. */
   reset(): void {
-    this.#nextMs = INITIAL_MS;
+    this.#nextMs = this.#options.initialReconnectBackoffMs;
     this.#attempts = 0;
   }
 }

@@ -1,8 +1,13 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { Backoff } from "./backoff.ts";
 
+const OPTIONS = {
+  initialReconnectBackoffMs: 1000,
+  maxReconnectBackoffMs: 120_000,
+};
+
 function delays(random: () => number, count: number): number[] {
-  const backoff = new Backoff(random);
+  const backoff = new Backoff(OPTIONS, random);
   return Array.from({ length: count }, () => backoff.fail());
 }
 
@@ -20,7 +25,7 @@ Deno.test("Backoff.fail() varies by 20 % either way", () => {
 });
 
 Deno.test("Backoff.reset() begins anew", () => {
-  const backoff = new Backoff(() => 0.5);
+  const backoff = new Backoff(OPTIONS, () => 0.5);
   backoff.fail();
   backoff.fail();
   assertEquals(backoff.attempts, 2);

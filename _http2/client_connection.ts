@@ -4,11 +4,16 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import http2, { type ClientHttp2Session } from "node:http2";
-import net from "node:net";
+import type { Duplex } from "node:stream";
+import { clearTimeout, setTimeout } from "node:timers";
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
-import type { Configuration } from "../core/config.ts";
+import type { ResolvedConfiguration } from "../core/config.ts";
 import { Peer } from "../core/peer.ts";
+import type { SocketAttempt, SocketSource } from "./connect.ts";
+import { Keepalive } from "./keepalive.ts";
+import { peerOf } from "./peer_of.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
 import {
   Backlog,
@@ -16,16 +21,20 @@ import {
   CLIENT_BATCH,
   debugText,
   harden,
-  MAX_HEADER_LIST_BYTES,
 } from "./session.ts";
 import { H2Stream, type StreamOwner } from "./stream.ts";
 
-/** Where a channel connects to. */
-export interface Endpoint {
-  readonly hostname: string;
-  readonly port: number;
-  /** The endpoint in words, for errors and `:authority`. */
+/** What a channel knows of its server, and how it talks to it. */
+export interface Dialing {
   readonly authority: string;
+  readonly scheme: "http" | "https";
+  readonly config: ResolvedConfiguration;
+  /** Whether an unused connection keeps the process alive. */
+  readonly keepProcessAlive: boolean;
+  /** The path of the unix socket, if it is one. */
+  readonly path: string | undefined;
+  /** Connects a socket. */
+  readonly connect: SocketSource;
 }
 
 /** What a connection tells the one who uses it. */
@@ -35,7 +44,7 @@ export interface ConnectionListener {
   /** A stream ended, or the peer allows more of them. */
   onRoom(connection: ClientConnection): void;
   /** No new streams from now on; those there are may go on. */
-  onDraining(connection: ClientConnection): void;
+  onDraining(connection: ClientConnection, tooManyPings: boolean): void;
   /** The connection is gone: once, and last. */
   onClosed(connection: ClientConnection, why: CloseReason): void;
 }
@@ -43,90 +52,92 @@ export interface ConnectionListener {
 /** How long a peer may take to close its side, once this side is closed. */
 const LINGER_MS = 1000;
 
+/** After a longer silence the peer has to show that it is still there. */
+const VERIFY_AFTER_MS = 300_000;
+
+const ENHANCE_YOUR_CALM = 11;
+
+/** The longest delay a timer takes; a longer one would fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
 /** One HTTP/2 connection of a channel. */
 export class ClientConnection implements StreamOwner {
-  readonly #endpoint: Endpoint;
+  readonly #dialing: Dialing;
   readonly #listener: ConnectionListener;
-  readonly #socket: net.Socket;
-  readonly #session: ClientHttp2Session;
   readonly #streams = new Set<H2Stream>();
-  readonly #backlog: Backlog;
   readonly #closed = Promise.withResolvers<void>();
+  readonly #calm: number;
+  #attempt: SocketAttempt | null;
+  #socket: Duplex | null = null;
+  #session: ClientHttp2Session | null = null;
+  #backlog: Backlog | null = null;
+  #keepalive: Keepalive | null = null;
   #connectTimer: ReturnType<typeof setTimeout> | undefined;
   #lingerTimer: ReturnType<typeof setTimeout> | undefined;
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #ready = false;
+  #verifying = false;
   #draining = false;
   #gone = false;
   #maxStreams = 0;
-  #peer: Peer | null = null;
+  #lastStreamId = Infinity;
+  #unusedSince = 0;
+  #peer = new Peer(null);
   #error: unknown;
   #endReason: CloseReason | null = null;
 
-  constructor(
-    endpoint: Endpoint,
-    config: Configuration,
-    listener: ConnectionListener,
-  ) {
-    this.#endpoint = endpoint;
+  /** Whether the server has answered any call on this connection. */
+  wasUseful = false;
+
+  /**
+   * @param calm What the time of keepalive is multiplied with, because the
+   *   server complained of too many PINGs.
+   */
+  constructor(dialing: Dialing, calm: number, listener: ConnectionListener) {
+    this.#dialing = dialing;
     this.#listener = listener;
-    const { hostname, port, authority } = endpoint;
-    const socket = this.#socket = net.connect({ host: hostname, port });
-    // Before http2's own listeners, so that the end of the connection is known
-    // when the ends of its streams are told.
-    socket.on("error", (error) => this.#onError(error));
-    socket.on("close", () => this.#noteEnd());
-    // The peer said all: what is opened from now on would find nobody.
-    socket.on("end", () => this.#drain());
-    batchWrites(socket, CLIENT_BATCH);
-    this.#backlog = new Backlog(socket, () => {
-      for (const stream of this.#streams) stream.onDrain();
-    });
-    const session = this.#session = http2.connect(`http://${authority}`, {
-      createConnection: () => socket,
-      settings: {
-        initialWindowSize: config.http2StreamWindowSize,
-        maxHeaderListSize: MAX_HEADER_LIST_BYTES,
-        enablePush: false,
-      },
-      // Metadata may repeat any key.
-      strictSingleValueFields: false,
-    } as http2.ClientSessionOptions);
-    harden(session);
-    session.on("connect", () => {
-      session.setLocalWindowSize(config.http2ConnectionWindowSize);
-    });
-    session.on("remoteSettings", (settings) => {
-      this.#maxStreams = settings.maxConcurrentStreams ?? Infinity;
-      if (!this.#ready) this.#onReady();
-      else this.#listener.onRoom(this);
-    });
-    session.on("goaway", (code, _last, data) => this.#onGoaway(code, data));
-    session.on("error", (error) => this.#onError(error));
-    session.on("close", () => this.#onClosed());
+    this.#calm = calm;
+    const { connectTimeoutMs } = dialing.config;
     this.#connectTimer = setTimeout(() => {
-      this.destroy(reasonOfLoss(
-        `Cannot connect to ${authority}: no HTTP/2 SETTINGS within ${config.connectTimeoutMs} ms`,
+      this.destroy(this.#loss(
+        `no HTTP/2 SETTINGS within ${connectTimeoutMs} ms`,
       ));
-    }, config.connectTimeoutMs);
+    }, connectTimeoutMs);
+    this.#attempt = dialing.connect({
+      onSocket: (socket) => {
+        this.#attempt = null;
+        this.#handshake(socket);
+      },
+      onFailure: (error) => {
+        this.#attempt = null;
+        this.#error = error;
+        this.#onClosed();
+      },
+    });
   }
 
   /** Why the connection ended, if it has, or is about to. */
   get endReason(): CloseReason | null {
     if (this.#endReason === null) {
       // The session knows of its end a little before it says so.
-      if (this.#session.destroyed || this.#socket.destroyed) this.#noteEnd();
+      if (this.#session?.destroyed || this.#socket?.destroyed) this.#noteEnd();
     }
     return this.#endReason;
   }
 
+  get backlogged(): boolean {
+    return this.#backlog?.isHigh ?? false;
+  }
+
   /** Whether a stream can be opened now. */
   get hasRoom(): boolean {
-    return this.#ready && !this.#draining &&
+    return this.#ready && !this.#draining && !this.#verifying &&
       this.#streams.size < this.#maxStreams;
   }
 
-  get backlogged(): boolean {
-    return this.#backlog.isHigh;
+  /** Why the connection is lost to new calls. */
+  get lossReason(): CloseReason {
+    return this.#endReason ?? this.#loss("the server takes no more calls");
   }
 
   /** How many streams there are. */
@@ -142,53 +153,198 @@ export class ClientConnection implements StreamOwner {
   /** Gives a call its stream. */
   open(claim: StreamClaim): void {
     const stream = new H2Stream(this, this.#session, claim);
+    if (this.#streams.size === 0) this.#onBusy();
     this.#streams.add(stream);
-    claim.onStream(stream, this.#peer!);
+    claim.onStream(stream, this.#peer);
+  }
+
+  /**
+   * After a long silence, as when the machine slept, asks whether the peer is
+   * still there; there is no room until it has answered.
+   *
+   * @returns Whether there is something to wait for.
+   */
+  verifyIfSilent(): boolean {
+    const keepalive = this.#keepalive;
+    if (keepalive === null || this.#verifying) return this.#verifying;
+    if (keepalive.silenceMs < VERIFY_AFTER_MS) return false;
+    this.#verifying = true;
+    keepalive.verify();
+    return true;
   }
 
   onStreamClose(stream: H2Stream): void {
     this.#streams.delete(stream);
+    if (this.#streams.size === 0) this.#onUnused();
     this.#listener.onRoom(this);
+  }
+
+  onSent(): void {
+    this.#keepalive?.onSent();
+  }
+
+  onAnswer(): void {
+    this.wasUseful = true;
+  }
+
+  isUnprocessed(streamId: number): boolean {
+    return streamId > this.#lastStreamId;
+  }
+
+  /** Takes no new streams, and ends when those there are ended. */
+  close(): void {
+    this.#drain(false);
+    this.#session?.close();
+    if (this.#streams.size === 0) this.#linger();
   }
 
   /** Ends the connection at once, and all that runs on it, for a reason. */
   destroy(why: CloseReason): void {
     if (this.#gone) return;
     this.#endReason ??= why;
-    this.#draining = true;
-    this.#session.destroy();
-    this.#lingerTimer ??= setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    this.#attempt?.cancel();
+    this.#attempt = null;
+    this.#drain(false);
+    const session = this.#session;
+    if (session === null) return this.#onClosed();
+    session.destroy();
+    this.#linger();
+  }
+
+  #handshake(socket: Duplex): void {
+    const { config, authority, scheme } = this.#dialing;
+    this.#socket = socket;
+    // Before http2's own listeners, so that the end of the connection is known
+    // when the ends of its streams are told.
+    socket.on("error", (error) => this.#onError(error));
+    socket.on("close", () => this.#noteEnd());
+    // The peer said all: what is opened from now on would find nobody.
+    socket.on("end", () => this.#drain(false));
+    socket.on("data", () => this.#keepalive?.onReceived());
+    batchWrites(socket, CLIENT_BATCH);
+    this.#backlog = new Backlog(socket, () => {
+      for (const stream of this.#streams) stream.onDrain();
+    });
+    const session = this.#session = http2.connect(`${scheme}://${authority}`, {
+      createConnection: () => socket,
+      settings: {
+        initialWindowSize: config.http2StreamWindowSize,
+        maxHeaderListSize: config.maxHeaderListSize,
+        enablePush: false,
+      },
+    });
+    harden(session);
+    session.on("connect", () => {
+      session.setLocalWindowSize(config.http2ConnectionWindowSize);
+    });
+    session.on("remoteSettings", (settings) => {
+      this.#maxStreams = settings.maxConcurrentStreams ?? Infinity;
+      if (!this.#ready) this.#onReady();
+      else this.#listener.onRoom(this);
+    });
+    session.on("goaway", (code, last, data) => {
+      this.#onGoaway(code, last, data);
+    });
+    session.on("error", (error) => this.#onError(error));
+    session.on("close", () => this.#onClosed());
   }
 
   #onReady(): void {
     if (this.#draining) return;
     this.#ready = true;
-    this.#clearTimers();
-    const { remoteAddress, remotePort } = this.#socket;
-    this.#peer = new Peer(
-      remoteAddress === undefined || remotePort === undefined
-        ? null
-        : { hostname: remoteAddress, port: remotePort },
+    clearTimeout(this.#connectTimer);
+    this.#peer = peerOf(this.#socket!, this.#dialing.path, true);
+    const { config } = this.#dialing;
+    this.#keepalive = new Keepalive(
+      {
+        hasStreams: () => this.#streams.size > 0,
+        ping: (onAck) => this.#ping(onAck),
+        onDead: () => this.#onDead(),
+      },
+      config,
+      this.#calm,
     );
     this.#listener.onReady(this);
+    if (this.#streams.size === 0) this.#onUnused();
   }
 
-  #onGoaway(code: number, data: Uint8Array | undefined): void {
-    if (code !== 0) {
-      this.#endReason ??= reasonOfGoaway(
-        this.#endpoint.authority,
-        code,
-        debugText(data),
-      );
+  #ping(onAck: () => void): void {
+    const payload = Buffer.from("grpclib!");
+    // A session that is gone throws, or refuses; its end is told elsewhere.
+    try {
+      this.#session?.ping(payload, (error: Error | null) => {
+        if (error) return;
+        onAck();
+        this.#verifying = false;
+        this.#listener.onRoom(this);
+      });
+    } catch {
+      return;
     }
-    this.#drain();
+  }
+
+  #onDead(): void {
+    const { keepaliveTimeoutMs } = this.#dialing.config;
+    this.destroy(
+      this.#loss(`no answer to a PING within ${keepaliveTimeoutMs} ms`),
+    );
+    this.#socket?.destroy();
+  }
+
+  #onGoaway(code: number, lastStreamId: number, data?: Uint8Array): void {
+    this.#lastStreamId = lastStreamId;
+    const text = debugText(data);
+    if (code !== 0) {
+      this.#endReason ??= reasonOfGoaway(this.#dialing.authority, code, text);
+    }
+    this.#drain(code === ENHANCE_YOUR_CALM && text === "too_many_pings");
+    if (this.#streams.size === 0) this.#linger();
   }
 
   /** Opens no more streams. Before there could be any, its close says so. */
-  #drain(): void {
+  #drain(tooManyPings: boolean): void {
     if (this.#draining) return;
     this.#draining = true;
-    if (this.#ready) this.#listener.onDraining(this);
+    if (this.#ready) this.#listener.onDraining(this, tooManyPings);
+  }
+
+  // In use, and not in use
+
+  #onBusy(): void {
+    if (!this.#dialing.keepProcessAlive) refable(this.#socket)?.ref?.();
+  }
+
+  #onUnused(): void {
+    this.#unusedSince = performance.now();
+    if (this.#draining) return this.#linger();
+    // What nobody waits for should not keep the process from its end.
+    if (!this.#dialing.keepProcessAlive) refable(this.#socket)?.unref?.();
+    this.#idleTimer ??= this.#startIdleTimer();
+  }
+
+  /** One timer that looks now and then, instead of one for each pause. */
+  #startIdleTimer(): ReturnType<typeof setTimeout> | undefined {
+    const { idleTimeoutMs } = this.#dialing.config;
+    if (idleTimeoutMs > MAX_DELAY_MS) return undefined;
+    const idleMs = this.#streams.size > 0
+      ? 0
+      : performance.now() - this.#unusedSince;
+    return setTimeout(() => {
+      this.#idleTimer = undefined;
+      const unused = this.#streams.size === 0 &&
+        performance.now() - this.#unusedSince >= idleTimeoutMs;
+      if (!unused) {
+        this.#idleTimer = this.#startIdleTimer();
+        return;
+      }
+      this.close();
+    }, Math.ceil(idleTimeoutMs - idleMs)).unref();
+  }
+
+  // The end
+
+  #linger(): void {
+    this.#lingerTimer ??= setTimeout(() => this.#socket?.destroy(), LINGER_MS);
   }
 
   #onError(error: unknown): void {
@@ -197,31 +353,41 @@ export class ClientConnection implements StreamOwner {
   }
 
   #noteEnd(): void {
-    const { authority } = this.#endpoint;
-    this.#endReason ??= this.#ready
-      ? reasonOfLoss(`Connection to ${authority} was lost`, this.#error)
-      : reasonOfLoss(
-        `Cannot connect to ${authority}`,
-        this.#error ?? "the connection was closed before HTTP/2 SETTINGS",
-        true,
-      );
+    this.#endReason ??= this.#loss(
+      this.#error ??
+        (this.#ready
+          ? undefined
+          : "the connection was closed before HTTP/2 SETTINGS"),
+    );
     // The streams learn of it before the session closes, and whoever calls
     // again at once needs another connection.
-    this.#drain();
+    this.#drain(false);
+  }
+
+  #loss(cause: unknown): CloseReason {
+    const { authority } = this.#dialing;
+    return this.#ready
+      ? reasonOfLoss(`Connection to ${authority} was lost`, cause)
+      : reasonOfLoss(`Cannot connect to ${authority}`, cause, true);
   }
 
   #onClosed(): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#draining = true;
-    this.#clearTimers();
+    clearTimeout(this.#connectTimer);
+    clearTimeout(this.#lingerTimer);
+    clearTimeout(this.#idleTimer);
+    this.#keepalive?.stop();
     this.#noteEnd();
     this.#listener.onClosed(this, this.#endReason!);
     this.#closed.resolve();
   }
+}
 
-  #clearTimers(): void {
-    clearTimeout(this.#connectTimer);
-    clearTimeout(this.#lingerTimer);
-  }
+/** The part of a socket that says whether it keeps the process alive. */
+function refable(
+  socket: Duplex | null,
+): { ref?(): void; unref?(): void } | null {
+  return socket as { ref?(): void; unref?(): void } | null;
 }

@@ -1,17 +1,22 @@
 /**
- * The channel's way to the server: connects when a call needs it, once for all
- * that wait, and hands out streams.
+ * The channel's way to the server: one object per state, and what they share.
  *
  * ```text
- *          claim                 SETTINGS
- *   idle ────────▶ connecting ───────────▶ ready
- *    ▲                 │                     │
- *    └─────────────────┴──── closed, GOAWAY ─┘        shut down: from any, for good
+ *              claim                  SETTINGS
+ *   idle ────────────▶ connecting ─────────────▶ ready
+ *    ▲  ▲                  │ failed                │
+ *    │  │ nobody waits     ▼                       │
+ *    │  └──────── transient failure                │
+ *    │                     │ backoff is over, calls wait: connecting
+ *    └──────── GOAWAY, connection lost, idle time ─┘
+ *
+ *   shut down: from any state, for good
  * ```
  *
- * A connection that the server bade farewell to goes on until its streams end,
- * beside the one that takes its place.
+ * A connection that the server bade farewell to is draining: it goes on until
+ * its streams end, beside the one that takes its place.
  *
+ * @see {@link https://github.com/grpc/grpc/blob/master/doc/connectivity-semantics-and-api.md}
  * @module
  */
 
@@ -20,43 +25,47 @@ import type {
   StreamClaim,
   StreamSource,
 } from "../_call/byte_stream.ts";
-import type { Configuration } from "../core/config.ts";
-import { Status } from "../core/status.ts";
+import { Backoff } from "./backoff.ts";
+import { CHANNEL_CLOSED } from "./reset.ts";
+import { ClientConnection, type Dialing } from "./client_connection.ts";
 import {
-  ClientConnection,
-  type ConnectionListener,
-  type Endpoint,
-} from "./client_connection.ts";
+  Connecting,
+  type ConnectivityState,
+  Idle,
+  ShutDown,
+  type State,
+} from "./client_states.ts";
 
-type State =
-  | { readonly name: "idle" }
-  | { readonly name: "connecting"; readonly connection: ClientConnection }
-  | { readonly name: "ready"; readonly connection: ClientConnection }
-  | { readonly name: "shut down" };
-
-const IDLE: State = { name: "idle" };
-const SHUT_DOWN: State = { name: "shut down" };
-
-const CHANNEL_CLOSED: CloseReason = {
-  clean: false,
-  status: Status.CANCELLED,
-  message: "Channel is closed",
-  unprocessed: true,
-};
+export type { ConnectivityState } from "./client_states.ts";
 
 /** The connections of a channel. */
-export class ClientSession implements StreamSource, ConnectionListener {
-  readonly #endpoint: Endpoint;
-  readonly #config: Configuration;
+export class ClientSession implements StreamSource {
+  readonly backoff: Backoff;
+  readonly dialing: Dialing;
+  /** How many connections in a row were lost before they answered any call. */
+  fruitless = 0;
   /** Calls that wait for a stream, in the order they came. */
   readonly #queue = new Set<StreamClaim>();
   /** Connections that are not gone, draining ones included. */
   readonly #connections = new Set<ClientConnection>();
-  #state: State = IDLE;
+  #state: State = new Idle(this);
+  #changed: PromiseWithResolvers<void> | undefined;
+  /** What the time of keepalive is multiplied with: the server's complaints. */
+  #calm = 1;
 
-  constructor(endpoint: Endpoint, config: Configuration) {
-    this.#endpoint = endpoint;
-    this.#config = config;
+  constructor(dialing: Dialing) {
+    this.dialing = dialing;
+    this.backoff = new Backoff(dialing.config);
+  }
+
+  /** The state of the channel, in gRPC's words. */
+  get state(): ConnectivityState {
+    return this.#state.name;
+  }
+
+  /** Resolves when the state is another one than now. */
+  get changed(): Promise<void> {
+    return (this.#changed ??= Promise.withResolvers()).promise;
   }
 
   /** How many connections there are, how many streams, how many calls wait. */
@@ -70,85 +79,85 @@ export class ClientSession implements StreamSource, ConnectionListener {
     };
   }
 
+  /** Whether calls wait for a stream. */
+  get isAwaited(): boolean {
+    return this.#queue.size > 0;
+  }
+
   claim(claim: StreamClaim): void {
-    const state = this.#state;
-    if (state.name === "shut down") return claim.onClose(CHANNEL_CLOSED);
-    if (
-      state.name === "ready" && this.#queue.size === 0 &&
-      state.connection.hasRoom
-    ) {
-      return state.connection.open(claim);
-    }
-    this.#queue.add(claim);
-    if (state.name === "idle") this.#connect();
+    this.#state.claim(claim);
   }
 
   withdraw(claim: StreamClaim): void {
     this.#queue.delete(claim);
   }
 
+  /** Connects now, rather than when a call needs it. */
+  connect(): void {
+    if (this.#state instanceof Idle) this.become(new Connecting(this));
+  }
+
   /** Ends all calls and connections, for good; resolves when they are gone. */
   async close(): Promise<void> {
-    this.#state = SHUT_DOWN;
-    this.#refuseQueue(CHANNEL_CLOSED);
+    if (this.state !== "SHUTDOWN") this.become(new ShutDown(CHANNEL_CLOSED));
+    this.#refuseAll(CHANNEL_CLOSED);
     const connections = [...this.#connections];
     for (const connection of connections) connection.destroy(CHANNEL_CLOSED);
     await Promise.all(connections.map(({ closed }) => closed));
   }
 
-  onReady(connection: ClientConnection): void {
-    if (!this.#isCurrent(connection)) return;
-    this.#state = { name: "ready", connection };
-    this.#serveQueue();
+  // For the states
+
+  become(state: State): void {
+    this.#state.leave();
+    this.#state = state;
+    state.enter();
+    this.#changed?.resolve();
+    this.#changed = undefined;
   }
 
-  onRoom(connection: ClientConnection): void {
-    if (this.#queue.size > 0 && this.#isCurrent(connection)) this.#serveQueue();
-  }
-
-  onDraining(connection: ClientConnection): void {
-    if (!this.#isCurrent(connection)) return;
-    this.#state = IDLE;
-    if (this.#queue.size > 0) this.#connect();
-  }
-
-  onClosed(connection: ClientConnection, why: CloseReason): void {
-    this.#connections.delete(connection);
-    if (!this.#isCurrent(connection)) return;
-    const connected = this.#state.name === "ready";
-    this.#state = IDLE;
-    // Calls that only waited for their turn can have it elsewhere; those that
-    // waited for this connection learn why there is none.
-    if (!connected) this.#refuseQueue(why);
-    else if (this.#queue.size > 0) this.#connect();
-  }
-
-  #connect(): void {
-    const connection = new ClientConnection(
-      this.#endpoint,
-      this.#config,
-      this,
-    );
+  /** Makes a connection, whose events go to the state of the moment. */
+  openConnection(): ClientConnection {
+    const connection = new ClientConnection(this.dialing, this.#calm, {
+      onReady: (connection) => this.#state.onReady(connection),
+      onRoom: (connection) => this.#state.onRoom(connection),
+      onDraining: (connection, tooManyPings) => {
+        if (tooManyPings) this.#calm *= 2;
+        this.#state.onDraining(connection);
+      },
+      onClosed: (connection, why) => {
+        this.#connections.delete(connection);
+        this.#state.onClosed(connection, why);
+      },
+    });
     this.#connections.add(connection);
-    this.#state = { name: "connecting", connection };
+    return connection;
   }
 
-  #isCurrent(connection: ClientConnection): boolean {
-    const state = this.#state;
-    return (state.name === "ready" || state.name === "connecting") &&
-      state.connection === connection;
+  enqueue(claim: StreamClaim): void {
+    this.#queue.add(claim);
   }
 
-  #serveQueue(): void {
+  /** Gives the calls that wait their streams, as far as there is room. */
+  serveQueue(connection: ClientConnection): void {
     for (const claim of this.#queue) {
-      const state = this.#state;
-      if (state.name !== "ready" || !state.connection.hasRoom) return;
+      if (!connection.hasRoom) return;
       this.#queue.delete(claim);
-      state.connection.open(claim);
+      connection.open(claim);
     }
   }
 
-  #refuseQueue(why: CloseReason): void {
+  /** Tells the calls that wait why there is no connection, unless they insist. */
+  refuseHasty(why: CloseReason): void {
+    for (const claim of [...this.#queue]) {
+      if (claim.waitForReady) continue;
+      this.#queue.delete(claim);
+      claim.onClose(why);
+    }
+  }
+
+  /** Tells all calls that wait that there will be no connection. */
+  #refuseAll(why: CloseReason): void {
     const claims = [...this.#queue];
     this.#queue.clear();
     for (const claim of claims) claim.onClose(why);

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { clearTimeout, setTimeout } from "node:timers";
+
 /** Settings of keepalive, as in `Configuration`. */
 export interface KeepaliveOptions {
   /** The silence after which a PING is sent, in milliseconds; Infinity: never. */
@@ -21,8 +23,8 @@ export interface KeepaliveOptions {
 
 /** The connection that is kept alive. */
 export interface KeepaliveOwner {
-  /** How many streams there are. */
-  readonly streamCount: number;
+  /** Whether there are calls. */
+  hasStreams(): boolean;
   /** Sends a PING; `onAck` is called when its answer comes. */
   ping(onAck: () => void): void;
   /** The peer is not there any more: no answer came in time. */
@@ -36,7 +38,7 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 export class Keepalive {
   readonly #owner: KeepaliveOwner;
   readonly #options: KeepaliveOptions;
-  #timeMs: number;
+  readonly #timeMs: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ackTimer: ReturnType<typeof setTimeout> | undefined;
   #lastReceived = performance.now();
@@ -44,16 +46,15 @@ export class Keepalive {
   #pingsWithoutData = 0;
   #stopped = false;
 
-  constructor(owner: KeepaliveOwner, options: KeepaliveOptions) {
+  /**
+   * @param calm What the time of keepalive is multiplied with, because the peer
+   *   complained of too many PINGs.
+   */
+  constructor(owner: KeepaliveOwner, options: KeepaliveOptions, calm = 1) {
     this.#owner = owner;
     this.#options = options;
-    this.#timeMs = options.keepaliveTimeMs;
+    this.#timeMs = options.keepaliveTimeMs * calm;
     this.#schedule();
-  }
-
-  /** The silence after which a PING is sent, in milliseconds. */
-  get timeMs(): number {
-    return this.#timeMs;
   }
 
   /** How long nothing has come in, in milliseconds. */
@@ -74,11 +75,6 @@ export class Keepalive {
     if (this.#timer === undefined && !this.#stopped) this.#schedule();
   }
 
-  /** The peer complained of too many PINGs: half as many from now on. */
-  slowDown(): void {
-    this.#timeMs *= 2;
-  }
-
   /** Asks the peer at once whether it is there, unless it was asked already. */
   verify(): void {
     if (this.#stopped || this.#ackTimer !== undefined) return;
@@ -96,25 +92,28 @@ export class Keepalive {
   #schedule(): void {
     if (this.#timeMs === Infinity) return;
     const wait = Math.max(0, this.#timeMs - this.silenceMs);
-    this.#timer = setTimeout(
-      () => this.#onTimer(),
-      Math.min(wait, MAX_DELAY_MS),
-    );
+    this.#startTimer(wait);
   }
 
   #onTimer(): void {
     this.#timer = undefined;
     if (this.silenceMs < this.#timeMs) return this.#schedule();
-    const { streamCount } = this.#owner;
-    if (streamCount === 0 && !this.#options.keepalivePermitWithoutCalls) {
+    if (
+      !this.#owner.hasStreams() && !this.#options.keepalivePermitWithoutCalls
+    ) {
       // The next call starts the timer again.
       return;
     }
     if (this.#mayPing()) this.#ping();
+    this.#startTimer(this.#timeMs);
+  }
+
+  /** A timer that keeps no process alive: that is up to the connection. */
+  #startTimer(ms: number): void {
     this.#timer = setTimeout(
       () => this.#onTimer(),
-      Math.min(this.#timeMs, MAX_DELAY_MS),
-    );
+      Math.min(ms, MAX_DELAY_MS),
+    ).unref();
   }
 
   #mayPing(): boolean {
@@ -134,7 +133,7 @@ export class Keepalive {
       this.#ackTimer = undefined;
       this.stop();
       this.#owner.onDead();
-    }, Math.min(this.#options.keepaliveTimeoutMs, MAX_DELAY_MS));
+    }, Math.min(this.#options.keepaliveTimeoutMs, MAX_DELAY_MS)).unref();
     this.#owner.ping(() => {
       clearTimeout(this.#ackTimer);
       this.#ackTimer = undefined;

@@ -16,6 +16,14 @@ export const CLEAN: CloseReason = {
   unprocessed: false,
 };
 
+/** The channel of the stream was closed by its own user. */
+export const CHANNEL_CLOSED: CloseReason = {
+  clean: false,
+  status: Status.CANCELLED,
+  message: "Channel is closed",
+  unprocessed: true,
+};
+
 /** The error codes of HTTP/2 and the statuses that gRPC gives to them. */
 const RESETS: readonly (readonly [name: string, status: Status])[] = [
   // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors
@@ -84,6 +92,27 @@ export function reasonOfLoss(
     message: why === "" ? what : `${what}: ${why}`,
     cause,
     unprocessed,
+  };
+}
+
+/**
+ * Says why a call has no connection: the whole story, from the last attempt.
+ *
+ * @param last Why the last attempt failed.
+ * @param attempts How many attempts have failed since the last success.
+ * @param nextMs When the next may begin, in milliseconds.
+ */
+export function reasonOfFailedConnect(
+  last: CloseReason,
+  attempts: number,
+  nextMs: number,
+): CloseReason {
+  const count = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
+  const wait = (nextMs / 1000).toFixed(1);
+  return {
+    ...last,
+    message:
+      `${last.message} (${count} failed, the next is made in ${wait} s at the earliest)`,
   };
 }
 

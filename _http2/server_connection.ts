@@ -149,6 +149,14 @@ export class ServerConnection implements StreamOwner {
     this.#socket.destroy();
   }
 
+  isUnprocessed(): boolean {
+    return false;
+  }
+
+  onSent(): void {}
+
+  onAnswer(): void {}
+
   onStreamClose(stream: H2Stream): void {
     this.#streams.delete(stream);
     if (this.#closing && this.#streams.size === 0) this.linger();

@@ -31,6 +31,7 @@ import {
   listenToDrain,
   type StreamEvents,
 } from "./stream_events.ts";
+import { Unwritten } from "./unwritten.ts";
 
 /** The connection of a stream. */
 export interface StreamOwner {
@@ -38,6 +39,12 @@ export interface StreamOwner {
   readonly endReason: CloseReason | null;
   /** Whether streams should wait, until `onDrain` tells them to go on. */
   readonly backlogged: boolean;
+  /** Whether the peer said that it has not looked at this stream. */
+  isUnprocessed(streamId: number): boolean;
+  /** A frame of a call was sent. */
+  onSent(): void;
+  /** The peer answered a call. */
+  onAnswer(): void;
   /** The stream is gone. */
   onStreamClose(stream: H2Stream): void;
 }
@@ -70,8 +77,7 @@ export class H2Stream implements ByteStream, StreamEvents {
   #resetting = false;
   #closed = false;
   #error: unknown;
-  #pending: Uint8Array[] = [];
-  #pendingBytes = 0;
+  readonly #unwritten = new Unwritten();
   #flushScheduled = false;
   #drained: PromiseWithResolvers<void> | null = null;
 
@@ -116,13 +122,13 @@ export class H2Stream implements ByteStream, StreamEvents {
 
   send(bytes: Uint8Array, end = false): void | Promise<void> {
     if (this.#isGone) return;
-    this.#collect(bytes);
+    this.#unwritten.add(bytes);
     if (end) {
       this.#localEnded = true;
       this.#flush(true);
       return;
     }
-    if (this.#pendingBytes >= FLUSH_ABOVE_BYTES) {
+    if (this.#unwritten.bytes >= FLUSH_ABOVE_BYTES) {
       this.#flush(false);
     } else if (!this.#flushScheduled) {
       this.#flushScheduled = true;
@@ -148,8 +154,7 @@ export class H2Stream implements ByteStream, StreamEvents {
   reset(code: ResetCode): void {
     if (this.#closed || this.#resetting) return;
     this.#resetting = true;
-    this.#pending = [];
-    this.#pendingBytes = 0;
+    this.#unwritten.take();
     const h2 = this.#h2;
     if (h2 === null) {
       // Nothing was sent. Told later, as the end of any other stream is.
@@ -189,14 +194,15 @@ export class H2Stream implements ByteStream, StreamEvents {
     } catch (error) {
       // The session is gone, which is told a tick later than it is so.
       this.#resetting = true;
-      const reason = this.#owner.endReason ??
-        reasonOfLoss("Cannot open a stream", error, true);
-      process.nextTick(() => this.#close(reason));
+      const why = this.#owner.endReason ??
+        reasonOfLoss("Cannot open a stream", error);
+      process.nextTick(() => this.#close({ ...why, unprocessed: true }));
       return;
     }
     this.#localEnded = end;
     this.#h2 = h2;
     listenAsClient(h2, this);
+    this.#owner.onSent();
   }
 
   /** Whether nothing can be sent any more. */
@@ -206,45 +212,18 @@ export class H2Stream implements ByteStream, StreamEvents {
       h2.closed;
   }
 
-  /** Adds bytes to what is sent at the end of the tick. */
-  #collect(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    this.#pendingBytes += bytes.length;
-    const last = this.#pending.length - 1;
-    const before = this.#pending[last];
-    // Frames of one slab that follow each other need no copy to be one write.
-    if (
-      before !== undefined && before.buffer === bytes.buffer &&
-      before.byteOffset + before.length === bytes.byteOffset
-    ) {
-      this.#pending[last] = new Uint8Array(
-        before.buffer,
-        before.byteOffset,
-        before.length + bytes.length,
-      );
-    } else {
-      this.#pending.push(bytes);
-    }
-  }
-
-  /** Writes what was collected. */
+  /** Writes what waits for it. */
   #flush(end: boolean): void {
     const h2 = this.#h2!;
-    const pending = this.#pending;
-    const count = pending.length;
-    if (count > 0) {
-      this.#pending = [];
-      this.#pendingBytes = 0;
-      // Corked, so that all of it is one write.
-      if (count > 1) h2.cork();
-      for (let i = 0; i < count - 1; i++) h2.write(pending[i]!);
-      if (!end) h2.write(pending[count - 1]!);
-      if (count > 1 && !end) h2.uncork();
-    }
-    if (end) {
-      if (count > 0) h2.end(pending[count - 1]!);
-      else h2.end();
-    }
+    const chunks = this.#unwritten.take();
+    // Corked, so that all of it is one write.
+    if (chunks.length > 1) h2.cork();
+    const last = end ? chunks.pop() : undefined;
+    for (const chunk of chunks) h2.write(chunk);
+    if (last !== undefined) h2.end(last);
+    else if (end) h2.end();
+    else if (chunks.length > 1) h2.uncork();
+    this.#owner.onSent();
   }
 
   /** After the server has ended: what is not sent yet is not wanted. */
@@ -273,11 +252,12 @@ export class H2Stream implements ByteStream, StreamEvents {
 
   flushPending(): void {
     this.#flushScheduled = false;
-    if (this.#pendingBytes > 0 && !this.#isGone) this.#flush(false);
+    if (this.#unwritten.bytes > 0 && !this.#isGone) this.#flush(false);
   }
 
   onResponse(raw: RawHeaders, flags: number): void {
     if (this.#resetting) return;
+    this.#owner.onAnswer();
     const end = (flags & END_STREAM) !== 0;
     if (end) {
       this.#peerEnded = true;
@@ -362,8 +342,13 @@ export class H2Stream implements ByteStream, StreamEvents {
     if (this.#peerEnded && this.#localEnded) return CLEAN;
     // The end of a connection resets its streams; that is not the peer's doing.
     const { endReason } = this.#owner;
+    const { id = 0, rstCode = 0 } = this.#h2!;
+    if (this.#owner.isUnprocessed(id)) {
+      const why = endReason ?? reasonOfReset(ResetCode.REFUSED_STREAM);
+      return { ...why, unprocessed: true };
+    }
     if (endReason !== null) return endReason;
-    const code = this.#h2!.rstCode ?? 0;
+    const code = rstCode;
     if (code === ResetCode.NO_ERROR && this.#error === undefined) return CLEAN;
     return reasonOfReset(code, this.#error);
   }
@@ -371,8 +356,7 @@ export class H2Stream implements ByteStream, StreamEvents {
   #close(why: CloseReason): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#pending = [];
-    this.#pendingBytes = 0;
+    this.#unwritten.take();
     this.#drained?.resolve();
     this.#drained = null;
     this.#owner.onStreamClose(this);

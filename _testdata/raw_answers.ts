@@ -6,7 +6,7 @@
 
 import { create, toBinary } from "@bufbuild/protobuf";
 import { assertEquals, assertRejects } from "@std/assert";
-import { Channel, createStub, type Stub } from "../client.ts";
+import { type CallOptions, Channel, createStub, type Stub } from "../client.ts";
 import type { ConfigurationOptions } from "../core/config.ts";
 import { GRPCError } from "../core/errors.ts";
 import type { Status } from "../core/status.ts";
@@ -94,11 +94,13 @@ export function serveFirst(answering: Answering): RawServer {
 
 /** Calls for one reply and for a stream of them; both give the texts. */
 export const CALLS: Readonly<
-  Record<string, (stub: EchoStub) => Promise<string[]>>
+  Record<string, (stub: EchoStub, options?: CallOptions) => Promise<string[]>>
 > = {
-  "a unary reply": async (stub) => [(await stub.unary({ text: "a" })).text],
-  "a stream of replies": async (stub) => {
-    const replies = stub.serverStream({ text: "a" });
+  "a unary reply": async (stub, options) => {
+    return [(await stub.unary({ text: "a" }, options)).text];
+  },
+  "a stream of replies": async (stub, options) => {
+    const replies = stub.serverStream({ text: "a" }, options);
     return (await Array.fromAsync(replies)).map(({ text }) => text);
   },
 };
@@ -125,6 +127,15 @@ export function answerBadly(
   });
 }
 
+/** Connects anew almost at once. */
+const QUICK: ConfigurationOptions = {
+  initialReconnectBackoffMs: 1,
+  maxReconnectBackoffMs: 1,
+};
+
+/** For a call that waits until the channel has connected anew. */
+export const READY: CallOptions = { waitForReady: true };
+
 /** Runs a test with a stub for a server, and expects nothing to be left. */
 export async function withStub(
   server: RawServer,
@@ -132,7 +143,9 @@ export async function withStub(
   config: ConfigurationOptions = {},
 ): Promise<void> {
   await using _server = server;
-  await using channel = new Channel("127.0.0.1", server.port, { config });
+  await using channel = new Channel("127.0.0.1", server.port, {
+    config: { ...QUICK, ...config },
+  });
   await test(createStub(Echo, channel));
   assertEquals(deadlines.size, 0);
 }

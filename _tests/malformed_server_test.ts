@@ -6,6 +6,7 @@ import { assertEquals } from "@std/assert";
 import { Status } from "../core/status.ts";
 import {
   assertFails,
+  READY,
   REPLY_MESSAGE,
   serveBadly,
   shakeHands,
@@ -37,7 +38,7 @@ async function assertCallFails(
   });
   await withStub(server, async (stub) => {
     await assertFails(() => stub.unary({}), status);
-    assertEquals((await soon(stub.unary({}))).text, "hello");
+    assertEquals((await soon(stub.unary({}, READY))).text, "hello");
     assertEquals(server.accepted, 2);
   });
 }
@@ -63,20 +64,27 @@ for (const [what, bytes] of Object.entries(NO_HTTP2)) {
 }
 
 const GOAWAY = (code: number) => frame(FrameType.GOAWAY, {}, uint32(0, code));
-const FAREWELLS: Readonly<Record<string, readonly Uint8Array[]>> = {
-  "GOAWAY 0 with its SETTINGS": [frame(FrameType.SETTINGS), GOAWAY(0)],
-  "GOAWAY 11 with its SETTINGS": [frame(FrameType.SETTINGS), GOAWAY(11)],
-  "GOAWAY before its SETTINGS": [GOAWAY(11)],
-};
 
-for (const [what, frames] of Object.entries(FAREWELLS)) {
-  Deno.test(`Channel fails the call with UNAVAILABLE when the server sends ${what}`, async () => {
-    await assertCallFails(Status.UNAVAILABLE, async (connection) => {
+for (const code of [0, 11]) {
+  Deno.test(`Channel sends the call anew when the server sends GOAWAY ${code} with its SETTINGS`, async () => {
+    const server = serveBadly(async (connection) => {
       await connection.acceptPreface();
-      await connection.write(...frames);
+      await connection.write(frame(FrameType.SETTINGS), GOAWAY(code));
+      await connection.end();
+    });
+    await withStub(server, async (stub) => {
+      assertEquals((await soon(stub.unary({}))).text, "hello");
+      assertEquals(server.accepted, 2);
     });
   });
 }
+
+Deno.test("Channel fails the call with UNAVAILABLE when the server sends GOAWAY before its SETTINGS", async () => {
+  await assertCallFails(Status.UNAVAILABLE, async (connection) => {
+    await connection.acceptPreface();
+    await connection.write(GOAWAY(11));
+  });
+});
 
 type Fault = (connection: RawConnection, streamId: number) => Promise<void>;
 

@@ -17,10 +17,18 @@ import {
   BEGINNINGS,
   type EchoStub,
   goOnWell,
+  READY,
   serveBadly,
+  shakeHands,
   withStub,
 } from "../_testdata/raw_answers.ts";
-import { Flag, FrameType, Setting, uint32At } from "../_testdata/raw_h2.ts";
+import {
+  Flag,
+  FrameType,
+  RawServer,
+  Setting,
+  uint32At,
+} from "../_testdata/raw_h2.ts";
 import { settled, soon } from "../_testdata/waiting.ts";
 
 const REFUSED_STREAM = 7;
@@ -84,7 +92,7 @@ Deno.test("Channel fails the call with UNAVAILABLE when no SETTINGS come within 
   await withStub(server, async (stub) => {
     const error = await assertFails(() => stub.unary({}), Status.UNAVAILABLE);
     assertMatch(error.message, /within 100 ms/);
-    assertEquals((await soon(stub.unary({}))).text, "hello");
+    assertEquals((await soon(stub.unary({}, READY))).text, "hello");
     assertEquals(server.accepted, 2);
   }, { connectTimeoutMs: 100 });
 });
@@ -142,15 +150,31 @@ Deno.test("Channel opens one stream after the other when the server allows one",
   });
 });
 
-Deno.test("Channel fails the call with UNAVAILABLE when the server refuses its stream", async () => {
+Deno.test("Channel sends the call anew when the server refuses its stream", async () => {
   const server = answerBadly(async (connection, streamId) => {
     await connection.rstStream(streamId, REFUSED_STREAM);
     await goOnWell(connection);
   });
   await withStub(server, async (stub) => {
+    assertEquals((await soon(stub.unary({}))).text, "hello");
+    assertEquals(server.accepted, 1);
+  });
+});
+
+Deno.test("Channel fails the call with UNAVAILABLE when the server refuses it again and again", async () => {
+  let requests = 0;
+  const server = new RawServer(async (connection) => {
+    await shakeHands(connection);
+    for (;;) {
+      const { streamId } = await connection.request();
+      requests++;
+      await connection.rstStream(streamId, REFUSED_STREAM);
+    }
+  });
+  await withStub(server, async (stub) => {
     const error = await assertFails(() => stub.unary({}), Status.UNAVAILABLE);
     assert(error.message.includes("REFUSED_STREAM"));
-    assertEquals((await soon(stub.unary({}))).text, "hello");
+    assertEquals(requests, 6);
   });
 });
 

@@ -15,7 +15,11 @@ export {
   type MessageInit,
   ProtoCodec,
 } from "./codec.ts";
-export { Configuration, type ConfigurationOptions } from "./config.ts";
+export {
+  Configuration,
+  type ConfigurationOptions,
+  type ResolvedConfiguration,
+} from "./config.ts";
 export { Deadline } from "./deadline.ts";
 export {
   GRPCError,
@@ -36,3 +40,10 @@ export {
   type PeerCertificateName,
 } from "./peer.ts";
 export { isStatus, Status, type StatusName, statusName } from "./status.ts";
+export type {
+  ChannelTLSOptions,
+  ClientCertificates,
+  PEM,
+  ServerTLSOptions,
+  TLSOptions,
+} from "./tls.ts";

@@ -1,0 +1,79 @@
+/**
+ * From a channel's target to a socket that HTTP/2 can be spoken on.
+ *
+ * @module
+ */
+
+import type { Duplex } from "node:stream";
+import tls from "node:tls";
+import { Dial, type Endpoint } from "./dial.ts";
+import { faultOfProtocol } from "./tls.ts";
+
+/** The one who wants a socket. Exactly one of its methods is called, once. */
+export interface SocketListener {
+  onSocket(socket: Duplex): void;
+  onFailure(error: unknown): void;
+}
+
+/** An attempt to get a socket. */
+export interface SocketAttempt {
+  /** Gives up; the listener is told nothing any more. */
+  cancel(): void;
+}
+
+/** Begins an attempt to get a socket. */
+export type SocketSource = (listener: SocketListener) => SocketAttempt;
+
+/** Connects to an endpoint, without TLS. */
+export function plaintext(endpoint: Endpoint): SocketSource {
+  return (listener) => new Dial(endpoint, listener);
+}
+
+/** Connects to an endpoint, with TLS. */
+export function secure(
+  endpoint: Endpoint,
+  options: tls.ConnectionOptions,
+): SocketSource {
+  return (listener) => {
+    let socket: tls.TLSSocket | undefined;
+    const dial = new Dial(endpoint, {
+      onFailure: (error) => listener.onFailure(error),
+      onSocket: (tcp) => {
+        let over = false;
+        const fail = (error: unknown): void => {
+          if (over) return;
+          over = true;
+          listener.onFailure(error);
+          socket?.destroy();
+        };
+        tcp.on("error", fail);
+        try {
+          socket = tls.connect({ ...options, socket: tcp });
+        } catch (error) {
+          // Such as a certificate that is none.
+          tcp.destroy();
+          return fail(error);
+        }
+        socket.on("error", fail);
+        socket.on(
+          "close",
+          () =>
+            fail(new Error("the connection was closed during TLS handshake")),
+        );
+        socket.once("secureConnect", () => {
+          if (over) return;
+          const fault = faultOfProtocol(socket!);
+          if (fault !== undefined) return fail(fault);
+          over = true;
+          listener.onSocket(socket!);
+        });
+      },
+    });
+    return {
+      cancel(): void {
+        dial.cancel();
+        socket?.destroy();
+      },
+    };
+  };
+}
