@@ -32,11 +32,12 @@ import {
   type StreamClaim,
 } from "./byte_stream.ts";
 import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
+import { decodeMessage } from "./decode.ts";
 import { Half } from "./half.ts";
 import { checkHeaderLimit } from "./header_limit.ts";
 import { Inbox } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
-import { checkResponseHead } from "./response_head.ts";
+import { checkResponseHead, noStatus } from "./response_head.ts";
 import { deadlineExceeded, Scope } from "./scope.ts";
 import { SendGate } from "./send_gate.ts";
 
@@ -295,22 +296,8 @@ export class ClientCall<Req, Rep> implements StreamClaim {
   // The inbox
 
   decodeMessage(bytes: Uint8Array, compressed: boolean): Rep {
-    if (compressed) {
-      throw new GRPCError(
-        Status.INTERNAL,
-        "Received a compressed message without a grpc-encoding header",
-      );
-    }
-    try {
-      return this.#target.host.codec.decode(
-        bytes,
-        this.#target.replyType,
-      ) as Rep;
-    } catch (cause) {
-      throw new GRPCError(Status.INTERNAL, "Cannot decode the reply", {
-        cause,
-      });
-    }
+    const { host: { codec }, replyType } = this.#target;
+    return decodeMessage("reply", codec, replyType, bytes, compressed) as Rep;
   }
 
   onBadMessage(error: GRPCError): void {
@@ -404,11 +391,4 @@ function settle(gate: Gate | undefined, error: Error | null): void {
   if (gate === undefined) return;
   if (error === null) gate.resolve();
   else gate.reject(error);
-}
-
-function noStatus(): GRPCError {
-  return new GRPCError(
-    Status.INTERNAL,
-    "The server ended the stream without a status",
-  );
 }

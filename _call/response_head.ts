@@ -47,3 +47,11 @@ export function checkResponseHead(
   }
   return null;
 }
+
+/** The error of a response that ended without having said how. */
+export function noStatus(): GRPCError {
+  return new GRPCError(
+    Status.INTERNAL,
+    "The server ended the stream without a status",
+  );
+}

@@ -22,6 +22,7 @@ import {
   type CloseReason,
   ResetCode,
 } from "./byte_stream.ts";
+import { decodeMessage } from "./decode.ts";
 import { Half, misuse } from "./half.ts";
 import type { Route } from "./handler.ts";
 import { checkHeaderLimit, fitsHeaderLimit } from "./header_limit.ts";
@@ -299,23 +300,15 @@ export class ServerCall<Req, Rep> implements ByteSink {
   // The inbox
 
   decodeMessage(bytes: Uint8Array, compressed: boolean): Req {
-    if (compressed) {
-      // https://github.com/grpc/grpc/blob/master/doc/compression.md
-      throw new GRPCError(
-        Status.INTERNAL,
-        "Received a compressed message without a grpc-encoding header",
-      );
-    }
-    try {
-      return this.#host.codec.decode(
-        bytes,
-        this.route.handler.requestType,
-      ) as Req;
-    } catch (cause) {
-      throw new GRPCError(Status.INTERNAL, "Cannot decode the request", {
-        cause,
-      });
-    }
+    const { codec } = this.#host;
+    const { requestType } = this.route.handler;
+    return decodeMessage(
+      "request",
+      codec,
+      requestType,
+      bytes,
+      compressed,
+    ) as Req;
   }
 
   onBadMessage(error: GRPCError): void {

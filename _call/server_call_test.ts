@@ -128,6 +128,7 @@ for (const fault of [...BYTE_FAULTS, ...COUNT_FAULTS]) {
     assertEquals(server.counts, [1, 1]);
     // Whatever follows is not heard any more.
     stream.peerSends("c", "d");
+    stream.peerBytes(frameOf(new Uint8Array(), 7));
     stream.peerEnds();
     stream.close(closed(Status.CANCELLED, "Stream was reset"));
     await allTurns();
@@ -171,6 +172,25 @@ for (const fault of BYTE_FAULTS) {
     assertEquals(server.errors, []);
   });
 }
+
+Deno.test("ServerCall() drops what follows a bad message when all of it comes at once", async () => {
+  const seen: unknown[] = [];
+  const server = new FakeServer({
+    async STREAM_STREAM(call) {
+      for (let i = 0; i < 3; i++) {
+        seen.push(await call.recvMessage().catch((error) => error));
+      }
+    },
+  });
+  const stream = server.open("STREAM_STREAM");
+  await allTurns();
+  const frames = [frameOf(new Uint8Array([0xff])), textFrame("b")];
+  stream.peerBytes(new Uint8Array(frames.flatMap((frame) => [...frame])));
+  await allTurns();
+  assertInstanceOf(seen[0], GRPCError);
+  assertEquals(seen, [seen[0], seen[0], seen[0]]);
+  assertEquals(stream.log, ["head end"]);
+});
 
 Deno.test("ServerCall() keeps the error of the codec as the cause when a message cannot be decoded", async () => {
   let thrown: unknown;

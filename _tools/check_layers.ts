@@ -31,7 +31,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["_call/*"],
   ["_call/serve.ts"],
   ["_http2/reset.ts"],
-  ["_http2/stream_events.ts"],
+  ["_http2/stream_events.ts", "_http2/unwritten.ts"],
   ["_http2/stream.ts"],
   ["_http2/session.ts"],
   ["_http2/*"],
