@@ -5,14 +5,16 @@ import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
 import { decodeMessage } from "./decode.ts";
 
-const decode = (bytes: number[], compressed = false, codec?: Codec) =>
-  decodeMessage(
-    "reply",
-    codec ?? new ProtoCodec(),
-    StringValueSchema,
-    new Uint8Array(bytes),
-    compressed,
-  );
+interface Options {
+  readonly compressed?: boolean;
+  readonly codec?: Codec;
+}
+
+function decode(bytes: number[], options: Options = {}): unknown {
+  const { compressed = false, codec = new ProtoCodec() } = options;
+  const message = new Uint8Array(bytes);
+  return decodeMessage("reply", codec, StringValueSchema, message, compressed);
+}
 
 Deno.test("decodeMessage() gives the message when the codec reads it", () => {
   const message = decode([0x0a, 3, 0x41, 0x64, 0x61]) as StringValue;
@@ -20,7 +22,7 @@ Deno.test("decodeMessage() gives the message when the codec reads it", () => {
 });
 
 Deno.test("decodeMessage() throws when a message is compressed", () => {
-  const error = assertThrows(() => decode([], true), GRPCError);
+  const error = assertThrows(() => decode([], { compressed: true }), GRPCError);
   assertEquals(error.status, Status.INTERNAL);
 });
 
@@ -33,7 +35,7 @@ Deno.test("decodeMessage() throws with the codec's error as the cause when it fa
       throw cause;
     },
   };
-  const error = assertThrows(() => decode([1], false, codec), GRPCError);
+  const error = assertThrows(() => decode([1], { codec }), GRPCError);
   assertEquals([error.status, error.message], [
     Status.INTERNAL,
     "Cannot decode the reply",
