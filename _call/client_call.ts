@@ -228,7 +228,7 @@ export class ClientCall<Req, Rep> implements StreamClaim {
   onHead(raw: RawHeaders, end: boolean): void {
     if (this.#finished) return;
     this.#outbox.forget();
-    const fault = checkResponseHead(raw, this.#target.host.codec);
+    const fault = checkResponseHead(raw, end, this.#target.host.codec);
     if (fault !== null) return this.cancel(fault);
     if (end) {
       this.trailingHeaders = raw;

@@ -144,6 +144,22 @@ for (const kind of KINDS) {
   });
 }
 
+Deno.test("makeMethod() tells the source whether a call waits for a connection when it is asked for a stream", async () => {
+  const channel = new FakeChannel();
+  channel.source.ready = false;
+  const replies = [undefined, false, true].map((waitForReady) =>
+    channel.unaryUnary({}, waitForReady === undefined ? {} : { waitForReady })
+  );
+  const { waiting } = channel.source;
+  assertEquals(waiting.map((claim) => claim.waitForReady), [
+    false,
+    false,
+    true,
+  ]);
+  while (waiting.length > 0) channel.source.open().peerAnswers("x");
+  assertEquals((await Promise.all(replies)).length, 3);
+});
+
 // --- one reply
 
 Deno.test("UnaryUnaryMethod() begins at once when it is called", async () => {

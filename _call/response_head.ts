@@ -19,17 +19,20 @@ import { statusOfHttp } from "../_wire/outcome.ts";
  * Checks the head of a response.
  *
  * @param raw The head, or trailers that came without one.
+ * @param end Whether it is all there is of the response.
  * @param codec The codec of the channel.
  * @returns What the call fails with, or null if the head is good.
  */
 export function checkResponseHead(
   raw: RawHeaders,
+  end: boolean,
   codec: Codec,
 ): GRPCError | null {
   const { status, contentType, hasGrpcStatus } = parseResponseHead(raw);
-  // The mapping from HTTP statuses is for answers without a grpc-status.
+  // The mapping from HTTP statuses is for answers without a grpc-status, which
+  // counts in a head only if that is all there is.
   // https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
-  if (status !== 200 && !hasGrpcStatus) {
+  if (status !== 200 && !(end && hasGrpcStatus)) {
     return new GRPCError(
       statusOfHttp(status),
       `Received :status = '${status}'`,

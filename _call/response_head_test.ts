@@ -5,7 +5,7 @@ import { Status } from "../core/status.ts";
 import { checkResponseHead } from "./response_head.ts";
 
 const check = (fields: Record<string, string>) =>
-  checkResponseHead(rawOf(fields), new ProtoCodec());
+  checkResponseHead(rawOf(fields), true, new ProtoCodec());
 
 Deno.test("checkResponseHead() finds no fault when the head is good", () => {
   assertEquals(check(OK_HEAD as Record<string, string>), null);
@@ -31,4 +31,20 @@ Deno.test("checkResponseHead() finds a fault when the content-type is not of thi
     [Status.UNKNOWN, "Missing content-type header"],
     [Status.UNKNOWN, "Invalid content-type: 'text/html'"],
   ]);
+});
+
+Deno.test("checkResponseHead() goes by :status when a body follows a grpc-status", () => {
+  const head = [
+    ":status",
+    "503",
+    "content-type",
+    "application/grpc",
+    "grpc-status",
+    "0",
+  ];
+  assertEquals(checkResponseHead(head, true, new ProtoCodec()), null);
+  assertEquals(
+    checkResponseHead(head, false, new ProtoCodec())?.status,
+    Status.UNAVAILABLE,
+  );
 });

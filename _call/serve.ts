@@ -58,14 +58,7 @@ export function serve(
   const head = parseRequestHead(raw);
   const refusal = checkHead(host, head);
   if (refusal !== null) return refuse(host, stream, refusal);
-  const route = host.routes.get(head.path);
-  if (route === undefined) {
-    return refuse(host, stream, {
-      http: 200,
-      status: Status.UNIMPLEMENTED,
-      message: `Method not found: ${head.path}`,
-    });
-  }
+  const route = host.routes.get(head.path)!;
   const timeoutMs = head.timeout === null ? null : decodeTimeout(head.timeout);
   const deadline = timeoutMs === null ? null : Deadline.fromTimeout(timeoutMs);
   let running = false;
@@ -133,6 +126,13 @@ function checkHead(host: CallHost, head: RequestHead): Refusal | null {
       http: 400,
       status: Status.UNKNOWN,
       message: 'Required "te: trailers" header is missing',
+    };
+  }
+  if (!host.routes.has(head.path)) {
+    return {
+      http: 200,
+      status: Status.UNIMPLEMENTED,
+      message: `Method not found: ${head.path}`,
     };
   }
   if (head.timeout !== null && decodeTimeout(head.timeout) === null) {

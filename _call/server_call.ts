@@ -121,7 +121,7 @@ export class ServerCall<Req, Rep> implements ByteSink {
   /** Gives the next request, or null after the last. */
   take(): Req | null | Promise<Req | null> {
     const message = this.#unaryMessage;
-    if (message !== undefined) {
+    if (message !== undefined && this.aborted === undefined) {
       this.#unaryMessage = undefined;
       return message;
     }
@@ -166,15 +166,7 @@ export class ServerCall<Req, Rep> implements ByteSink {
     const { phase } = this.response;
     this.#require(input);
     let trailers = outcomeTrailers(outcome);
-    if (!fitsHeaderLimit(trailers)) {
-      // The status must arrive, whatever else has to stay behind.
-      trailers = outcomeTrailers({
-        status: outcome.status,
-        message: outcome.message.slice(0, MAX_CUT_MESSAGE_CHARS),
-        details: null,
-        metadata: null,
-      });
-    }
+    if (!fitsHeaderLimit(trailers)) trailers = outcomeTrailers(cut(outcome));
     this.response.advance(input);
     this.#scope[Symbol.dispose]();
     if (phase === "idle") {
@@ -199,7 +191,7 @@ export class ServerCall<Req, Rep> implements ByteSink {
         status: error.status,
         message: error.message,
         details: null,
-        metadata: null,
+        metadata: this.trailingMetadata,
       });
     }
     this.#abort(error);
@@ -344,4 +336,18 @@ export class ServerCall<Req, Rep> implements ByteSink {
       throw misuse("response", this.response.phase, input);
     }
   }
+}
+
+/** What is sent of an outcome that is too large: its status must arrive. */
+function cut(outcome: Outcome): Outcome {
+  // A success that does not bring all it should is none.
+  const isOk = outcome.status === Status.OK;
+  return {
+    status: isOk ? Status.RESOURCE_EXHAUSTED : outcome.status,
+    message: isOk
+      ? "Trailing metadata is too large to be sent"
+      : outcome.message.slice(0, MAX_CUT_MESSAGE_CHARS),
+    details: null,
+    metadata: null,
+  };
 }
