@@ -7,9 +7,10 @@ import {
   assertLess,
   assertRejects,
 } from "@std/assert";
-import { GRPCError, Status } from "./client.ts";
+import { GRPCError, Status, unaryUnary } from "./client.ts";
 import { hostOf } from "./_channel.ts";
 import { startEcho } from "./_testdata/echo_service.ts";
+import { EchoReplySchema, EchoRequestSchema } from "./_testdata/gen/echo_pb.ts";
 import { assertStatus } from "./_testdata/waiters.ts";
 import { settled, soon, turns, until } from "./_testdata/waiting.ts";
 
@@ -340,5 +341,19 @@ Deno.test("Server gives the stream back when a handler leaves requests unread", 
     () => soon(Array.fromAsync(echo.stub.bidi(messages()))),
     GRPCError,
   );
+  await until(() => source.counts.streams === 0, "no stream is left");
+});
+
+Deno.test("Channel gives the stream back when the server refuses before it has taken the request", async () => {
+  await using echo = await startEcho({ server: SMALL });
+  const missing = unaryUnary(
+    echo.channel,
+    "/grpclib.test.Echo/Missing",
+    EchoRequestSchema,
+    EchoReplySchema,
+  );
+  const payload = new Uint8Array(MIB);
+  await assertStatus(Status.UNIMPLEMENTED, () => missing({ payload }));
+  const { source } = hostOf(echo.channel);
   await until(() => source.counts.streams === 0, "no stream is left");
 });

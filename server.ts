@@ -18,7 +18,8 @@
  * }
  * ```
  *
- * A server needs the permission `--allow-net=host:port` and no other.
+ * A server needs the permission `--allow-net=host:port` and no other; for a unix
+ * socket see {@linkcode StartOptions.path}.
  *
  * @module
  */
@@ -28,11 +29,18 @@ import { Configuration, type ConfigurationOptions } from "./core/config.ts";
 import { GRPCError, ProtocolError } from "./core/errors.ts";
 import type { Peer } from "./core/peer.ts";
 import { Status } from "./core/status.ts";
+import { formatTarget } from "./core/target.ts";
+import type { ServerTLSOptions } from "./core/tls.ts";
 import { FrameWriter } from "./_wire/frame.ts";
 import { mapping, type Route, type Service } from "./_call/handler.ts";
 import { type CallHost, serve } from "./_call/serve.ts";
 import type { ServerCall } from "./_call/server_call.ts";
 import { type ListenAddress, Listener } from "./_http2/listener.ts";
+import {
+  type CloseOptions,
+  listenOptionsOf,
+  type StartOptions,
+} from "./_server_options.ts";
 
 export * from "./core/mod.ts";
 export { type Handler, mapping, type Service } from "./_call/handler.ts";
@@ -54,6 +62,7 @@ export {
   gracefulExit,
   type GracefulExitOptions,
 } from "./_graceful_exit.ts";
+export type { CloseOptions, StartOptions } from "./_server_options.ts";
 
 /** Where a handler failed. */
 export interface HandlerErrorInfo {
@@ -84,33 +93,6 @@ export interface ServerOptions {
    * @default writes it to the console
    */
   readonly onError?: (error: unknown, info: HandlerErrorInfo) => void;
-}
-
-/** Options for {@linkcode Server.start}. */
-export interface StartOptions {
-  /**
-   * How many connections may wait to be accepted.
-   *
-   * @default {511}
-   */
-  readonly backlog?: number;
-  /**
-   * Whether the address `::` takes no IPv4 connections.
-   *
-   * @default {false}
-   */
-  readonly ipv6Only?: boolean;
-}
-
-/** Options for {@linkcode Server.close}. */
-export interface CloseOptions {
-  /**
-   * How long running calls may go on, in milliseconds. Then their signals
-   * abort and their clients see `UNAVAILABLE`.
-   *
-   * @default {0}
-   */
-  readonly graceMs?: number;
 }
 
 type AnyCall = ServerCall<unknown, unknown>;
@@ -155,7 +137,7 @@ export class Server implements AsyncDisposable {
       onError = logError,
     } = options;
     this.#onError = onError;
-    const config = Configuration.from(options.config);
+    const config = Configuration.from(options.config).forServer();
     const host: CallHost = {
       codec,
       config,
@@ -172,52 +154,65 @@ export class Server implements AsyncDisposable {
     );
   }
 
-  /** Where the server listens, such as `127.0.0.1:50051`; null before. */
+  /**
+   * Where the server listens, such as `127.0.0.1:50051` or `unix:/run/x.sock`;
+   * null before.
+   */
   get address(): string | null {
-    if (this.#address === null) return null;
-    const { hostname, port } = this.#address;
-    return hostname.includes(":")
-      ? `[${hostname}]:${port}`
-      : `${hostname}:${port}`;
+    const address = this.#address;
+    if (address === null) return null;
+    return formatTarget(
+      "path" in address
+        ? { kind: "path", authority: "localhost", ...address }
+        : { kind: "host", authority: "", ...address },
+    );
   }
 
-  /** The port the server listens on; null before. */
+  /** The port the server listens on; null before, and for a unix socket. */
   get port(): number | null {
-    return this.#address?.port ?? null;
+    const address = this.#address;
+    return address === null || "path" in address ? null : address.port;
   }
 
   /**
+   * Starts to listen, on a port or on what the options say.
+   *
+   * @param options Where to listen, and how.
+   * @returns When clients can connect.
+   * @throws {ProtocolError} If the server was started or closed before.
+   * @throws {TypeError} If an option is wrong.
+   * @throws {RangeError} If a number is out of range.
+   * @throws {Error} If the port, path or file descriptor cannot be had.
+   */
+  start(options: StartOptions): Promise<void>;
+  /**
    * Starts to listen.
    *
-   * @param host The host name or address; without it all interfaces.
+   * @param host The host name or address; without it all interfaces, of IPv6
+   * and IPv4.
    * @param port The port; 0 or none for any that is free.
    * @param options How to listen.
    * @returns When clients can connect.
    * @throws {ProtocolError} If the server was started or closed before.
-   * @throws {RangeError} If the port is out of range.
+   * @throws {TypeError} If an option is wrong.
+   * @throws {RangeError} If a number is out of range.
    * @throws {Error} If the port cannot be had.
    */
+  start(host?: string, port?: number, options?: StartOptions): Promise<void>;
   async start(
-    host?: string,
-    port = 0,
-    options: StartOptions = {},
+    first?: string | StartOptions,
+    port?: number,
+    last: StartOptions = {},
   ): Promise<void> {
     if (this.#closing) throw new ProtocolError("Server is closed");
     if (this.#started) throw new ProtocolError("Server is already started");
-    if (!Number.isInteger(port) || port < 0 || port > 65535) {
-      throw new RangeError(
-        `Cannot start server: port must be an integer from 0 to 65535, received ${port}`,
-      );
-    }
+    const listening = typeof first === "object"
+      ? listenOptionsOf(undefined, undefined, first)
+      : listenOptionsOf(first, port, last);
     this.#started = true;
     let address: ListenAddress;
     try {
-      address = await this.#listener.listen({
-        host,
-        port,
-        backlog: options.backlog,
-        ipv6Only: options.ipv6Only,
-      });
+      address = await this.#listener.listen(listening);
     } catch (error) {
       this.#started = false;
       throw error;
@@ -225,6 +220,22 @@ export class Server implements AsyncDisposable {
     // Closed meanwhile: the listener has given the port back.
     if (this.#closing) throw new ProtocolError("Server is closed");
     this.#address = address;
+  }
+
+  /**
+   * Takes other certificates, or asks other ones of clients, from the next
+   * connection on. Those there are go on as they are.
+   *
+   * @param options The options that take the place of those the server was
+   * started with.
+   * @throws {ProtocolError} If the server was not started with `tls`.
+   * @throws {TypeError} If an option is wrong; then all stays as it was.
+   */
+  setTLS(options: ServerTLSOptions): void {
+    if (!this.#listener.isSecure) {
+      throw new ProtocolError("Server was not started with TLS");
+    }
+    this.#listener.setTLS(options);
   }
 
   /**

@@ -214,6 +214,17 @@ Deno.test("Server.close() refuses new calls while others run on", async () => {
   await soon(echo.server.waitClosed());
 });
 
+/** A client that calls, and whose window stays shut. */
+async function readingNothing(port: number) {
+  const client = await RawConnection.open(port, [[
+    Setting.INITIAL_WINDOW_SIZE,
+    0,
+  ]]);
+  await client.headers(1, requestFields(PATHS.serverStream));
+  await client.data(1, grpcMessage(new Uint8Array()), { end: true });
+  return client;
+}
+
 /** Clients that do nothing for the end of their connection. */
 const CLIENTS = [
   function silent(port: number) {
@@ -233,15 +244,7 @@ const CLIENTS = [
     await client.headers(1, requestFields(PATHS.unary));
     return client;
   },
-  async function readingNothing(port: number) {
-    const client = await RawConnection.open(port, [[
-      Setting.INITIAL_WINDOW_SIZE,
-      0,
-    ]]);
-    await client.headers(1, requestFields(PATHS.serverStream));
-    await client.data(1, grpcMessage(new Uint8Array()), { end: true });
-    return client;
-  },
+  readingNothing,
 ];
 
 for (const graceMs of [0, 100]) {
@@ -261,6 +264,31 @@ for (const graceMs of [0, 100]) {
     assertLess(await timeToClose(echo, { graceMs }), 3_000);
   });
 }
+
+Deno.test("Server.close() ends after the grace when handlers are through and a client reads nothing", async () => {
+  const go = Promise.withResolvers<void>();
+  const done = Promise.withResolvers<void>();
+  await using echo = await startEcho({
+    handlers: {
+      async serverStream(stream) {
+        await go.promise;
+        await stream.sendMessage({ payload: new Uint8Array(10_000) });
+        done.resolve();
+      },
+    },
+  });
+  using _client = await readingNothing(echo.port);
+  await echo.stub.clientStream([]);
+  const start = performance.now();
+  echo.server.close({ graceMs: 100 });
+  go.resolve();
+  // Nothing runs any more, and yet the client may still want what was sent.
+  await done.promise;
+  await soon(echo.server.waitClosed(), "the server to close");
+  const took = performance.now() - start;
+  assertGreater(took, 100);
+  assertLess(took, 3_000);
+});
 
 Deno.test("Server.close() ends when a client has a backlog that it does not read", async () => {
   let sent = 0;

@@ -35,10 +35,14 @@ export class Backoff {
     return this.#attempts;
   }
 
+  /** How long the next wait is, but for its jitter, in milliseconds. */
+  get nextMs(): number {
+    return Math.min(this.#nextMs, this.#options.maxReconnectBackoffMs);
+  }
+
   /** Notes a failed attempt, and says how long after its start the next may begin. */
   fail(): number {
-    const { maxReconnectBackoffMs } = this.#options;
-    const delay = Math.min(this.#nextMs, maxReconnectBackoffMs);
+    const delay = this.nextMs;
     this.#attempts++;
     this.#nextMs = delay * MULTIPLIER;
     // Jitter keeps the clients of a restarted server from coming all at once.

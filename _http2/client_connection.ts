@@ -12,6 +12,7 @@ import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
 import type { ResolvedConfiguration } from "../core/config.ts";
 import { Peer } from "../core/peer.ts";
 import type { SocketAttempt, SocketSource } from "./connect.ts";
+import { IdleTimer } from "./idle_timer.ts";
 import { Keepalive } from "./keepalive.ts";
 import { peerOf } from "./peer_of.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
@@ -44,7 +45,9 @@ export interface ConnectionListener {
   /** A stream ended, or the peer allows more of them. */
   onRoom(connection: ClientConnection): void;
   /** No new streams from now on; those there are may go on. */
-  onDraining(connection: ClientConnection, tooManyPings: boolean): void;
+  onDraining(connection: ClientConnection): void;
+  /** The peer ends the connection because of too many PINGs. */
+  onTooManyPings(): void;
   /** The connection is gone: once, and last. */
   onClosed(connection: ClientConnection, why: CloseReason): void;
 }
@@ -57,9 +60,6 @@ const VERIFY_AFTER_MS = 300_000;
 
 const ENHANCE_YOUR_CALM = 11;
 
-/** The longest delay a timer takes; a longer one would fire at once. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
-
 /** One HTTP/2 connection of a channel. */
 export class ClientConnection implements StreamOwner {
   readonly #dialing: Dialing;
@@ -67,6 +67,7 @@ export class ClientConnection implements StreamOwner {
   readonly #streams = new Set<H2Stream>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #calm: number;
+  readonly #idleTimer: IdleTimer;
   #attempt: SocketAttempt | null;
   #socket: Duplex | null = null;
   #session: ClientHttp2Session | null = null;
@@ -74,14 +75,15 @@ export class ClientConnection implements StreamOwner {
   #keepalive: Keepalive | null = null;
   #connectTimer: ReturnType<typeof setTimeout> | undefined;
   #lingerTimer: ReturnType<typeof setTimeout> | undefined;
-  #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #ready = false;
   #verifying = false;
   #draining = false;
   #gone = false;
   #maxStreams = 0;
   #lastStreamId = Infinity;
-  #unusedSince = 0;
+  #awaited = false;
+  /** Whether the socket keeps the process alive. */
+  #referred = true;
   #peer = new Peer(null);
   #error: unknown;
   #endReason: CloseReason | null = null;
@@ -97,11 +99,11 @@ export class ClientConnection implements StreamOwner {
     this.#dialing = dialing;
     this.#listener = listener;
     this.#calm = calm;
-    const { connectTimeoutMs } = dialing.config;
+    const { connectTimeoutMs, idleTimeoutMs } = dialing.config;
+    this.#idleTimer = new IdleTimer(idleTimeoutMs, () => this.close());
     this.#connectTimer = setTimeout(() => {
-      this.destroy(this.#loss(
-        `no HTTP/2 SETTINGS within ${connectTimeoutMs} ms`,
-      ));
+      const what = this.#session === null ? "connection" : "HTTP/2 SETTINGS";
+      this.destroy(this.#loss(`no ${what} within ${connectTimeoutMs} ms`));
     }, connectTimeoutMs);
     this.#attempt = dialing.connect({
       onSocket: (socket) => {
@@ -145,6 +147,12 @@ export class ClientConnection implements StreamOwner {
     return this.#streams.size;
   }
 
+  /** Says whether calls wait for a stream of this connection. */
+  set awaited(awaited: boolean) {
+    this.#awaited = awaited;
+    this.#refer();
+  }
+
   /** Resolves when the connection is gone. */
   get closed(): Promise<void> {
     return this.#closed.promise;
@@ -153,8 +161,8 @@ export class ClientConnection implements StreamOwner {
   /** Gives a call its stream. */
   open(claim: StreamClaim): void {
     const stream = new H2Stream(this, this.#session, claim);
-    if (this.#streams.size === 0) this.#onBusy();
     this.#streams.add(stream);
+    if (this.#streams.size === 1) this.#onBusy();
     claim.onStream(stream, this.#peer);
   }
 
@@ -193,7 +201,7 @@ export class ClientConnection implements StreamOwner {
 
   /** Takes no new streams, and ends when those there are ended. */
   close(): void {
-    this.#drain(false);
+    this.#drain();
     this.#session?.close();
     if (this.#streams.size === 0) this.#linger();
   }
@@ -204,7 +212,7 @@ export class ClientConnection implements StreamOwner {
     this.#endReason ??= why;
     this.#attempt?.cancel();
     this.#attempt = null;
-    this.#drain(false);
+    this.#drain();
     const session = this.#session;
     if (session === null) return this.#onClosed();
     session.destroy();
@@ -219,7 +227,7 @@ export class ClientConnection implements StreamOwner {
     socket.on("error", (error) => this.#onError(error));
     socket.on("close", () => this.#noteEnd());
     // The peer said all: what is opened from now on would find nobody.
-    socket.on("end", () => this.#drain(false));
+    socket.on("end", () => this.#drain());
     socket.on("data", () => this.#keepalive?.onReceived());
     batchWrites(socket, CLIENT_BATCH);
     this.#backlog = new Backlog(socket, () => {
@@ -297,48 +305,42 @@ export class ClientConnection implements StreamOwner {
     if (code !== 0) {
       this.#endReason ??= reasonOfGoaway(this.#dialing.authority, code, text);
     }
-    this.#drain(code === ENHANCE_YOUR_CALM && text === "too_many_pings");
+    if (code === ENHANCE_YOUR_CALM && text === "too_many_pings") {
+      this.#listener.onTooManyPings();
+    }
+    this.#drain();
     if (this.#streams.size === 0) this.#linger();
   }
 
   /** Opens no more streams. Before there could be any, its close says so. */
-  #drain(tooManyPings: boolean): void {
+  #drain(): void {
     if (this.#draining) return;
     this.#draining = true;
-    if (this.#ready) this.#listener.onDraining(this, tooManyPings);
+    if (this.#ready) this.#listener.onDraining(this);
   }
 
   // In use, and not in use
 
   #onBusy(): void {
-    if (!this.#dialing.keepProcessAlive) refable(this.#socket)?.ref?.();
+    this.#idleTimer.onUsed();
+    this.#refer();
   }
 
   #onUnused(): void {
-    this.#unusedSince = performance.now();
     if (this.#draining) return this.#linger();
-    // What nobody waits for should not keep the process from its end.
-    if (!this.#dialing.keepProcessAlive) refable(this.#socket)?.unref?.();
-    this.#idleTimer ??= this.#startIdleTimer();
+    this.#idleTimer.onUnused();
+    this.#refer();
   }
 
-  /** One timer that looks now and then, instead of one for each pause. */
-  #startIdleTimer(): ReturnType<typeof setTimeout> | undefined {
-    const { idleTimeoutMs } = this.#dialing.config;
-    if (idleTimeoutMs > MAX_DELAY_MS) return undefined;
-    const idleMs = this.#streams.size > 0
-      ? 0
-      : performance.now() - this.#unusedSince;
-    return setTimeout(() => {
-      this.#idleTimer = undefined;
-      const unused = this.#streams.size === 0 &&
-        performance.now() - this.#unusedSince >= idleTimeoutMs;
-      if (!unused) {
-        this.#idleTimer = this.#startIdleTimer();
-        return;
-      }
-      this.close();
-    }, Math.ceil(idleTimeoutMs - idleMs)).unref();
+  /** What nobody waits for should not keep the process from its end. */
+  #refer(): void {
+    if (!this.#ready || this.#dialing.keepProcessAlive) return;
+    const needed = this.#awaited || this.#streams.size > 0;
+    if (needed === this.#referred) return;
+    this.#referred = needed;
+    const socket = this.#socket as Referable | null;
+    if (needed) socket?.ref?.();
+    else socket?.unref?.();
   }
 
   // The end
@@ -361,7 +363,7 @@ export class ClientConnection implements StreamOwner {
     );
     // The streams learn of it before the session closes, and whoever calls
     // again at once needs another connection.
-    this.#drain(false);
+    this.#drain();
   }
 
   #loss(cause: unknown): CloseReason {
@@ -377,7 +379,7 @@ export class ClientConnection implements StreamOwner {
     this.#draining = true;
     clearTimeout(this.#connectTimer);
     clearTimeout(this.#lingerTimer);
-    clearTimeout(this.#idleTimer);
+    this.#idleTimer.stop();
     this.#keepalive?.stop();
     this.#noteEnd();
     this.#listener.onClosed(this, this.#endReason!);
@@ -386,8 +388,7 @@ export class ClientConnection implements StreamOwner {
 }
 
 /** The part of a socket that says whether it keeps the process alive. */
-function refable(
-  socket: Duplex | null,
-): { ref?(): void; unref?(): void } | null {
-  return socket as { ref?(): void; unref?(): void } | null;
+interface Referable {
+  ref?(): void;
+  unref?(): void;
 }

@@ -42,8 +42,10 @@ export type { ConnectivityState } from "./client_states.ts";
 export class ClientSession implements StreamSource {
   readonly backoff: Backoff;
   readonly dialing: Dialing;
-  /** How many connections in a row were lost before they answered any call. */
+  /** How many connections in a row were lost soon, and before any answer. */
   fruitless = 0;
+  /** When the last attempt to connect began, by `performance.now()`. */
+  attemptedAt = 0;
   /** Calls that wait for a stream, in the order they came. */
   readonly #queue = new Set<StreamClaim>();
   /** Connections that are not gone, draining ones included. */
@@ -65,7 +67,9 @@ export class ClientSession implements StreamSource {
 
   /** Resolves when the state is another one than now. */
   get changed(): Promise<void> {
-    return (this.#changed ??= Promise.withResolvers()).promise;
+    this.#changed ??= Promise.withResolvers();
+    this.#state.onNeed();
+    return this.#changed.promise;
   }
 
   /** How many connections there are, how many streams, how many calls wait. */
@@ -84,12 +88,17 @@ export class ClientSession implements StreamSource {
     return this.#queue.size > 0;
   }
 
+  /** Whether somebody waits for another state. */
+  get isWatched(): boolean {
+    return this.#changed !== undefined;
+  }
+
   claim(claim: StreamClaim): void {
     this.#state.claim(claim);
   }
 
   withdraw(claim: StreamClaim): void {
-    this.#queue.delete(claim);
+    if (this.#queue.delete(claim) && !this.isAwaited) this.#state.onNeed();
   }
 
   /** Connects now, rather than when a call needs it. */
@@ -118,12 +127,13 @@ export class ClientSession implements StreamSource {
 
   /** Makes a connection, whose events go to the state of the moment. */
   openConnection(): ClientConnection {
+    this.attemptedAt = performance.now();
     const connection = new ClientConnection(this.dialing, this.#calm, {
       onReady: (connection) => this.#state.onReady(connection),
       onRoom: (connection) => this.#state.onRoom(connection),
-      onDraining: (connection, tooManyPings) => {
-        if (tooManyPings) this.#calm *= 2;
-        this.#state.onDraining(connection);
+      onDraining: (connection) => this.#state.onDraining(connection),
+      onTooManyPings: () => {
+        this.#calm *= 2;
       },
       onClosed: (connection, why) => {
         this.#connections.delete(connection);
@@ -136,15 +146,17 @@ export class ClientSession implements StreamSource {
 
   enqueue(claim: StreamClaim): void {
     this.#queue.add(claim);
+    if (this.#queue.size === 1) this.#state.onNeed();
   }
 
   /** Gives the calls that wait their streams, as far as there is room. */
   serveQueue(connection: ClientConnection): void {
     for (const claim of this.#queue) {
-      if (!connection.hasRoom) return;
+      if (!connection.hasRoom) break;
       this.#queue.delete(claim);
       connection.open(claim);
     }
+    this.#state.onNeed();
   }
 
   /** Tells the calls that wait why there is no connection, unless they insist. */

@@ -32,6 +32,8 @@ export abstract class State {
 
   enter(): void {}
   leave(): void {}
+  /** Whether calls wait for a stream may be otherwise than before. */
+  onNeed(): void {}
   onReady(_connection: ClientConnection): void {}
   onRoom(_connection: ClientConnection): void {}
   onDraining(_connection: ClientConnection): void {}
@@ -100,6 +102,10 @@ export class Ready extends State {
     this.#session.serveQueue(this.#connection);
   }
 
+  override onNeed(): void {
+    this.#connection.awaited = this.#session.isAwaited;
+  }
+
   claim(claim: StreamClaim): void {
     const connection = this.#connection;
     // A connection may be silent because it is dead, as after a sleep of the
@@ -127,16 +133,24 @@ export class Ready extends State {
 
   #lose(connection: ClientConnection, why?: CloseReason): void {
     const session = this.#session;
-    if (connection.wasUseful) session.backoff.reset();
-    session.fruitless = connection.wasUseful ? 0 : session.fruitless + 1;
-    if (!session.isAwaited) return session.become(new Idle(session));
+    const lastedMs = performance.now() - session.attemptedAt;
+    if (connection.wasUseful || lastedMs > session.backoff.nextMs) {
+      session.backoff.reset();
+      session.fruitless = 0;
+    } else {
+      session.fruitless++;
+    }
     // A server that takes connections and drops them is no better than none:
     // calls must not drive the channel round and round.
-    session.become(
-      session.fruitless > 1
-        ? new TransientFailure(session, why ?? connection.lossReason)
-        : new Connecting(session),
-    );
+    if (session.fruitless > 1) {
+      session.become(
+        new TransientFailure(session, why ?? connection.lossReason),
+      );
+    } else {
+      session.become(
+        session.isAwaited ? new Connecting(session) : new Idle(session),
+      );
+    }
   }
 }
 
@@ -155,12 +169,21 @@ export class TransientFailure extends State {
   }
 
   override enter(): void {
-    const delay = this.#session.backoff.fail();
-    this.#nextAt = performance.now() + delay;
-    this.#timer = setTimeout(() => this.#onTimer(), delay);
-    this.#session.refuseHasty(this.#story());
-    // What nobody waits for should not keep the process from its end.
-    if (!this.#session.isAwaited) this.#timer.unref();
+    const session = this.#session;
+    const now = performance.now();
+    // The time that the attempt took counts.
+    const next = Math.max(now, session.attemptedAt + session.backoff.fail());
+    this.#nextAt = next;
+    this.#timer = setTimeout(() => this.#onTimer(), next - now);
+    session.refuseHasty(this.#story());
+    this.onNeed();
+  }
+
+  /** What nobody waits for should not keep the process from its end. */
+  override onNeed(): void {
+    const { isAwaited, isWatched } = this.#session;
+    if (isAwaited || isWatched) this.#timer?.ref();
+    else this.#timer?.unref();
   }
 
   override leave(): void {
@@ -170,7 +193,6 @@ export class TransientFailure extends State {
   claim(claim: StreamClaim): void {
     if (!claim.waitForReady) return claim.onClose(this.#story());
     this.#session.enqueue(claim);
-    this.#timer?.ref();
   }
 
   #onTimer(): void {

@@ -36,16 +36,16 @@ export function secure(
 ): SocketSource {
   return (listener) => {
     let socket: tls.TLSSocket | undefined;
+    let over = false;
+    const fail = (error: unknown): void => {
+      if (over) return;
+      over = true;
+      listener.onFailure(error);
+      socket?.destroy();
+    };
     const dial = new Dial(endpoint, {
-      onFailure: (error) => listener.onFailure(error),
+      onFailure: fail,
       onSocket: (tcp) => {
-        let over = false;
-        const fail = (error: unknown): void => {
-          if (over) return;
-          over = true;
-          listener.onFailure(error);
-          socket?.destroy();
-        };
         tcp.on("error", fail);
         try {
           socket = tls.connect({ ...options, socket: tcp });
@@ -71,6 +71,7 @@ export function secure(
     });
     return {
       cancel(): void {
+        over = true;
         dial.cancel();
         socket?.destroy();
       },

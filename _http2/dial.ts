@@ -11,6 +11,7 @@
 
 import dns from "node:dns";
 import net from "node:net";
+import process from "node:process";
 
 /** How long an address is tried alone before the next is tried beside it. */
 const HEAD_START_MS = 250;
@@ -83,7 +84,17 @@ export class Dial {
       if (this.#running.size === 0) this.#fail();
       return;
     }
-    const socket = net.connect(attempt);
+    let socket: net.Socket;
+    try {
+      socket = net.connect(attempt);
+    } catch (error) {
+      // Such as a missing permission. Told later, as other failures are.
+      this.#errors.push(error as Error);
+      process.nextTick(() => {
+        if (!this.#over) this.#next();
+      });
+      return;
+    }
     this.#running.add(socket);
     const onError = (error: Error): void => {
       this.#errors.push(error);

@@ -5,37 +5,60 @@
  */
 
 import net from "node:net";
-import type { Configuration } from "../core/config.ts";
-import { ServerConnection, type StreamHandler } from "./server_connection.ts";
+import type { ResolvedConfiguration } from "../core/config.ts";
+import { formatTarget } from "../core/target.ts";
+import type { ServerTLSOptions } from "../core/tls.ts";
+import {
+  type AcceptedSocket,
+  ServerConnection,
+  type ServerConnectionOptions,
+  type StreamHandler,
+} from "./server_connection.ts";
+import { ServerTLS } from "./server_tls.ts";
+import { removeStaleSocket } from "./unix_socket.ts";
 
-/** What a listener listens on. */
+/** What a listener listens on, and how. */
 export interface ListenOptions {
-  readonly host: string | undefined;
-  readonly port: number;
-  readonly backlog: number | undefined;
-  readonly ipv6Only: boolean | undefined;
+  readonly host?: string | undefined;
+  /** The port; 0 or none for any that is free. */
+  readonly port?: number | undefined;
+  /** The path of a unix socket, in place of a port. */
+  readonly path?: string | undefined;
+  /** A socket that listens already, in place of a port. */
+  readonly fd?: number | undefined;
+  readonly backlog?: number | undefined;
+  readonly ipv6Only?: boolean | undefined;
+  readonly reusePort?: boolean | undefined;
+  readonly tls?: ServerTLSOptions | undefined;
 }
 
 /** Where a listener listens. */
-export interface ListenAddress {
-  readonly hostname: string;
-  readonly port: number;
-}
+export type ListenAddress =
+  | { readonly hostname: string; readonly port: number }
+  | { readonly path: string };
 
 /** A listening port with its connections. */
 export class Listener {
-  readonly #config: Configuration;
-  readonly #onStream: StreamHandler;
+  readonly #options: ServerConnectionOptions;
   readonly #server: net.Server;
   readonly #connections = new Set<ServerConnection>();
   readonly #closed = Promise.withResolvers<void>();
+  #tls: ServerTLS | null = null;
+  #path: string | undefined;
+  #ipv6Only = false;
   #opening = false;
   #listening = false;
   #stopped = false;
 
-  constructor(config: Configuration, onStream: StreamHandler) {
-    this.#config = config;
-    this.#onStream = onStream;
+  constructor(config: ResolvedConfiguration, onStream: StreamHandler) {
+    this.#options = {
+      config,
+      onStream,
+      onClosed: (connection) => {
+        this.#connections.delete(connection);
+        this.#checkClosed();
+      },
+    };
     this.#server = net.createServer((socket) => this.#accept(socket));
     tellListenErrors(this.#server);
   }
@@ -52,50 +75,43 @@ export class Listener {
     return { connections: this.#connections.size, streams };
   }
 
+  /** Whether connections are encrypted. */
+  get isSecure(): boolean {
+    return this.#tls !== null;
+  }
+
   /** Starts to listen. */
-  listen(options: ListenOptions): Promise<ListenAddress> {
-    const { host, port, backlog, ipv6Only } = options;
-    const { promise, resolve, reject } = Promise.withResolvers<ListenAddress>();
-    const server = this.#server;
-    const onError = (cause: Error): void => {
-      server.off("listening", onListening);
-      this.#opening = false;
-      this.#checkClosed();
-      reject(
-        new Error(
-          `Cannot listen on ${
-            host ?? "all interfaces"
-          }, port ${port}: ${cause.message}`,
-          { cause },
-        ),
-      );
-    };
-    const onListening = (): void => {
-      server.off("error", onError);
-      // An error of a listening socket concerns one connection that was not
-      // accepted: the port stays open.
-      server.on("error", () => {});
-      this.#opening = false;
-      this.#listening = true;
-      const { address, port } = server.address() as net.AddressInfo;
-      if (this.#stopped) server.close(() => this.#checkClosed());
-      resolve({ hostname: address, port });
-    };
-    server.once("error", onError);
-    server.once("listening", onListening);
+  async listen(options: ListenOptions): Promise<ListenAddress> {
+    const { path, tls } = options;
+    this.#tls = tls === undefined ? null : this.#makeTLS(tls);
+    this.#path = path;
+    this.#ipv6Only = options.ipv6Only ?? false;
     this.#opening = true;
     try {
-      server.listen({
-        port,
-        ...(host === undefined ? {} : { host }),
-        ...(backlog === undefined ? {} : { backlog }),
-        ...(ipv6Only === undefined ? {} : { ipv6Only }),
-      });
-    } catch (error) {
-      server.off("error", onError);
-      onError(error as Error);
+      try {
+        return await this.#open(options);
+      } catch (error) {
+        const { code } = error as { code?: unknown };
+        const hasFile = path !== undefined && !path.startsWith("\0");
+        if (!hasFile || code !== "EADDRINUSE") throw error;
+        await removeStaleSocket(path);
+        if (this.#stopped) throw error;
+        return await this.#open(options);
+      }
+    } catch (cause) {
+      throw new Error(
+        `Cannot listen on ${placeOf(options)}: ${(cause as Error).message}`,
+        { cause },
+      );
+    } finally {
+      this.#opening = false;
+      this.#checkClosed();
     }
-    return promise;
+  }
+
+  /** Takes other certificates for the connections that come from now on. */
+  setTLS(options: ServerTLSOptions): void {
+    this.#tls?.replace(options);
   }
 
   /** Accepts no more connections and bids farewell to those there are. */
@@ -103,6 +119,8 @@ export class Listener {
     if (this.#stopped) return;
     this.#stopped = true;
     if (this.#listening) this.#server.close(() => this.#checkClosed());
+    // There is no call on them yet.
+    this.#tls?.destroy();
     for (const connection of [...this.#connections]) connection.close();
     this.#checkClosed();
   }
@@ -112,25 +130,107 @@ export class Listener {
     for (const connection of this.#connections) connection.linger();
   }
 
-  #accept(socket: net.Socket): void {
-    const connection = new ServerConnection(
-      socket,
-      this.#config,
-      this.#onStream,
-      (connection) => {
-        this.#connections.delete(connection);
-        this.#checkClosed();
-      },
+  #open(options: ListenOptions): Promise<ListenAddress> {
+    const { promise, resolve, reject } = Promise.withResolvers<ListenAddress>();
+    const server = this.#server;
+    const onError = (error: Error): void => {
+      server.off("listening", onListening);
+      reject(error);
+    };
+    const onListening = (): void => {
+      server.off("error", onError);
+      // An error of a listening socket concerns one connection that was not
+      // accepted: the port stays open.
+      server.on("error", () => {});
+      this.#listening = true;
+      const address = server.address() as net.AddressInfo | string;
+      if (this.#stopped) server.close(() => this.#checkClosed());
+      if (typeof address === "string") {
+        this.#path = address;
+        resolve({ path: address });
+      } else {
+        resolve({ hostname: address.address, port: address.port });
+      }
+    };
+    server.once("error", onError);
+    server.once("listening", onListening);
+    try {
+      server.listen(netOptions(options));
+    } catch (error) {
+      server.off("error", onError);
+      onError(error as Error);
+    }
+    return promise;
+  }
+
+  #makeTLS(options: ServerTLSOptions): ServerTLS {
+    return new ServerTLS(
+      options,
+      this.#options.config.connectTimeoutMs,
+      (socket, asked) => this.#add({ socket, path: this.#path, asked }),
+      () => this.#checkClosed(),
     );
+  }
+
+  #accept(socket: net.Socket): void {
+    const count = this.#connections.size + (this.#tls?.pending ?? 0);
+    if (
+      this.#stopped || count >= this.#options.config.maxConnections ||
+      // Deno listens on IPv4 none the less.
+      this.#ipv6Only && isIPv4(socket.remoteAddress)
+    ) {
+      socket.on("error", () => {});
+      socket.destroy();
+    } else if (this.#tls !== null) {
+      this.#tls.accept(socket);
+    } else {
+      this.#add({ socket, path: this.#path, asked: false });
+    }
+  }
+
+  #add(accepted: AcceptedSocket): void {
+    const connection = new ServerConnection(accepted, this.#options);
     this.#connections.add(connection);
     if (this.#stopped) connection.close();
   }
 
   #checkClosed(): void {
     if (!this.#stopped || this.#connections.size > 0) return;
+    if ((this.#tls?.pending ?? 0) > 0) return;
     if (this.#opening || (this.#listening && this.#server.listening)) return;
     this.#closed.resolve();
   }
+}
+
+/** Whether an address is one of IPv4, also as IPv6 has it: `::ffff:1.2.3.4`. */
+function isIPv4(address: string | undefined): boolean {
+  return address !== undefined && /^(::ffff:)?[0-9.]+$/i.test(address);
+}
+
+/** The options as `node:net` has them, with none that is absent. */
+function netOptions(
+  options: ListenOptions,
+): net.ListenOptions & { readonly fd?: number } {
+  const { path, fd, host, port = 0, backlog, ipv6Only, reusePort } = options;
+  const common = backlog === undefined ? {} : { backlog };
+  if (path !== undefined) return { ...common, path };
+  if (fd !== undefined) return { ...common, fd };
+  return {
+    ...common,
+    port,
+    ...(host === undefined ? {} : { host }),
+    ...(ipv6Only === undefined ? {} : { ipv6Only }),
+    ...(reusePort === undefined ? {} : { reusePort }),
+  };
+}
+
+/** Says where to listen, for people. */
+function placeOf({ path, fd, host, port }: ListenOptions): string {
+  if (path !== undefined) {
+    return formatTarget({ kind: "path", path, authority: "localhost" });
+  }
+  if (fd !== undefined) return `file descriptor ${fd}`;
+  return `${host ?? "all interfaces"}, port ${port ?? 0}`;
 }
 
 /**

@@ -1,4 +1,9 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import type { ByteSink, ByteStream } from "../_call/byte_stream.ts";
 import { Configuration } from "../core/config.ts";
 import {
@@ -7,7 +12,7 @@ import {
   requestFields,
 } from "../_testdata/raw_h2.ts";
 import { soon, turns, until } from "../_testdata/waiting.ts";
-import { type ListenAddress, Listener } from "./listener.ts";
+import { Listener } from "./listener.ts";
 
 const DEAF: ByteSink = { onHead() {}, onData() {}, onEnd() {}, onClose() {} };
 
@@ -15,18 +20,19 @@ const DEAF: ByteSink = { onHead() {}, onData() {}, onEnd() {}, onClose() {} };
 function makeListener() {
   const streams: ByteStream[] = [];
   const peers: string[] = [];
-  const listener = new Listener(new Configuration(), (stream, _raw, peer) => {
-    streams.push(stream);
-    peers.push(`${peer}`);
-    return DEAF;
-  });
-  const listen = (port = 0): Promise<ListenAddress> =>
-    listener.listen({
-      host: "127.0.0.1",
-      port,
-      backlog: undefined,
-      ipv6Only: undefined,
-    });
+  const listener = new Listener(
+    new Configuration().forServer(),
+    (stream, _raw, peer) => {
+      streams.push(stream);
+      peers.push(`${peer}`);
+      return DEAF;
+    },
+  );
+  const listen = async (port = 0) => {
+    const address = await listener.listen({ host: "127.0.0.1", port });
+    assert("port" in address);
+    return address;
+  };
   return {
     listener,
     streams,

@@ -4,11 +4,14 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import http2, {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import type { Socket } from "node:net";
+import process from "node:process";
+import type { Duplex } from "node:stream";
+import { clearTimeout, setTimeout } from "node:timers";
 import {
   type ByteSink,
   type ByteStream,
@@ -16,15 +19,18 @@ import {
   ResetCode,
 } from "../_call/byte_stream.ts";
 import type { RawHeaders } from "../_wire/headers.ts";
-import type { Configuration } from "../core/config.ts";
-import { Peer } from "../core/peer.ts";
+import type { ResolvedConfiguration } from "../core/config.ts";
+import type { Peer } from "../core/peer.ts";
+import { PingStrikes, RapidResets } from "./abuse.ts";
+import { Keepalive } from "./keepalive.ts";
+import { peerOf } from "./peer_of.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
+import { ServerLifetime } from "./server_lifetime.ts";
 import {
   Backlog,
   batchWrites,
   debugText,
   harden,
-  MAX_HEADER_LIST_BYTES,
   SERVER_BATCH,
 } from "./session.ts";
 import { H2Stream, type StreamOwner } from "./stream.ts";
@@ -36,51 +42,75 @@ export type StreamHandler = (
   peer: Peer,
 ) => ByteSink;
 
+/** What all connections of a listener have in common. */
+export interface ServerConnectionOptions {
+  /** What is asked of clients and their connections. */
+  readonly config: ResolvedConfiguration;
+  /** Takes on the streams that clients open. */
+  readonly onStream: StreamHandler;
+  /** Told when a connection is gone. */
+  readonly onClosed: (connection: ServerConnection) => void;
+}
+
+/** A connected socket, encrypted or not. */
+export interface AcceptedSocket {
+  /** The socket, or any stream that stands for one. */
+  readonly socket: Duplex;
+  /** The path that the client connected to, of a unix socket. */
+  readonly path: string | undefined;
+  /** Whether the client was asked for a certificate. */
+  readonly asked: boolean;
+}
+
 /** How long a peer may take to close its side, once all streams are ended. */
 const LINGER_MS = 1000;
 
+const ENHANCE_YOUR_CALM = 11;
+
+/** What a PING of the server says. */
+const PING = Buffer.from("grpclib!");
+
 /** One connection of a client. */
 export class ServerConnection implements StreamOwner {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #session: ServerHttp2Session;
-  readonly #onStream: StreamHandler;
-  readonly #onClosed: (connection: ServerConnection) => void;
+  readonly #options: ServerConnectionOptions;
   readonly #peer: Peer;
-  readonly #streams = new Set<H2Stream>();
+  /** The streams, with the time at which each was opened. */
+  readonly #streams = new Map<H2Stream, number>();
   readonly #backlog: Backlog;
+  readonly #lifetime: ServerLifetime;
+  readonly #strikes: PingStrikes;
+  readonly #resets: RapidResets;
+  #keepalive: Keepalive | null = null;
   #lingerTimer: ReturnType<typeof setTimeout> | undefined;
   #closing = false;
+  #expelled = false;
   #gone = false;
   #error: unknown;
   #endReason: CloseReason | null = null;
 
-  constructor(
-    socket: Socket,
-    config: Configuration,
-    onStream: StreamHandler,
-    onClosed: (connection: ServerConnection) => void,
-  ) {
+  constructor(accepted: AcceptedSocket, options: ServerConnectionOptions) {
+    const { socket, path, asked } = accepted;
+    const { config } = options;
     this.#socket = socket;
-    this.#onStream = onStream;
-    this.#onClosed = onClosed;
-    const { remoteAddress, remotePort } = socket;
-    this.#peer = new Peer(
-      remoteAddress === undefined || remotePort === undefined
-        ? null
-        : { hostname: remoteAddress, port: remotePort },
-    );
+    this.#options = options;
+    this.#peer = peerOf(socket, path, asked);
     // Before http2's own listeners, so that the end of the connection is known
     // when the ends of its streams are told.
     socket.on("error", (error) => this.#onError(error));
     socket.on("close", () => this.#noteEnd());
     batchWrites(socket, SERVER_BATCH);
     this.#backlog = new Backlog(socket, () => {
-      for (const stream of this.#streams) stream.onDrain();
+      for (const stream of this.#streams.keys()) stream.onDrain();
     });
+    this.#strikes = new PingStrikes(config);
+    this.#resets = new RapidResets(config.maxResetStreamsPerSecond);
     const session = this.#session = http2.performServerHandshake(socket, {
       settings: {
         initialWindowSize: config.http2StreamWindowSize,
-        maxHeaderListSize: MAX_HEADER_LIST_BYTES,
+        maxHeaderListSize: config.maxHeaderListSize,
+        maxConcurrentStreams: config.maxConcurrentStreams,
       },
       // Metadata may repeat any key.
       strictSingleValueFields: false,
@@ -98,6 +128,8 @@ export class ServerConnection implements StreamOwner {
         raw: RawHeaders,
       ) => this.#open(h2, raw),
     );
+    session.once("remoteSettings", () => this.#onReady());
+    session.on("ping", () => this.#onPing());
     session.on("goaway", (code, _last, data) => {
       if (code === 0) return;
       this.#endReason ??= reasonOfGoaway(
@@ -108,6 +140,12 @@ export class ServerConnection implements StreamOwner {
     });
     session.on("error", (error) => this.#onError(error));
     session.on("close", () => this.#onGone());
+    this.#lifetime = new ServerLifetime({
+      onSilent: () =>
+        this.#give(`no HTTP/2 SETTINGS within ${config.connectTimeoutMs} ms`),
+      onExpired: () => this.close(),
+      onOverdue: () => this.#give("the grace of its maximum age is over"),
+    }, config);
   }
 
   /** Why the connection ended, if it has, or is about to. */
@@ -138,6 +176,7 @@ export class ServerConnection implements StreamOwner {
 
   /** Gives the peer a moment to close its side, then destroys the connection. */
   linger(): void {
+    if (this.#gone) return;
     this.#lingerTimer ??= setTimeout(() => this.destroy(), LINGER_MS);
   }
 
@@ -153,21 +192,89 @@ export class ServerConnection implements StreamOwner {
     return false;
   }
 
-  onSent(): void {}
+  onSent(): void {
+    this.#strikes.onSent();
+    this.#keepalive?.onSent();
+  }
 
   onAnswer(): void {}
 
   onStreamClose(stream: H2Stream): void {
+    const openedAt = this.#streams.get(stream)!;
     this.#streams.delete(stream);
-    if (this.#closing && this.#streams.size === 0) this.linger();
+    if (this.#streams.size === 0) {
+      this.#lifetime.onUnused();
+      if (this.#closing) this.linger();
+    }
+    if (
+      stream.isCutOff && this.endReason === null &&
+      this.#resets.onReset(openedAt, performance.now())
+    ) {
+      this.#expel("too_many_resets", "it cancelled too many calls");
+    }
   }
 
   #open(h2: ServerHttp2Stream, raw: RawHeaders): void {
     const stream = new H2Stream(this, null, DEAF);
-    this.#streams.add(stream);
+    if (this.#streams.size === 0) this.#lifetime.onUsed();
+    this.#streams.set(stream, performance.now());
     stream.accept(h2);
     if (this.#closing) return stream.reset(ResetCode.REFUSED_STREAM);
-    stream.start(this.#onStream(stream, raw, this.#peer));
+    // The client's own frames count as well: there may be no answer for long.
+    this.#keepalive?.onSent();
+    stream.start(this.#options.onStream(stream, raw, this.#peer));
+  }
+
+  #onReady(): void {
+    if (this.#gone) return;
+    this.#lifetime.onReady();
+    const { config } = this.#options;
+    if (config.keepaliveTimeMs === Infinity) return;
+    const keepalive = this.#keepalive = new Keepalive({
+      hasStreams: () => this.#streams.size > 0,
+      ping: (onAck) => this.#ping(onAck),
+      onDead: () =>
+        this.#give(
+          `no answer to a PING within ${config.keepaliveTimeoutMs} ms`,
+        ),
+    }, config);
+    this.#socket.on("data", () => keepalive.onReceived());
+  }
+
+  #ping(onAck: () => void): void {
+    // A session that is gone throws, or refuses; its end is told elsewhere.
+    try {
+      this.#session.ping(PING, (error: Error | null) => {
+        if (!error) onAck();
+      });
+    } catch {
+      return;
+    }
+  }
+
+  #onPing(): void {
+    if (this.#expelled) return;
+    if (this.#strikes.onPing(this.#streams.size > 0, performance.now())) {
+      this.#expel("too_many_pings", "it sent too many PINGs");
+    }
+  }
+
+  /** Ends the connection of a client that goes too far, and tells it so. */
+  #expel(debugData: string, reason: string): void {
+    if (this.#expelled || this.#gone) return;
+    this.#expelled = this.#closing = true;
+    // Later, for this may be the stack of nghttp2.
+    process.nextTick(() => {
+      if (this.#gone || this.#session.destroyed) return;
+      this.#session.goaway(ENHANCE_YOUR_CALM, 0, Buffer.from(debugData));
+      setImmediate(() => this.#give(reason));
+    });
+  }
+
+  /** Gives the connection up, for a reason. */
+  #give(reason: string): void {
+    this.#endReason ??= this.#loss(new Error(reason));
+    this.destroy();
   }
 
   #onError(error: unknown): void {
@@ -176,18 +283,21 @@ export class ServerConnection implements StreamOwner {
   }
 
   #noteEnd(): void {
-    this.#endReason ??= reasonOfLoss(
-      `Connection from ${this.#peer} was lost`,
-      this.#error,
-    );
+    this.#endReason ??= this.#loss(this.#error);
+  }
+
+  #loss(cause: unknown): CloseReason {
+    return reasonOfLoss(`Connection from ${this.#peer} was lost`, cause);
   }
 
   #onGone(): void {
     if (this.#gone) return;
     this.#gone = true;
     clearTimeout(this.#lingerTimer);
+    this.#lifetime.stop();
+    this.#keepalive?.stop();
     this.#noteEnd();
-    this.#onClosed(this);
+    this.#options.onClosed(this);
   }
 }
 

@@ -39,13 +39,6 @@ export function harden(session: Http2Session): void {
 
 function ignoreError(): void {}
 
-/**
- * The largest header list that is received, in bytes as HTTP/2 counts them: the
- * peer is told so, and a stream with a larger one is reset. Without a limit
- * `node:http2` on Deno takes in several times as much.
- */
-export const MAX_HEADER_LIST_BYTES = 65_536;
-
 /** When the frames that a socket collects are written. */
 export interface BatchOptions {
   /** Runs the write after what goes on now. */

@@ -104,6 +104,11 @@ export class H2Stream implements ByteStream, StreamEvents {
     listenToData(this.#h2!);
   }
 
+  /** Whether it ended, if it has, before this side was through or gave up. */
+  get isCutOff(): boolean {
+    return !this.#localEnded && !this.#resetting;
+  }
+
   // Down: what the call asks for
 
   sendHead(head: HeaderBlock, end = false): void {
@@ -114,6 +119,7 @@ export class H2Stream implements ByteStream, StreamEvents {
       head as OutgoingHttpHeaders,
       end ? RESPOND_END : RESPOND,
     );
+    this.#owner.onSent();
     if (end) {
       this.#localEnded = true;
       this.#dropRest();

@@ -63,6 +63,11 @@ export class ChildProcess implements AsyncDisposable {
     throw new Error(`The program has ended with code ${code}`);
   }
 
+  /** How the program has ended, once it has. */
+  get status(): Promise<Deno.CommandStatus> {
+    return this.#process.status;
+  }
+
   /** Sends a signal to the program. */
   kill(signal: Deno.Signal = "SIGTERM"): void {
     this.#process.kill(signal);

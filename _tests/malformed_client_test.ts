@@ -4,6 +4,7 @@
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { assert, assertEquals, assertLess } from "@std/assert";
+import type { ConfigurationOptions } from "../server.ts";
 import { type EchoPair, PATHS, startEcho } from "../_testdata/echo_service.ts";
 import {
   EchoReplySchema,
@@ -37,12 +38,13 @@ const COMPRESSION_ERROR = 9;
 const ENHANCE_YOUR_CALM = 11;
 
 /** A server whose handlers count, with a channel that is served in between. */
-async function startCounting(): Promise<
-  { pair: EchoPair; started: () => number } & AsyncDisposable
-> {
+async function startCounting(
+  config: ConfigurationOptions = {},
+): Promise<{ pair: EchoPair; started: () => number } & AsyncDisposable> {
   let started = 0;
   const count = () => void started++;
   const pair = await startEcho({
+    server: { config },
     handlers: { serverStream: count, clientStream: count, bidi: count },
   });
   return {
@@ -341,7 +343,7 @@ for (const [what, bytes] of Object.entries(FLOODS)) {
 }
 
 Deno.test("Server answers each PING when a client reads the answers", async () => {
-  await using server = await startCounting();
+  await using server = await startCounting({ http2MaxPingStrikes: 0 });
   using connection = await RawConnection.open(server.pair.port);
   for (let i = 0; i < 100; i++) {
     const payload = uint32(i, 0);

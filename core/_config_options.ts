@@ -45,8 +45,9 @@ export interface ConfigurationOptions {
    */
   readonly maxHeaderListSize?: number;
   /**
-   * Of a client: how long one attempt to connect may take, TLS and the
-   * server's SETTINGS included, in milliseconds; more than 0, at most 2³¹ − 1.
+   * How long one attempt to connect may take, TLS and the server's SETTINGS
+   * included, in milliseconds; more than 0, at most 2³¹ − 1. Of a server: how
+   * long a client may take for TLS, and then for its SETTINGS.
    * [`grpc.min_reconnect_backoff_ms`]
    *
    * @default {20000}

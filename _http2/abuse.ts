@@ -1,0 +1,97 @@
+/**
+ * What a client may not do too often: PINGs, and calls that it opens only to
+ * cancel them. Both cost it next to nothing.
+ *
+ * @module
+ */
+
+/** After how long a PING is allowed that comes without any call. */
+const IDLE_PING_INTERVAL_MS = 7_200_000;
+
+/** Settings of {@linkcode PingStrikes}, as in `Configuration`. */
+export interface PingStrikesOptions {
+  /** The least time between PINGs, in milliseconds. */
+  readonly http2MinRecvPingIntervalWithoutDataMs: number;
+  /** How many earlier ones are borne; 0: any. */
+  readonly http2MaxPingStrikes: number;
+  /** Whether they may come as often while there is no call. */
+  readonly keepalivePermitWithoutCalls: boolean;
+}
+
+/**
+ * Counts the PINGs of a client that come too early.
+ *
+ * @see {@link https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md#server-enforcement}
+ */
+export class PingStrikes {
+  readonly #options: PingStrikesOptions;
+  #last = -Infinity;
+  #strikes = 0;
+
+  constructor(options: PingStrikesOptions) {
+    this.#options = options;
+  }
+
+  /** The server sent HEADERS or DATA: the client may ask again. */
+  onSent(): void {
+    this.#last = -Infinity;
+    this.#strikes = 0;
+  }
+
+  /**
+   * A PING came in.
+   *
+   * @param hasStreams Whether there are calls.
+   * @param now The time, in milliseconds.
+   * @returns Whether that is one too many.
+   */
+  onPing(hasStreams: boolean, now: number): boolean {
+    const {
+      http2MinRecvPingIntervalWithoutDataMs: min,
+      http2MaxPingStrikes: max,
+      keepalivePermitWithoutCalls: permitted,
+    } = this.#options;
+    const interval = hasStreams || permitted ? min : IDLE_PING_INTERVAL_MS;
+    const isEarly = now - this.#last < interval;
+    this.#last = now;
+    if (!isEarly) return false;
+    this.#strikes++;
+    return max !== 0 && this.#strikes > max;
+  }
+}
+
+/** A call that is cancelled sooner is one of a rapid reset. */
+const RAPID_MS = 1000;
+
+/**
+ * Counts the calls that a client cancels as soon as it has opened them.
+ *
+ * @see {@link https://nvd.nist.gov/vuln/detail/CVE-2023-44487}
+ */
+export class RapidResets {
+  readonly #max: number;
+  #count = 0;
+  #since = -Infinity;
+
+  /** @param maxPerSecond How many are borne within a second. */
+  constructor(maxPerSecond: number) {
+    this.#max = maxPerSecond;
+  }
+
+  /**
+   * The client reset a stream.
+   *
+   * @param openedAt When it opened the stream, in milliseconds.
+   * @param now The time, in milliseconds.
+   * @returns Whether that is one too many.
+   */
+  onReset(openedAt: number, now: number): boolean {
+    if (now - openedAt >= RAPID_MS) return false;
+    if (now - this.#since >= RAPID_MS) {
+      this.#since = now;
+      this.#count = 0;
+    }
+    this.#count++;
+    return this.#count > this.#max;
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * The server's side of TLS, up to the end of the handshake.
+ *
+ * @module
+ */
+
+import type { Socket } from "node:net";
+import { clearTimeout, setTimeout } from "node:timers";
+import tls, { type Server, type TLSSocket } from "node:tls";
+import type { ServerTLSOptions } from "../core/tls.ts";
+import { clientCertificatesOf, serverTLSOptions } from "./tls.ts";
+
+/**
+ * Takes a connection that is encrypted by now.
+ *
+ * @param socket The socket.
+ * @param asked Whether the client was asked for a certificate.
+ */
+export type SecureHandler = (socket: TLSSocket, asked: boolean) => void;
+
+/** What `node:tls` calls the socket that another one is encrypted over. */
+interface Layered {
+  readonly _parent?: Socket;
+}
+
+/** Encrypts the connections that a server accepted. */
+export class ServerTLS {
+  readonly #timeoutMs: number;
+  readonly #onSecure: SecureHandler;
+  readonly #onPending: () => void;
+  /** Handshakes under way, with the timers that end them. */
+  readonly #pending = new Map<Socket, ReturnType<typeof setTimeout>>();
+  /** Listens to nothing: it is given its connections. */
+  #server: Server;
+
+  /**
+   * @param options The server's certificate, and what is asked of clients.
+   * @param timeoutMs How long a handshake may take, in milliseconds.
+   * @param onSecure Takes the connections.
+   * @param onPending Told when there is one handshake less under way.
+   */
+  constructor(
+    options: ServerTLSOptions,
+    timeoutMs: number,
+    onSecure: SecureHandler,
+    onPending: () => void,
+  ) {
+    this.#timeoutMs = timeoutMs;
+    this.#onSecure = onSecure;
+    this.#onPending = onPending;
+    this.#server = this.#serverOf(options);
+  }
+
+  /** How many handshakes are under way. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  /** Takes other options for the handshakes that begin from now on. */
+  replace(options: ServerTLSOptions): void {
+    this.#server = this.#serverOf(options);
+  }
+
+  /** Begins the handshake on an accepted connection. */
+  accept(raw: Socket): void {
+    this.#pending.set(
+      raw,
+      setTimeout(() => raw.destroy(), this.#timeoutMs).unref(),
+    );
+    raw.on("error", () => raw.destroy());
+    raw.on("close", () => this.#done(raw));
+    this.#server.emit("connection", raw);
+  }
+
+  /** Ends the handshakes that are under way. */
+  destroy(): void {
+    for (const raw of [...this.#pending.keys()]) raw.destroy();
+  }
+
+  #serverOf(options: ServerTLSOptions): Server {
+    const asked = clientCertificatesOf(options) !== "none";
+    const server = tls.createServer(serverTLSOptions(options));
+    server.on("tlsClientError", (_error, socket) => {
+      (socket as Layered)._parent?.destroy();
+      socket.destroy();
+    });
+    server.on("secureConnection", (socket) => {
+      const raw = (socket as Layered)._parent;
+      // A client that knows nothing of ALPN has agreed to nothing.
+      if (socket.alpnProtocol === "h2" && !socket.destroyed) {
+        this.#onSecure(socket, asked);
+      } else {
+        socket.on("error", () => {});
+        socket.destroy();
+      }
+      if (raw !== undefined) this.#done(raw);
+    });
+    return server;
+  }
+
+  #done(raw: Socket): void {
+    const timer = this.#pending.get(raw);
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    this.#pending.delete(raw);
+    this.#onPending();
+  }
+}

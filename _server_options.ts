@@ -1,0 +1,118 @@
+/**
+ * Where a server listens, and for how long.
+ *
+ * @module
+ */
+
+import type { ServerTLSOptions } from "./core/tls.ts";
+import type { ListenOptions } from "./_http2/listener.ts";
+
+/** Options for {@linkcode Server.start}. */
+export interface StartOptions {
+  /**
+   * The path of a unix socket to listen on, in place of a host and port. One
+   * that begins with NUL is a name in the abstract namespace of Linux, which
+   * has no file. The file of a server that is gone is replaced, and the server
+   * removes its own in the end.
+   *
+   * On Deno it takes `--allow-net=unix:/path`, and `--allow-read` and
+   * `--allow-write` for the path; an abstract name takes `--allow-net`.
+   *
+   * @default {undefined} for a host and port
+   */
+  readonly path?: string;
+  /**
+   * The file descriptor of a socket that listens already, such as one of
+   * systemd's socket activation, in place of a host and port.
+   *
+   * @default {undefined} for a host and port
+   */
+  readonly fd?: number;
+  /**
+   * Encrypts connections, with the server's certificate and key; with a `ca`
+   * clients have to show certificates too.
+   *
+   * @default {undefined} for connections in plain text
+   */
+  readonly tls?: ServerTLSOptions;
+  /**
+   * How many connections may wait to be accepted.
+   *
+   * @default {511}
+   */
+  readonly backlog?: number;
+  /**
+   * Whether the address `::` takes no IPv4 connections. On Deno the port is
+   * taken for IPv4 nevertheless, and such connections are closed at once.
+   *
+   * @default {false}
+   */
+  readonly ipv6Only?: boolean;
+  /**
+   * Whether other processes may listen on the same port, if they ask for it as
+   * well. On Linux the system spreads connections over them, so that a program
+   * that is started several times uses several cores.
+   *
+   * @default {false}
+   */
+  readonly reusePort?: boolean;
+}
+
+/** Options for {@linkcode Server.close}. */
+export interface CloseOptions {
+  /**
+   * How long running calls may go on, in milliseconds. Then their signals
+   * abort and their clients see `UNAVAILABLE`.
+   *
+   * @default {0}
+   */
+  readonly graceMs?: number;
+}
+
+/** Where to listen, and how, once it is checked. */
+export function listenOptionsOf(
+  host: string | undefined,
+  port: number | undefined,
+  options: StartOptions,
+): ListenOptions {
+  const { path, fd, backlog } = options;
+  check("port", port, 0, 65535);
+  check("fd", fd, 0);
+  check("backlog", backlog, 1);
+  if (path !== undefined && !/^\0?[^\0]+$/.test(path)) {
+    throw new TypeError(
+      `Cannot start server: path must be the path of a unix socket, received ${
+        JSON.stringify(path)
+      }`,
+    );
+  }
+  // Port 0 says nothing: it may stand before the options.
+  const places = [
+    host !== undefined || !!port,
+    path !== undefined,
+    fd !== undefined,
+  ];
+  if (places.filter(Boolean).length > 1) {
+    throw new TypeError(
+      "Cannot start server: it listens on a host and port, or a path, or an fd, received more than one of them",
+    );
+  }
+  // An address may stand in brackets, as in a URL.
+  const bare = host !== undefined && /^\[.*\]$/.test(host)
+    ? host.slice(1, -1)
+    : host;
+  return { ...options, host: bare, port };
+}
+
+function check(
+  name: string,
+  value: number | undefined,
+  min: number,
+  max = 2 ** 31 - 1,
+): void {
+  if (value === undefined) return;
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  throw new RangeError(
+    `Cannot start server: ${name} must be an integer from ${min} to ${max}, received ${value}`,
+  );
+}
