@@ -115,7 +115,7 @@ Deno.test("StreamStreamMethod() takes no more from its source than the handler r
   });
   const go = Promise.withResolvers<void>();
   function* source() {
-    for (;;) yield producer.next();
+    while (producer.made < 5_000) yield producer.next();
   }
   const replies = echo.stub.bidi(source())[Symbol.asyncIterator]();
   const ended = replies.next();
@@ -149,7 +149,9 @@ for (const [name, [options]] of Object.entries(SIZES)) {
     await using echo = await startEcho({
       handlers: {
         async serverStream(stream) {
-          for (;;) await stream.sendMessage(producer.next());
+          while (producer.made < 5_000) {
+            await stream.sendMessage(producer.next());
+          }
         },
       },
       channel: options,
@@ -183,7 +185,7 @@ for (const [name, [options]] of Object.entries(SIZES)) {
       server: options,
     });
     function* source() {
-      for (;;) yield producer.next();
+      while (producer.made < 5_000) yield producer.next();
     }
     const unread = Array.from(
       { length: 4 },
@@ -299,7 +301,9 @@ Deno.test("ClientStream gives its stream back when it is left with replies unrea
   await using echo = await startEcho({
     handlers: {
       async serverStream(stream) {
-        for (;;) await stream.sendMessage(producer.next());
+        while (producer.made < 5_000) {
+          await stream.sendMessage(producer.next());
+        }
       },
     },
     // The late frames of one connection may not be too many: nghttp2 takes
@@ -333,7 +337,7 @@ Deno.test("Server gives the stream back when a handler leaves requests unread", 
   });
   const { source } = hostOf(echo.channel);
   function* messages() {
-    for (;;) yield producer.next();
+    while (producer.made < 5_000) yield producer.next();
   }
   assertEquals((await soon(echo.stub.clientStream(messages()))).text, "enough");
   producer.made = 0;

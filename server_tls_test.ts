@@ -286,3 +286,12 @@ Deno.test("Server.close() lets running calls end when they are encrypted, and th
   assertEquals((await soon(call)).text, "finished");
   await soon(server.waitClosed());
 });
+
+Deno.test("Channel calls an encrypted server that it knows by its address alone", async () => {
+  await using secure = await startSecure();
+  await using channel = new Channel("127.0.0.1", secure.server.port!, {
+    tls: { ca: AUTHORITY.cert },
+  });
+  const { text } = await soon(createStub(Echo, channel).unary({}));
+  assertEquals(text, "secret");
+});

@@ -88,7 +88,7 @@ export class ClientConnection implements StreamOwner {
   #error: unknown;
   #endReason: CloseReason | null = null;
 
-  /** Whether the server has answered any call on this connection. */
+  /** Whether the server has taken up any call on this connection. */
   wasUseful = false;
 
   /**
@@ -301,6 +301,10 @@ export class ClientConnection implements StreamOwner {
 
   #onGoaway(code: number, lastStreamId: number, data?: Uint8Array): void {
     this.#lastStreamId = lastStreamId;
+    // A farewell to streams that it goes on with is a kind of answer.
+    if (code === 0 && lastStreamId > 0 && this.#streams.size > 0) {
+      this.wasUseful = true;
+    }
     const text = debugText(data);
     if (code !== 0) {
       this.#endReason ??= reasonOfGoaway(this.#dialing.authority, code, text);

@@ -65,6 +65,7 @@ export function secure(
           const fault = faultOfProtocol(socket!);
           if (fault !== undefined) return fail(fault);
           over = true;
+          nameByAddress(socket!);
           listener.onSocket(socket!);
         });
       },
@@ -77,4 +78,14 @@ export function secure(
       },
     };
   };
+}
+
+/**
+ * Takes the empty name off a socket whose server has none, only an address: on
+ * Deno `node:http2` would make a URL of it and throw, where with `false` it
+ * takes the address.
+ */
+function nameByAddress(socket: tls.TLSSocket): void {
+  const named = socket as { servername?: string | false };
+  if (named.servername === "") named.servername = false;
 }

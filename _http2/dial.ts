@@ -9,7 +9,7 @@
  * @module
  */
 
-import dns from "node:dns";
+import dns, { type LookupAddress } from "node:dns";
 import net from "node:net";
 import process from "node:process";
 
@@ -28,19 +28,40 @@ export interface DialListener {
   onFailure(error: Error): void;
 }
 
+/** What names are looked up with, and sockets made: the system's own. */
+export interface System {
+  lookup(
+    hostname: string,
+    callback: (error: Error | null, addresses: LookupAddress[]) => void,
+  ): void;
+  connect(options: net.NetConnectOpts): net.Socket;
+}
+
+const SYSTEM: System = {
+  lookup: (hostname, callback) =>
+    dns.lookup(hostname, { all: true, verbatim: true }, callback),
+  connect: (options) => net.connect(options),
+};
+
 /** An attempt to connect, to one or several addresses. */
 export class Dial {
   readonly #endpoint: Endpoint;
   readonly #listener: DialListener;
+  readonly #system: System;
   readonly #running = new Set<net.Socket>();
   readonly #errors: Error[] = [];
   #waiting: net.NetConnectOpts[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #over = false;
 
-  constructor(endpoint: Endpoint, listener: DialListener) {
+  constructor(
+    endpoint: Endpoint,
+    listener: DialListener,
+    system: System = SYSTEM,
+  ) {
     this.#endpoint = endpoint;
     this.#listener = listener;
+    this.#system = system;
     if ("path" in endpoint) {
       this.#start([{ path: endpoint.path }]);
     } else if (net.isIP(endpoint.hostname) !== 0) {
@@ -60,7 +81,7 @@ export class Dial {
   }
 
   #resolve(hostname: string, port: number): void {
-    dns.lookup(hostname, { all: true, verbatim: true }, (error, addresses) => {
+    this.#system.lookup(hostname, (error, addresses) => {
       if (this.#over) return;
       if (error) {
         this.#errors.push(error);
@@ -86,7 +107,7 @@ export class Dial {
     }
     let socket: net.Socket;
     try {
-      socket = net.connect(attempt);
+      socket = this.#system.connect(attempt);
     } catch (error) {
       // Such as a missing permission. Told later, as other failures are.
       this.#errors.push(error as Error);

@@ -254,13 +254,12 @@ Deno.test("Channel ends a call that is to be sent anew at its deadline, or when 
   let requests = 0;
   await using server = new RawServer(async (connection, index) => {
     await connection.acceptPreface();
-    if (index % 2 === 0) {
-      await connection.settings();
-      await connection.request();
-      requests++;
-      await connection.goaway(0, 0);
-    }
-    // The next connection says nothing.
+    // Every other connection says nothing.
+    if (index % 2 > 0) return;
+    await connection.settings();
+    await connection.request();
+    requests++;
+    await connection.goaway(0, 0);
     await connection.end();
   });
   {
