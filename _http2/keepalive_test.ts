@@ -24,7 +24,7 @@ class FakeOwner implements Disposable {
   buried = 0;
   answer: (() => void) | undefined;
 
-  constructor(options: Partial<KeepaliveOptions> = {}, calm?: number) {
+  constructor(options: Partial<KeepaliveOptions> = {}, calm = 1) {
     this.keepalive = new Keepalive(
       {
         hasStreams: () => this.streams > 0,

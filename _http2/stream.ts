@@ -349,8 +349,11 @@ export class H2Stream implements ByteStream, StreamEvents {
     // The end of a connection resets its streams; that is not the peer's doing.
     const { endReason } = this.#owner;
     const { id = 0, rstCode = 0 } = this.#h2!;
-    if (this.#owner.isUnprocessed(id)) {
-      const why = endReason ?? reasonOfReset(ResetCode.REFUSED_STREAM);
+    // Nobody but the peer refuses a stream, even if it ends the connection then.
+    const isRefused = rstCode === ResetCode.REFUSED_STREAM;
+    if (isRefused || this.#owner.isUnprocessed(id)) {
+      const why = endReason ??
+        reasonOfReset(ResetCode.REFUSED_STREAM, this.#error);
       return { ...why, unprocessed: true };
     }
     if (endReason !== null) return endReason;

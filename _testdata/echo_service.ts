@@ -24,7 +24,7 @@ import {
   type Service,
 } from "../server.ts";
 import { Echo, type EchoReply, type EchoRequest } from "./gen/echo_pb.ts";
-import { after } from "./waiting.ts";
+import { after, soon } from "./waiting.ts";
 
 /** The service as the .proto file describes it, from plain functions. */
 export const echo: Service = createService(Echo, {
@@ -152,9 +152,9 @@ export async function startEcho(options: EchoOptions = {}): Promise<EchoPair> {
       return taken;
     },
     async [Symbol.asyncDispose]() {
-      await channel.close();
+      await soon(channel.close(), "the channel to close");
       server.close();
-      await server.waitClosed();
+      await soon(server.waitClosed(), "the server to close");
       if (failures.length > 0) throw failures[0]!.error;
     },
   };

@@ -13,10 +13,12 @@ import {
 } from "../_testdata/raw_answers.ts";
 import {
   Flag,
+  frame,
   FrameType,
   type RawConnection,
   RawServer,
   RESPONSE_HEAD,
+  uint32,
   uint32At,
 } from "../_testdata/raw_h2.ts";
 import { assertCancelled } from "../_testdata/waiters.ts";
@@ -288,4 +290,22 @@ Deno.test("Channel tells of GOAWAY with an error to the calls that it ends", asy
   const { message } = await assertFails(() => call!, Status.UNAVAILABLE);
   assertMatch(message, /GOAWAY INTERNAL_ERROR/);
   assertEquals(await soon(textOf(client.stub)), "hello");
+});
+
+Deno.test("Channel sends a call anew that was refused right before the connection ended", async () => {
+  await using server = playFirst(async (connection) => {
+    const [streamId] = await take(connection, 1);
+    await connection.write(
+      frame(
+        FrameType.RST_STREAM,
+        { streamId: streamId! },
+        uint32(REFUSED_STREAM),
+      ),
+      frame(FrameType.GOAWAY, {}, uint32(streamId!, 0)),
+    );
+    connection.close();
+  });
+  await using client = connect(server.port);
+  assertEquals(await soon(textOf(client.stub)), "hello");
+  assertEquals(server.accepted, 2);
 });

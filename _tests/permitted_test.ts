@@ -56,3 +56,20 @@ Deno.test({
     });
   },
 });
+
+Deno.test({
+  name: "Channel finds servers by name and by path",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const folder = `/tmp/grpclib-${crypto.randomUUID()}`;
+    await run({
+      file: "client_targets.ts",
+      permissions: [
+        "--allow-net",
+        `--allow-read=${folder}`,
+        `--allow-write=${folder}`,
+      ],
+      args: [folder],
+    });
+  },
+});
