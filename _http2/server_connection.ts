@@ -67,6 +67,12 @@ const LINGER_MS = 1000;
 
 const ENHANCE_YOUR_CALM = 11;
 
+/** GOAWAY NO_ERROR with the largest id that a stream can have. */
+const SHUTDOWN_NOTICE = Buffer.from(
+  "0000080700000000007fffffff00000000",
+  "hex",
+);
+
 /** What a PING of the server says. */
 const PING = Buffer.from("grpclib!");
 
@@ -170,7 +176,12 @@ export class ServerConnection implements StreamOwner {
   close(): void {
     if (this.#closing) return;
     this.#closing = true;
-    this.#session.close();
+    // In two steps, for requests may be on their way: they are refused one by
+    // one. After a GOAWAY of its own nghttp2 ignores them, and takes many of
+    // them for an attack, which ends what runs as well.
+    // https://www.rfc-editor.org/rfc/rfc9113#section-6.8
+    this.#socket.write(SHUTDOWN_NOTICE);
+    this.#ping(() => this.#session.close());
     if (this.#streams.size === 0) this.linger();
   }
 

@@ -19,38 +19,43 @@ const channel = new Channel(target, {
 });
 const { unary, bidi } = createStub(Echo, channel);
 
-switch (what) {
-  case "one call":
-  case "kept":
-    await unary({});
-    break;
-  case "a running call":
-    // Nothing but the call keeps the process alive.
-    await unary({});
-    await unary({ delayMs: 150 });
-    break;
-  case "a waiting call": {
-    // The server allows no stream for a while.
-    await unary({});
-    break;
+async function main(): Promise<void> {
+  switch (what) {
+    case "one call":
+    case "kept":
+      await unary({});
+      break;
+    case "a running call":
+      // Nothing but the call keeps the process alive.
+      await unary({});
+      await unary({ delayMs: 150 });
+      break;
+    case "a waiting call": {
+      // The server allows no stream for a while.
+      await unary({});
+      break;
+    }
+    case "a connection": {
+      channel.connect();
+      await channel.waitForStateChange("IDLE");
+      await channel.waitForStateChange("CONNECTING");
+      break;
+    }
+    case "a failed connection":
+      await unary({}).catch((error) => {
+        if (!(error instanceof GRPCError)) throw error;
+      });
+      break;
+    case "a call given up": {
+      const stream = bidi.open();
+      await stream.sendRequest();
+      stream.cancel();
+      await unary({}, { waitForReady: true, timeoutMs: 50 }).catch(() => {});
+      break;
+    }
   }
-  case "a connection": {
-    channel.connect();
-    await channel.waitForStateChange("IDLE");
-    await channel.waitForStateChange("CONNECTING");
-    break;
-  }
-  case "a failed connection":
-    await unary({}).catch((error) => {
-      if (!(error instanceof GRPCError)) throw error;
-    });
-    break;
-  case "a call given up": {
-    const stream = bidi.open();
-    await stream.sendRequest();
-    stream.cancel();
-    await unary({}, { waitForReady: true, timeoutMs: 50 }).catch(() => {});
-    break;
-  }
+  Deno.stdout.writeSync(new TextEncoder().encode("done\n"));
 }
-Deno.stdout.writeSync(new TextEncoder().encode("done\n"));
+
+// Not awaited: that would keep the process alive as well.
+void main();
