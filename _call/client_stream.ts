@@ -275,6 +275,10 @@ export class ClientStream<in out Req, in out Rep>
       write: (message) => this.#send(message, false),
       close: () => this.#close(),
       abort: () => this.#cancel("Call was cancelled by its writer"),
+      watch: (fail) =>
+        this.#call.onFinish((error) => {
+          if (error !== null) fail(error);
+        }),
     });
   }
 

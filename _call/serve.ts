@@ -204,7 +204,8 @@ function run(host: CallHost, handler: Handler, call: AnyCall): void {
     return handlerThrew(host, call, error);
   }
   if (isPromiseLike(result)) {
-    result.then(
+    // Through a promise of our own, for the `then` of others may throw.
+    Promise.resolve(result).then(
       () => handlerReturned(host, call),
       (error) => handlerThrew(host, call, error),
     );

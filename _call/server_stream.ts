@@ -235,6 +235,11 @@ export class ServerStream<in out Req, in out Rep>
     return this.#writable ??= writableOf<MessageInit<MessageOf<Rep>>>({
       write: (message) => this.#call.sendMessage(message),
       close: () => {},
+      watch: (fail) => {
+        const { signal } = this;
+        if (signal.aborted) fail(signal.reason);
+        else signal.addEventListener("abort", () => fail(signal.reason));
+      },
       abort: () => {
         if (!this.#cancelled) this.cancel();
       },

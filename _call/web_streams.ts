@@ -33,11 +33,15 @@ export interface MessageWriter<M> {
   close(): void | Promise<void>;
   /** Told when the writer gives up. */
   abort(reason: unknown): void;
+  /** Calls `fail` when the call is over and takes no more messages. */
+  watch?(fail: (reason: unknown) => void): void;
 }
 
 /** Makes a stream that sends one message for each that is written to it. */
 export function writableOf<M>(writer: MessageWriter<M>): WritableStream<M> {
   return new WritableStream<M>({
+    // Whoever pipes into it must learn of the end without writing again.
+    start: (controller) => writer.watch?.((reason) => controller.error(reason)),
     write: (message) => writer.write(message),
     close: () => writer.close(),
     abort: (reason) => writer.abort(reason),

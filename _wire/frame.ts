@@ -80,7 +80,14 @@ export class FrameWriter implements ByteWriter {
     maxBytes: number,
   ): Uint8Array {
     if (codec.encodeInto === undefined) {
-      return this.#copy(codec.encode(message, type), maxBytes);
+      const bytes: unknown = codec.encode(message, type);
+      // A promise, say: its length would be taken for that of the slab.
+      if (!(bytes instanceof Uint8Array)) {
+        throw new TypeError(
+          "Cannot send message: the codec must encode it to a Uint8Array",
+        );
+      }
+      return this.#copy(bytes, maxBytes);
     }
     this.#start = this.position;
     let done = false;

@@ -637,3 +637,16 @@ Deno.test("FrameReader reads what FrameWriter writes", () => {
   assertEquals(read(chunks).messages, messages);
   assertEquals(read([concat(...chunks.slice(0, 12))]).messages.length, 12);
 });
+
+Deno.test("FrameWriter.frame() refuses what is no Uint8Array, and goes on", () => {
+  const writer = new FrameWriter();
+  const codec = (encode: () => unknown): Codec => ({
+    contentSubtype: "any",
+    encode: encode as () => Uint8Array,
+    decode: (bytes) => bytes,
+  });
+  const promising = codec(() => Promise.resolve(new Uint8Array(3)));
+  assertThrows(() => writer.frame(promising, 0, 0, 100), TypeError, "codec");
+  const good = codec(() => Uint8Array.of(7));
+  assertEquals([...writer.frame(good, 0, 0, 100)], [0, 0, 0, 0, 1, 7]);
+});
