@@ -17,7 +17,11 @@
  * @module
  */
 
-import { compileWithBuf, MissingCompilerError } from "./compile.ts";
+import {
+  compileWithBuf,
+  MissingCompilerError,
+  type PluginRun,
+} from "./compile.ts";
 
 /** The files that come from the plugins. */
 const GENERATED = /_(pb|grpc)\.(ts|js|d\.ts)$/;
@@ -32,6 +36,12 @@ const OPTIONS = "target=ts,import_extension=ts";
 const OTHER_OPTIONS: Readonly<Record<string, string>> = {
   "plugin/testdata/js": "target=js+dts,import_extension=ts",
 };
+
+/**
+ * The folders that get no classes: the library has services there of its own,
+ * and imports nothing by its own name.
+ */
+const MESSAGES_ONLY = new Set(["reflection/proto"]);
 
 /** A folder that import paths of .proto files are relative to. */
 export interface ProtoRoot {
@@ -114,14 +124,12 @@ async function readTree(
 
 /** Runs the compiler over one root. */
 async function generate(root: ProtoRoot, out: string): Promise<void> {
-  await compileWithBuf({
-    root: root.dir,
-    out,
-    plugins: [
-      { plugin: "es", options: OPTIONS },
-      { plugin: "grpclib", options: OTHER_OPTIONS[root.dir] ?? OPTIONS },
-    ],
-  });
+  const plugins: PluginRun[] = [{ plugin: "es", options: OPTIONS }];
+  if (!MESSAGES_ONLY.has(root.dir)) {
+    const options = OTHER_OPTIONS[root.dir] ?? OPTIONS;
+    plugins.push({ plugin: "grpclib", options });
+  }
+  await compileWithBuf({ root: root.dir, out, plugins });
 }
 
 /** Writes one file, or takes it away when it is no longer generated. */

@@ -1,0 +1,241 @@
+/**
+ * Installs the foreign programs that the tests of interoperability speak with.
+ *
+ *     deno task interop:tools
+ *
+ * They go into `.tools/`: programs in Go into `.tools/bin/`, built by the Go
+ * toolchain that is here, and packages of Python into `.tools/venv/`. What
+ * cannot be had is told in one line and is no failure; the tests that need it
+ * are then skipped. What is there in its version is left alone.
+ *
+ * @module
+ */
+
+// A tool speaks on the console.
+// deno-lint-ignore-file no-console
+
+/** A program in Go. */
+interface GoTool {
+  /** What it is called in `.tools/bin/`. */
+  readonly name: string;
+  /** The module it is in. */
+  readonly module: string;
+  /** The version of the module. */
+  readonly version: string;
+  /** The folder of its package in the module. */
+  readonly folder: string;
+  /** The versions of what it needs, where the module does not say them. */
+  readonly requires?: readonly string[];
+}
+
+/** The programs in Go. */
+const GO_TOOLS: readonly GoTool[] = [
+  {
+    name: "grpc-health-probe",
+    module: "github.com/grpc-ecosystem/grpc-health-probe",
+    version: "v0.4.40",
+    folder: "",
+  },
+  {
+    name: "grpcurl",
+    module: "github.com/fullstorydev/grpcurl",
+    version: "v1.9.4",
+    folder: "cmd/grpcurl",
+  },
+  {
+    name: "interop-client",
+    module: "google.golang.org/grpc",
+    version: "v1.85.0",
+    folder: "interop/client",
+  },
+  {
+    name: "interop-server",
+    module: "google.golang.org/grpc",
+    version: "v1.85.0",
+    folder: "interop/server",
+  },
+  {
+    name: "connectconformance",
+    module: "connectrpc.com/conformance",
+    version: "v1.0.6",
+    folder: "cmd/connectconformance",
+  },
+  {
+    name: "h2spec",
+    module: "github.com/summerwind/h2spec",
+    version: "v2.2.1+incompatible",
+    folder: "cmd/h2spec",
+    requires: [
+      "github.com/fatih/color v1.19.0",
+      "github.com/spf13/cobra v1.10.2",
+      "golang.org/x/net v0.62.0",
+    ],
+  },
+];
+
+/** The packages of Python. */
+const PYTHON_PACKAGES: readonly string[] = [
+  "grpcio==1.85.1",
+  "grpcio-health-checking==1.85.1",
+  "grpcio-reflection==1.85.1",
+  "grpcio-tools==1.85.1",
+  "grpclib==0.4.9",
+  "protobuf==7.36.2",
+];
+
+/** What one tool may take. */
+const TIMEOUT_MS = 300_000;
+
+/** Where a Go toolchain may be: on the PATH, or where its installer puts it. */
+const GO_COMMANDS: readonly string[] = ["go", "/usr/local/go/bin/go"];
+
+const ROOT = new URL("../.tools/", import.meta.url);
+const MANIFEST = new URL("installed.json", ROOT);
+const WINDOWS = Deno.build.os === "windows";
+
+/** What is installed: the name of a tool, and what it was made of. */
+type Manifest = Record<string, string>;
+
+/** How a command ended. */
+interface Outcome {
+  readonly success: boolean;
+  /** Why it failed, in one line: the end of what it wrote. */
+  readonly reason: string;
+}
+
+/** Runs a command, for a limited time. */
+async function run(
+  command: string,
+  args: readonly string[],
+  cwd: URL,
+): Promise<Outcome> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  try {
+    const { success, stderr } = await new Deno.Command(command, {
+      args: [...args],
+      cwd,
+      // Nothing here needs a C compiler.
+      env: { CGO_ENABLED: "0" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+      signal,
+    }).output();
+    const lines = new TextDecoder().decode(stderr).trim().split("\n");
+    return {
+      success: success && !signal.aborted,
+      reason: signal.aborted
+        ? `it took more than ${TIMEOUT_MS / 1000} s`
+        : lines.slice(-2).map((it) => it.trim()).join(" ") ||
+          `${command} failed`,
+    };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return { success: false, reason: `there is no ${command}` };
+  }
+}
+
+/** Finds a Go toolchain. */
+async function findGo(): Promise<string | undefined> {
+  for (const command of GO_COMMANDS) {
+    if ((await run(command, ["version"], ROOT)).success) return command;
+  }
+  return undefined;
+}
+
+/** Builds a program; gives the reason if it cannot. */
+async function buildGo(
+  go: string | undefined,
+  tool: GoTool,
+): Promise<string | undefined> {
+  if (go === undefined) return "there is no Go toolchain";
+  const { name, module, version, folder, requires = [] } = tool;
+  // In a module of its own it needs neither the name that "go install" would
+  // give it nor the list of all versions.
+  const dir = new URL(`build/${name}/`, ROOT);
+  await Deno.mkdir(dir, { recursive: true });
+  await Deno.writeTextFile(
+    new URL("go.mod", dir),
+    [
+      "module tools",
+      "go 1.24",
+      ...[`${module} ${version}`, ...requires].map((it) => `require ${it}`),
+    ].join("\n"),
+  );
+  const file = new URL(`bin/${name}${WINDOWS ? ".exe" : ""}`, ROOT);
+  const { success, reason } = await run(go, [
+    ...["build", "-mod=mod", "-trimpath", "-ldflags=-s -w"],
+    ...["-o", pathOf(file), folder === "" ? module : `${module}/${folder}`],
+  ], dir);
+  return success ? undefined : reason;
+}
+
+/** Makes a virtual environment; gives the reason if it cannot. */
+async function buildPython(): Promise<string | undefined> {
+  const venv = pathOf(new URL("venv", ROOT));
+  const made = await run("python3", ["-m", "venv", "--clear", venv], ROOT);
+  if (!made.success) return made.reason;
+  const python = `${venv}/${WINDOWS ? "Scripts" : "bin"}/python`;
+  const { success, reason } = await run(python, [
+    ...["-m", "pip", "install", "--quiet", "--disable-pip-version-check"],
+    ...["--only-binary=:all:", ...PYTHON_PACKAGES],
+  ], ROOT);
+  return success ? undefined : reason;
+}
+
+function pathOf(url: URL): string {
+  return WINDOWS ? url.pathname.slice(1) : url.pathname;
+}
+
+async function readManifest(): Promise<Manifest> {
+  try {
+    return JSON.parse(await Deno.readTextFile(MANIFEST));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return {};
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+/** Installs a tool unless it is there, and tells what came of it. */
+async function install(
+  manifest: Manifest,
+  name: string,
+  made: { readonly of: string; readonly by: () => Promise<string | undefined> },
+): Promise<void> {
+  if (manifest[name] === made.of) {
+    return console.log(`${name} is there: ${made.of}`);
+  }
+  delete manifest[name];
+  const start = performance.now();
+  const reason = await made.by();
+  const seconds = Math.round((performance.now() - start) / 1000);
+  if (reason === undefined) manifest[name] = made.of;
+  // At once, so that what is there stays known when this is interrupted.
+  await Deno.writeTextFile(MANIFEST, JSON.stringify(manifest, null, 2));
+  console.log(
+    reason === undefined
+      ? `${name} is installed, in ${seconds} s: ${made.of}`
+      : `${name} cannot be had, its tests will be skipped: ${reason}`,
+  );
+}
+
+async function main(): Promise<void> {
+  await Deno.mkdir(new URL("bin/", ROOT), { recursive: true });
+  const manifest = await readManifest();
+  let go: Promise<string | undefined> | undefined;
+  for (const tool of GO_TOOLS) {
+    await install(manifest, tool.name, {
+      of: `${tool.module}@${tool.version}`,
+      by: async () => await buildGo(await (go ??= findGo()), tool),
+    });
+  }
+  await install(manifest, "python", {
+    of: PYTHON_PACKAGES.join(" "),
+    by: buildPython,
+  });
+  await Deno.remove(new URL("build/", ROOT), { recursive: true })
+    .catch(() => {});
+}
+
+if (import.meta.main) await main();
