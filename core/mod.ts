@@ -28,6 +28,24 @@ export {
   StreamTerminatedError,
 } from "./errors.ts";
 export {
+  type CallInfo,
+  type ClientEvent,
+  Event,
+  type EventClass,
+  listen,
+  type Listenable,
+  type MethodFunc,
+  RecvInitialMetadata,
+  RecvMessage,
+  RecvRequest,
+  RecvTrailingMetadata,
+  SendInitialMetadata,
+  SendMessage,
+  SendRequest,
+  SendTrailingMetadata,
+  type ServerEvent,
+} from "./events.ts";
+export {
   Metadata,
   type MetadataInit,
   type MetadataValue,
