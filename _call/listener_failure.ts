@@ -37,7 +37,7 @@ function failureOf(event: Event, thrown: unknown): GRPCError {
   if (thrown instanceof GRPCError) return thrown;
   return new ListenerError(
     Status.UNKNOWN,
-    `A listener of ${event.constructor.name} failed`,
+    `A listener of ${event.type} failed`,
     { cause: thrown },
   );
 }

@@ -132,8 +132,9 @@ export class ReplySender {
   }
 
   /** The call is over: who waits to send has to learn of it. */
-  open(): void {
+  abort(error: GRPCError): void {
     this.#gate?.open();
+    this.#events?.departures.abort(error);
   }
 
   /** Sends the head, when listeners have seen it. */

@@ -159,6 +159,7 @@ export class RequestSender {
   finish(error: Error | null): void {
     this.#outbox.forget();
     this.#gate?.open();
+    this.#events?.departures.abort(error ?? this.#owner.sendAfterEnd());
     if (error === null) this.#opened?.resolve();
     else this.#opened?.reject(error);
   }

@@ -14,6 +14,7 @@ export type Step = () => void | Promise<void>;
 export class Serial {
   /** The end of the last step, if that is still to come. Never rejects. */
   #tail: Promise<void> | null = null;
+  #aborted: PromiseWithResolvers<never> | null = null;
 
   /** The end of all steps so far; null if they are through. Never rejects. */
   get tail(): Promise<void> | null {
@@ -28,11 +29,21 @@ export class Serial {
   run(step: Step): void | Promise<void> {
     const end = this.#tail === null ? step() : this.#tail.then(step);
     if (end === undefined) return;
-    const tail = end.then(nothing, nothing).then(() => {
+    if (this.#aborted === null) {
+      this.#aborted = Promise.withResolvers();
+      this.#aborted.promise.catch(nothing);
+    }
+    const bounded = Promise.race([end, this.#aborted.promise]);
+    const tail = bounded.then(nothing, nothing).then(() => {
       if (this.#tail === tail) this.#tail = null;
     });
     this.#tail = tail;
-    return end;
+    return bounded;
+  }
+
+  /** Has all who wait for a step wait no longer: they are told the error. */
+  abort(error: Error): void {
+    this.#aborted?.reject(error);
   }
 }
 

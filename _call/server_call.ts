@@ -402,7 +402,7 @@ export class ServerCall<Req, Rep>
     this.#inbox.abort(error);
     this.#scope.abort(error);
     // A client that reads no more would have its senders wait for ever.
-    this.#sender.open();
+    this.#sender.abort(error);
     this.#owner.onAbort();
   }
 }

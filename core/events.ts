@@ -41,6 +41,9 @@ export abstract class Event {
    */
   readonly call: CallInfo;
 
+  /** The name of the event, such as `"SendRequest"`. */
+  abstract readonly type: string;
+
   #interrupted = false;
 
   /** @ignore Events come from calls. */
@@ -79,6 +82,8 @@ export abstract class Event {
  * ```
  */
 export class SendRequest extends Event {
+  /** The name of the event. */
+  override readonly type: "SendRequest" = "SendRequest";
   /** The metadata that will be sent; it may be changed or replaced. */
   metadata: Metadata;
   /** The content type of the request. */
@@ -112,6 +117,8 @@ export class SendRequest extends Event {
  * ```
  */
 export class SendMessage extends Event {
+  /** The name of the event. */
+  override readonly type: "SendMessage" = "SendMessage";
   /** The message; it may be changed or replaced. */
   message: unknown;
 
@@ -137,6 +144,8 @@ export class SendMessage extends Event {
  * ```
  */
 export class RecvMessage extends Event {
+  /** The name of the event. */
+  override readonly type: "RecvMessage" = "RecvMessage";
   /** The message; it may be changed or replaced. */
   message: unknown;
   /** Whether the message came compressed. */
@@ -164,6 +173,8 @@ export class RecvMessage extends Event {
  * ```
  */
 export class RecvInitialMetadata extends Event {
+  /** The name of the event. */
+  override readonly type: "RecvInitialMetadata" = "RecvInitialMetadata";
   /**
    * The metadata, empty when the answer has only trailers; it may be changed or
    * replaced.
@@ -193,6 +204,8 @@ export class RecvInitialMetadata extends Event {
  * ```
  */
 export class RecvTrailingMetadata extends Event {
+  /** The name of the event. */
+  override readonly type: "RecvTrailingMetadata" = "RecvTrailingMetadata";
   /** The metadata; it may be changed or replaced. */
   metadata: Metadata;
   /** The status. */
@@ -248,6 +261,8 @@ export type MethodFunc = (stream: any) => unknown;
  * ```
  */
 export class RecvRequest extends Event {
+  /** The name of the event. */
+  override readonly type: "RecvRequest" = "RecvRequest";
   /** The metadata that came; it may be changed or replaced. */
   metadata: Metadata;
   /** What will handle the call; it may be replaced. */
@@ -297,6 +312,8 @@ export class RecvRequest extends Event {
  * ```
  */
 export class SendInitialMetadata extends Event {
+  /** The name of the event. */
+  override readonly type: "SendInitialMetadata" = "SendInitialMetadata";
   /** The metadata; it may be changed or replaced. */
   metadata: Metadata;
 
@@ -321,6 +338,8 @@ export class SendInitialMetadata extends Event {
  * ```
  */
 export class SendTrailingMetadata extends Event {
+  /** The name of the event. */
+  override readonly type: "SendTrailingMetadata" = "SendTrailingMetadata";
   /** The metadata; it may be changed or replaced. */
   metadata: Metadata;
   /** The status. */
@@ -416,7 +435,7 @@ export const SERVER_EVENTS: readonly EventClass<ServerEvent>[] = [
  * assertEquals(reply.message, "successfully");
  * ```
  */
-export function listen<T extends Event, E extends T>(
+export function listen<T extends Event, E extends NoInfer<T>>(
   target: Listenable<T>,
   type: EventClass<E>,
   callback: (event: E) => unknown,
