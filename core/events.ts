@@ -213,7 +213,7 @@ export class RecvTrailingMetadata extends Event {
   /** The message that came with the status. */
   readonly statusMessage: string;
 
-  readonly #details: () => readonly unknown[];
+  #details: readonly unknown[] | (() => readonly unknown[]);
 
   /** @ignore Events come from calls. */
   constructor(
@@ -232,7 +232,9 @@ export class RecvTrailingMetadata extends Event {
 
   /** The details that came with the status, decoded; empty when there are none. */
   get statusDetails(): readonly unknown[] {
-    return this.#details();
+    const details = this.#details;
+    if (typeof details !== "function") return details;
+    return this.#details = details();
   }
 }
 
