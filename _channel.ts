@@ -6,6 +6,12 @@
 
 import { type Codec, ProtoCodec } from "./core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "./core/config.ts";
+import { CLIENT_EVENTS, type ClientEvent } from "./core/events.ts";
+import { type Listenable, Listeners, listeners } from "./core/_listeners.ts";
+import {
+  ProtoStatusDetailsCodec,
+  type StatusDetailsCodec,
+} from "./core/status_details.ts";
 import {
   formatTarget,
   parseTarget,
@@ -14,14 +20,17 @@ import {
   targetOf,
 } from "./core/target.ts";
 import type { ChannelTLSOptions } from "./core/tls.ts";
+import type { Compression } from "./_wire/compression.ts";
 import { FrameWriter } from "./_wire/frame.ts";
 import type { ClientHost } from "./_call/client_target.ts";
+import { compressorFor } from "./_call/compressor_for.ts";
 import {
   ClientSession,
   type ConnectivityState,
 } from "./_http2/client_session.ts";
 import { plaintext, secure } from "./_http2/connect.ts";
 import { clientTLSOptions } from "./_http2/tls.ts";
+import { compressors } from "./_zlib.ts";
 
 /** Options for {@linkcode Channel}. */
 export interface ChannelOptions {
@@ -31,6 +40,20 @@ export interface ChannelOptions {
    * @default {new ProtoCodec()}
    */
   readonly codec?: Codec;
+  /**
+   * Makes bytes of the details of a status, and details of bytes; `null` for
+   * none.
+   *
+   * @default {new ProtoStatusDetailsCodec()}
+   */
+  readonly statusDetailsCodec?: StatusDetailsCodec | null;
+  /**
+   * How requests are compressed. The server has to know it: one that does not
+   * answers `UNIMPLEMENTED`. Replies are decompressed in any case.
+   *
+   * @default {"identity"} not at all
+   */
+  readonly compression?: Compression;
   /**
    * Window sizes, message limits and the like.
    *
@@ -97,7 +120,7 @@ export function hostOf(channel: Channel): ChannelHost {
  * assertEquals(same.target, "127.0.0.1:50051");
  * ```
  */
-export class Channel implements AsyncDisposable {
+export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
   readonly #host: ChannelHost;
   readonly #target: string;
 
@@ -135,7 +158,17 @@ export class Channel implements AsyncDisposable {
       ? [undefined, portOrOptions]
       : [portOrOptions, lastOptions];
     const target = readTarget(host, port, options.path);
-    const { codec = new ProtoCodec(), tls = false } = options;
+    const {
+      codec = new ProtoCodec(),
+      statusDetailsCodec = new ProtoStatusDetailsCodec(),
+      compression = "identity",
+      tls = false,
+    } = options;
+    const compressor = compressorFor(
+      "Cannot create channel",
+      compression,
+      compressors,
+    );
     const config = Configuration.from(options.config).forClient();
     const { authority } = target;
     const scheme = tls === false ? "http" : "https";
@@ -154,9 +187,24 @@ export class Channel implements AsyncDisposable {
         }),
       ),
     });
-    const writer = new FrameWriter();
-    this.#host = { source, codec, config, writer, authority, scheme };
+    this.#host = {
+      source,
+      codec,
+      statusDetailsCodec,
+      config,
+      writer: new FrameWriter(),
+      compressors,
+      compressor,
+      listeners: new Listeners("Channel", CLIENT_EVENTS),
+      authority,
+      scheme,
+    };
     this.#target = formatTarget(target);
+  }
+
+  /** @ignore For `listen()`. */
+  get [listeners](): Listeners<ClientEvent> {
+    return this.#host.listeners;
   }
 
   /** The server, such as `127.0.0.1:50051`. */

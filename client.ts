@@ -29,6 +29,7 @@ import type {
 } from "@bufbuild/protobuf";
 import { Cardinality } from "./core/cardinality.ts";
 import { USER_AGENT } from "./core/version.ts";
+import { acceptEncodingOf } from "./_wire/compression.ts";
 import { HeadTemplate } from "./_wire/headers.ts";
 import { cardinalityOf, pathOf } from "./_call/descriptor.ts";
 import {
@@ -44,9 +45,10 @@ export { Channel, type ChannelOptions, type WaitOptions } from "./_channel.ts";
 export type { ConnectivityState } from "./_http2/client_session.ts";
 export * from "./core/mod.ts";
 export { ClientStream, type SendOptions } from "./_call/client_stream.ts";
+export type { CallOptions } from "./_call/call_options.ts";
+export type { Compression } from "./_wire/compression.ts";
 export type { Many, MessageOf, Received } from "./_call/many.ts";
 export type {
-  CallOptions,
   Messages,
   MethodInfo,
   StreamStreamMethod,
@@ -78,6 +80,8 @@ function methodOf(
       ? "application/grpc"
       : `application/grpc+${contentSubtype}`,
     userAgent: USER_AGENT,
+    encoding: host.compressor?.name ?? null,
+    acceptEncoding: acceptEncodingOf(host.compressors.keys()),
   });
   return makeMethod(
     { host, head, requestType, replyType, cardinality },

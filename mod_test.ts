@@ -6,6 +6,13 @@ import { USER_AGENT, VERSION } from "./core/version.ts";
 
 /** What both sides speak. */
 const CORE = [
+  ...["CallInfo", "ClientEvent", "Compression", "Event", "EventClass"],
+  ...["Listenable", "MethodFunc", "ProtoJsonCodec"],
+  ...["ProtoJsonCodecOptions", "ProtoStatusDetailsCodec"],
+  ...["RecvInitialMetadata", "RecvMessage", "RecvRequest"],
+  ...["RecvTrailingMetadata", "SendInitialMetadata", "SendMessage"],
+  ...["SendRequest", "SendTrailingMetadata", "ServerEvent"],
+  ...["StatusDetailsCodec", "UnknownDetail", "findDetail", "listen"],
   ...["ByteWriter", "Cardinality", "Codec", "Configuration"],
   ...["ConfigurationOptions", "Deadline", "GRPCError", "GRPCErrorOptions"],
   ...["Many", "MessageInit", "MessageOf", "Metadata", "MetadataInit"],
@@ -33,7 +40,15 @@ const CLIENT = [
 const SERVER = [
   ...["Closable", "CloseOptions", "GracefulExitOptions", "Handler"],
   ...["HandlerErrorInfo", "InitialMetadataOptions", "MethodImplementation"],
-  ...["Replies", "Reply", "Server", "ServerOptions", "ServerStream", "Service"],
+  ...[
+    "Replies",
+    "Reply",
+    "ReplyOptions",
+    "Server",
+    "ServerOptions",
+    "ServerStream",
+    "Service",
+  ],
   ...["ServiceImplementation", "StartOptions", "TrailingMetadataOptions"],
   ...["createService", "gracefulExit", "mapping"],
 ];
@@ -68,6 +83,7 @@ Deno.test("deno.json has the entry points that it should", () => {
     ".": "./mod.ts",
     "./client": "./client.ts",
     "./server": "./server.ts",
+    "./error-details": "./error_details.ts",
     "./protoc-gen-grpclib": "./plugin/main.ts",
   });
 });

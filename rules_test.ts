@@ -334,6 +334,7 @@ Deno.test("Rule 7, the wire is exact: the head of a request, field by field", as
       "grpc-timeout",
       "te",
       "content-type",
+      "grpc-accept-encoding",
       "user-agent",
       "a",
       "b-bin",

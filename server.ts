@@ -27,11 +27,19 @@
 import { type Codec, ProtoCodec } from "./core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "./core/config.ts";
 import { GRPCError, ProtocolError } from "./core/errors.ts";
+import { SERVER_EVENTS, type ServerEvent } from "./core/events.ts";
+import { type Listenable, Listeners, listeners } from "./core/_listeners.ts";
 import type { Peer } from "./core/peer.ts";
 import { Status } from "./core/status.ts";
+import {
+  ProtoStatusDetailsCodec,
+  type StatusDetailsCodec,
+} from "./core/status_details.ts";
 import { formatTarget } from "./core/target.ts";
 import type { ServerTLSOptions } from "./core/tls.ts";
+import { acceptEncodingOf, type Compression } from "./_wire/compression.ts";
 import { FrameWriter } from "./_wire/frame.ts";
+import { compressorFor } from "./_call/compressor_for.ts";
 import { mapping, type Route, type Service } from "./_call/handler.ts";
 import { type CallHost, serve } from "./_call/serve.ts";
 import type { ServerCall } from "./_call/server_call.ts";
@@ -41,12 +49,15 @@ import {
   listenOptionsOf,
   type StartOptions,
 } from "./_server_options.ts";
+import { compressors } from "./_zlib.ts";
 
 export * from "./core/mod.ts";
 export { type Handler, mapping, type Service } from "./_call/handler.ts";
+export type { Compression } from "./_wire/compression.ts";
 export type { Many, MessageOf, Received } from "./_call/many.ts";
 export {
   type InitialMetadataOptions,
+  type ReplyOptions,
   ServerStream,
   type TrailingMetadataOptions,
 } from "./_call/server_stream.ts";
@@ -81,6 +92,20 @@ export interface ServerOptions {
    */
   readonly codec?: Codec;
   /**
+   * Makes bytes of the details of a status, and details of bytes; `null` for
+   * none.
+   *
+   * @default {new ProtoStatusDetailsCodec()}
+   */
+  readonly statusDetailsCodec?: StatusDetailsCodec | null;
+  /**
+   * How replies are compressed, for clients that accept it. Requests are
+   * decompressed in any case.
+   *
+   * @default {"identity"} not at all
+   */
+  readonly compression?: Compression;
+  /**
    * Window sizes, message limits and the like.
    *
    * @default {new Configuration()}
@@ -111,10 +136,10 @@ type AnyCall = ServerCall<unknown, unknown>;
  * await server.waitClosed();
  * ```
  */
-export class Server implements AsyncDisposable {
+export class Server implements AsyncDisposable, Listenable<ServerEvent> {
+  readonly #listeners: Listeners<ServerEvent>;
   readonly #listener: Listener;
   readonly #calls = new Set<AnyCall>();
-  readonly #onError: (error: unknown, info: HandlerErrorInfo) => void;
   #idle: PromiseWithResolvers<void> | undefined;
   #address: ListenAddress | null = null;
   #started = false;
@@ -134,24 +159,41 @@ export class Server implements AsyncDisposable {
   constructor(services: Iterable<Service>, options: ServerOptions = {}) {
     const {
       codec = new ProtoCodec(),
+      statusDetailsCodec = new ProtoStatusDetailsCodec(),
+      compression = "identity",
       onError = logError,
     } = options;
-    this.#onError = onError;
     const config = Configuration.from(options.config).forServer();
+    this.#listeners = new Listeners("Server", SERVER_EVENTS);
     const host: CallHost = {
       codec,
+      statusDetailsCodec,
+      compressors,
+      compressor: compressorFor(
+        "Cannot create server",
+        compression,
+        compressors,
+      ),
+      acceptEncoding: acceptEncodingOf(compressors.keys()),
+      listeners: this.#listeners,
       config,
       writer: new FrameWriter(),
       contentType: `application/grpc+${codec.contentSubtype}`,
       routes: routesOf(services),
       onCallStart: (call) => this.#onCallStart(call),
       onCallEnd: (call) => this.#onCallEnd(call),
-      onHandlerError: (error, call) => this.#report(error, call),
+      onHandlerError: (error, { methodName, peer }) =>
+        onError(error, { methodName, peer }),
     };
     this.#listener = new Listener(
       config,
       (stream, raw, peer) => serve(host, stream, raw, peer),
     );
+  }
+
+  /** @ignore For `listen()`. */
+  get [listeners](): Listeners<ServerEvent> {
+    return this.#listeners;
   }
 
   /**
@@ -310,10 +352,6 @@ export class Server implements AsyncDisposable {
   #onCallEnd(call: AnyCall): void {
     this.#calls.delete(call);
     if (this.#calls.size === 0) this.#idle?.resolve();
-  }
-
-  #report(error: unknown, call: AnyCall): void {
-    this.#onError(error, { methodName: call.route.path, peer: call.peer });
   }
 }
 

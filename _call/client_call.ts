@@ -10,6 +10,7 @@
 
 import { isClientStreaming, isServerStreaming } from "../core/cardinality.ts";
 import {
+  deferDetails,
   deferMetadata,
   GRPCError,
   StreamTerminatedError,
@@ -18,30 +19,28 @@ import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
 import { FrameReader } from "../_wire/frame.ts";
-import {
-  decodeMetadata,
-  type RawHeaders,
-  requestHead,
-} from "../_wire/headers.ts";
-import { parseOutcome } from "../_wire/outcome.ts";
-import { encodeTimeout } from "../_wire/timeout.ts";
+import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
+import { type ParsedOutcome, parseOutcome } from "../_wire/outcome.ts";
 import {
   type ByteStream,
   type CloseReason,
   ResetCode,
   type StreamClaim,
 } from "./byte_stream.ts";
+import { ClientEvents, type ClientEventsOwner } from "./client_events.ts";
 import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
-import { decodeMessage } from "./decode.ts";
+import { decodeMessage, type Decoding } from "./decode.ts";
 import { Half } from "./half.ts";
-import { checkHeaderLimit } from "./header_limit.ts";
 import { Inbox } from "./inbox.ts";
-import { Outbox } from "./outbox.ts";
-import { checkResponseHead, noStatus } from "./response_head.ts";
+import { checkComplete, noStatus, secondReply } from "./reply_faults.ts";
+import {
+  type Prepared,
+  RequestSender,
+  type SenderOwner,
+} from "./request_sender.ts";
+import { readResponseHead } from "./response_head.ts";
 import { deadlineExceeded, Scope } from "./scope.ts";
-import { SendGate } from "./send_gate.ts";
-
-const EMPTY: Uint8Array = new Uint8Array(0);
+import { decodeDetails } from "./status_details.ts";
 
 /**
  * How often a call is sent anew that servers say they have not looked at. One
@@ -55,45 +54,70 @@ type Gate = PromiseWithResolvers<void>;
 export type FinishListener = (error: Error | null) => void;
 
 /** One call from the client's side. */
-export class ClientCall<Req, Rep> implements StreamClaim {
-  readonly request: Half;
+export class ClientCall<Req, Rep>
+  implements StreamClaim, SenderOwner, ClientEventsOwner {
   readonly reply: Half;
   peer: Peer | null = null;
   /** The initial metadata as it came; null before. */
   initialHeaders: RawHeaders | null = null;
   /** The trailing metadata as it came; null before. */
   trailingHeaders: RawHeaders | null = null;
-  readonly waitForReady: boolean;
+  /** The initial metadata, once somebody wanted to see it. */
+  initialMetadata: Metadata | null = null;
+  /** The trailing metadata, once somebody wanted to see it. */
+  trailingMetadata: Metadata | null = null;
 
   readonly #target: ClientTarget;
-  readonly #metadata: Metadata | null;
+  readonly #options: ClientCallOptions;
+  readonly #sender: RequestSender;
+  readonly #events: ClientEvents | null;
   readonly #scope: Scope;
   readonly #inbox: Inbox<Rep>;
   readonly #reader: FrameReader;
+  #decoding: Decoding | null = null;
   #stream: ByteStream | null = null;
-  #headEnds = false;
   #retries = 0;
-  readonly #outbox = new Outbox();
+  /** Why the flow of bytes is stopped: how many reasons there are. */
+  #holds = 0;
   #finished = false;
   #error: Error | null = null;
-  #opened: Gate | undefined;
   #headed: Gate | undefined;
   #done: Gate | undefined;
-  #sends: SendGate | undefined;
   #onFinish: FinishListener | undefined;
 
   constructor(target: ClientTarget, options: ClientCallOptions) {
+    const { cardinality, host: { listeners } } = target;
     this.#target = target;
-    this.#metadata = options.metadata;
-    this.waitForReady = options.waitForReady;
-    this.request = new Half(isClientStreaming(target.cardinality));
-    this.reply = new Half(isServerStreaming(target.cardinality));
+    this.#options = options;
+    this.reply = new Half(isServerStreaming(cardinality));
     this.#scope = new Scope(this, options.deadline, options.signal);
     this.#inbox = new Inbox(this);
-    this.#reader = new FrameReader(
+    this.#reader = new FrameReader(this, options.maxReceiveMessageSize);
+    this.#events = listeners.isEmpty
+      ? null
+      : new ClientEvents(this, target, options);
+    this.#sender = new RequestSender(
       this,
-      target.host.config.maxReceiveMessageSize,
+      new Half(isClientStreaming(cardinality)),
+      target,
+      options,
+      this.#events,
     );
+  }
+
+  /** The half that is sent. */
+  get request(): Half {
+    return this.#sender.half;
+  }
+
+  /** When the call has to be complete, by `performance.now()`. */
+  get expiresAt(): number {
+    return this.#scope.expiresAt;
+  }
+
+  /** Whether the call waits through failed attempts to connect. */
+  get waitForReady(): boolean {
+    return this.#options.waitForReady;
   }
 
   /** Whether the call is over, well or not. */
@@ -118,51 +142,36 @@ export class ClientCall<Req, Rep> implements StreamClaim {
 
   /** Begins the call: asks for a stream, which the head is sent on. */
   begin(end = false): void {
-    this.request.advance("head");
-    if (end) this.request.advance("end");
-    this.#headEnds = end;
+    this.#sender.begin(end);
     this.#scope.enter();
     // A deadline that is past sends nothing.
     if (!this.#finished) this.#target.host.source.claim(this);
   }
 
-  /** Makes the frame of a request, before anything of it is sent. */
-  encode(message: unknown): Uint8Array {
-    const { host, requestType } = this.#target;
-    return host.writer.frame(
-      host.codec,
-      message,
-      requestType,
-      host.config.maxSendMessageSize,
-    );
+  /**
+   * Makes a request ready to be sent, before anything of it is.
+   *
+   * @throws What the codec throws, or what says that it is too large.
+   */
+  prepare(message: unknown, compress = true): Prepared {
+    return this.#sender.prepare(message, compress);
   }
 
-  /** Sends a frame, after the ones that wait for the stream. */
-  send(frame: Uint8Array, end: boolean): void | Promise<void> {
-    if (this.#finished) throw this.#sendAfterEnd();
-    const stream = this.#stream;
-    if (stream === null) {
-      this.#outbox.hold(frame, end);
-      return this.whenOpened();
-    }
-    this.#outbox.keep(frame, end);
-    const room = stream.send(frame, end);
-    if (room === undefined) return;
-    const gate = this.#sends ??= new SendGate();
-    return gate.wait(room).then(() => this.#checkSent());
+  /** Sends a request, beginning the call if it has not begun. */
+  send(prepared: Prepared, end: boolean): void | Promise<void> {
+    if (this.request.phase === "idle") this.begin();
+    return this.#sender.message(prepared, end);
   }
 
   /** Ends the requests. */
   endRequests(): void | Promise<void> {
-    if (this.#finished) return;
-    return this.send(EMPTY, true);
+    if (!this.#finished) return this.#sender.end();
   }
 
   /** Waits until the head is sent. */
   whenOpened(): void | Promise<void> {
     if (this.#error !== null) throw this.#error;
-    if (this.#stream !== null) return;
-    return (this.#opened ??= Promise.withResolvers()).promise;
+    return this.#sender.whenOpened();
   }
 
   /** Waits for the initial metadata. */
@@ -207,36 +216,34 @@ export class ClientCall<Req, Rep> implements StreamClaim {
   // The stream
 
   onStream(stream: ByteStream, peer: Peer): void {
-    const { head } = this.#target;
     this.#stream = stream;
     this.peer = peer;
-    const { expiresAt } = this.#scope;
-    const timeout = expiresAt === Infinity
-      ? null
-      : encodeTimeout(Math.max(0, expiresAt - performance.now()));
-    const block = requestHead(head, timeout, this.#metadata);
-    if (this.#metadata !== null) {
-      const fault = checkHeaderLimit("request", block);
-      if (fault !== null) return this.cancel(fault);
-    }
-    stream.sendHead(block, this.#headEnds);
-    this.#outbox.sendOn(stream);
-    this.#opened?.resolve();
-    this.#opened = undefined;
+    this.#sender.onStream(stream);
   }
 
   onHead(raw: RawHeaders, end: boolean): void {
     if (this.#finished) return;
-    this.#outbox.forget();
-    const fault = checkResponseHead(raw, end, this.#target.host.codec);
-    if (fault !== null) return this.cancel(fault);
-    if (end) {
-      this.trailingHeaders = raw;
-      this.#receiveOutcome(raw);
-      return;
+    this.#sender.forget();
+    const { maxReceiveMessageSize } = this.#options;
+    try {
+      this.#decoding = readResponseHead(
+        raw,
+        end,
+        this.#target,
+        maxReceiveMessageSize,
+      );
+    } catch (error) {
+      return this.cancel(error as GRPCError);
     }
+    if (end) return this.#onOutcome(raw, true);
     this.reply.advance("head");
+    if (this.#events === null) this.acceptHead(raw, null);
+    else this.#events.onHead(raw);
+  }
+
+  acceptHead(raw: RawHeaders, metadata: Metadata | null): void {
     this.initialHeaders = raw;
+    this.initialMetadata = metadata;
     this.#headed?.resolve();
   }
 
@@ -252,30 +259,36 @@ export class ClientCall<Req, Rep> implements StreamClaim {
   onFrame(bytes: Uint8Array, compressed: boolean): void {
     if (this.#finished) return;
     if (!this.reply.advance("message")) {
-      // https://github.com/grpc/grpc/blob/master/doc/statuscodes.md
-      return this.cancel(
-        new GRPCError(
-          Status.UNIMPLEMENTED,
-          "Received more than one message in reply to a call with a unary reply",
-        ),
-      );
+      return this.cancel(secondReply());
     }
-    this.#inbox.deliver(bytes, compressed);
+    if (this.#events === null) this.#inbox.deliver(bytes, compressed);
+    else this.#events.onFrame(bytes, compressed);
+  }
+
+  acceptMessage(
+    bytes: Uint8Array,
+    compressed: boolean,
+    message: unknown,
+  ): void {
+    this.#inbox.deliver(bytes, compressed, message as Rep);
   }
 
   onEnd(trailers: RawHeaders): void {
     if (this.#finished) return;
-    if (trailers.length === 0) {
-      return this.#end(noStatus());
-    }
-    this.trailingHeaders = trailers;
-    this.#receiveOutcome(trailers);
+    if (trailers.length > 0) return this.#onOutcome(trailers, false);
+    this.#behindEvents(() => this.#end(noStatus()));
   }
 
   onClose(why: CloseReason): void {
     if (this.#finished) return;
+    // What came before the end of the stream counts.
+    this.#behindEvents(() => this.#onClose(why));
+  }
+
+  #onClose(why: CloseReason): void {
     const hadStream = this.#stream !== null;
     this.#stream = null;
+    this.#sender.onStreamLost();
     if (why.unprocessed && hadStream && this.#mayRetry) {
       this.#retries++;
       this.peer = null;
@@ -285,19 +298,23 @@ export class ClientCall<Req, Rep> implements StreamClaim {
       // The server's clock rang first: it is the deadline all the same.
       return this.onScopeEnd(deadlineExceeded());
     }
-    const error = why.clean
-      ? noStatus()
-      : new StreamTerminatedError(why.status, why.message, {
-        cause: why.cause,
-      });
-    this.#finish(error);
+    this.#finish(
+      why.clean
+        ? noStatus()
+        : new StreamTerminatedError(why.status, why.message, {
+          cause: why.cause,
+        }),
+    );
   }
 
-  // The inbox
+  // The inbox and the events
 
   decodeMessage(bytes: Uint8Array, compressed: boolean): Rep {
-    const { host: { codec }, replyType } = this.#target;
-    return decodeMessage("reply", codec, replyType, bytes, compressed) as Rep;
+    return decodeMessage(this.#decoding!, bytes, compressed) as Rep;
+  }
+
+  decodeDetails(outcome: ParsedOutcome): readonly unknown[] {
+    return decodeDetails(this.#target.host.statusDetailsCodec, outcome);
   }
 
   onBadMessage(error: GRPCError): void {
@@ -306,58 +323,54 @@ export class ClientCall<Req, Rep> implements StreamClaim {
 
   pause(): void {
     // A single reply is not taken before the status behind it is in.
-    if (this.reply.many) this.#stream?.pause();
+    if (this.reply.many && this.#holds++ === 0) this.#stream?.pause();
   }
 
   resume(): void {
-    if (this.reply.many) this.#stream?.resume();
+    if (this.reply.many && --this.#holds === 0) this.#stream?.resume();
   }
 
   // The end
 
-  #receiveOutcome(raw: RawHeaders): void {
-    const { status, message } = parseOutcome(raw);
+  #onOutcome(raw: RawHeaders, trailersOnly: boolean): void {
+    const outcome = parseOutcome(raw);
+    if (this.#events === null) this.acceptOutcome(raw, outcome, null);
+    else this.#events.onOutcome(raw, outcome, trailersOnly);
+  }
+
+  acceptOutcome(
+    raw: RawHeaders,
+    outcome: ParsedOutcome,
+    metadata: Metadata | null,
+  ): void {
+    this.trailingHeaders = raw;
+    this.trailingMetadata = metadata;
+    const { status, message, details } = outcome;
     if (status !== Status.OK) {
       this.reply.advance("fail");
       const error = new GRPCError(status, message);
-      deferMetadata(error, () => decodeMetadata(raw));
+      deferMetadata(
+        error,
+        () => this.trailingMetadata ??= decodeMetadata(raw),
+      );
+      if (details !== null) {
+        deferDetails(error, () => this.decodeDetails(outcome));
+      }
       return this.#end(error);
     }
-    if (this.#reader.truncated) {
-      return this.#end(
-        new GRPCError(
-          Status.INTERNAL,
-          "The server ended the stream in the middle of a message",
-        ),
-      );
-    }
-    if (!this.reply.advance("end")) {
-      return this.#end(
-        new GRPCError(
-          Status.UNIMPLEMENTED,
-          "Received no message in reply to a call with a unary reply",
-        ),
-      );
-    }
-    this.#end(null);
+    this.#end(checkComplete(this.reply, this.#reader.truncated));
   }
 
   /** Whether the call can be sent anew, as if it never had been. */
   get #mayRetry(): boolean {
-    return this.#outbox.isWhole && this.initialHeaders === null &&
+    return this.#sender.isWhole && this.initialHeaders === null &&
       this.#retries < MAX_RETRIES;
   }
 
   /** The server is through; so is this side, whatever it had still to send. */
   #end(error: GRPCError | null): void {
     this.#finish(error);
-    if (!this.#requestsEnded) this.#stream?.reset(ResetCode.NO_ERROR);
-  }
-
-  /** Whether END_STREAM has left: for a unary request with its message. */
-  get #requestsEnded(): boolean {
-    const { phase } = this.request;
-    return phase === "ended" || phase === "full";
+    if (!this.#sender.isEnded) this.#stream?.reset(ResetCode.NO_ERROR);
   }
 
   #finish(error: Error | null): void {
@@ -366,24 +379,23 @@ export class ClientCall<Req, Rep> implements StreamClaim {
     this.#error = error;
     this.#scope[Symbol.dispose]();
     if (this.#stream === null) this.#target.host.source.withdraw(this);
-    this.#outbox.forget();
+    this.#sender.finish(error);
     this.#inbox.finish(error);
-    this.#sends?.open();
-    settle(this.#opened, error);
     settle(this.#headed, error);
     settle(this.#done, error);
     this.#onFinish?.(error);
   }
 
-  #checkSent(): void {
-    if (this.#finished) throw this.#sendAfterEnd();
-  }
-
-  #sendAfterEnd(): Error {
+  sendAfterEnd(): Error {
     return this.#error ?? new StreamTerminatedError(
       Status.CANCELLED,
       "Cannot send: the server ended the call with status OK before",
     );
+  }
+
+  #behindEvents(step: () => void): void {
+    if (this.#events === null) step();
+    else this.#events.behind(step);
   }
 }
 

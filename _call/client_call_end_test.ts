@@ -10,7 +10,7 @@ import { GRPCError, StreamTerminatedError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
 import type { ClientStream } from "./client_stream.ts";
 import type { Many } from "./many.ts";
-import type { CallOptions } from "./method.ts";
+import type { CallOptions } from "./call_options.ts";
 import type { StringValue } from "@bufbuild/protobuf/wkt";
 import { deadlines } from "./scope.ts";
 

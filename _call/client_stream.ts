@@ -24,6 +24,13 @@ export interface SendOptions {
    * @default {false}
    */
   readonly end?: boolean;
+  /**
+   * Whether the message may be compressed, where the call is: `false` for one
+   * that holds a secret beside what others can choose.
+   *
+   * @default {true}
+   */
+  readonly compress?: boolean;
 }
 
 /**
@@ -69,8 +76,6 @@ export class ClientStream<in out Req, in out Rep>
   // "in out" above: a stream of one message does not pass for one of many.
 
   readonly #call: ClientCall<MessageOf<Req>, MessageOf<Rep>>;
-  #initialMetadata: Metadata | null = null;
-  #trailingMetadata: Metadata | null = null;
   #initialAsked = false;
   #trailingAsked = false;
   #cancelled = false;
@@ -87,26 +92,26 @@ export class ClientStream<in out Req, in out Rep>
    * while it has not come. Empty when the answer was only trailers.
    */
   get initialMetadata(): Metadata | null {
-    const { initialHeaders, trailingHeaders } = this.#call;
-    if (this.#initialMetadata === null) {
-      if (initialHeaders !== null) {
-        this.#initialMetadata = decodeMetadata(initialHeaders);
-      } else if (trailingHeaders !== null) {
-        this.#initialMetadata = decodeMetadata([]);
+    const call = this.#call;
+    if (call.initialMetadata === null) {
+      if (call.initialHeaders !== null) {
+        call.initialMetadata = decodeMetadata(call.initialHeaders);
+      } else if (call.trailingHeaders !== null) {
+        call.initialMetadata = decodeMetadata([]);
       }
     }
-    return this.#initialMetadata;
+    return call.initialMetadata;
   }
 
   /**
    * The metadata that came with the status, or `null` while it has not come.
    */
   get trailingMetadata(): Metadata | null {
-    const { trailingHeaders } = this.#call;
-    if (this.#trailingMetadata === null && trailingHeaders !== null) {
-      this.#trailingMetadata = decodeMetadata(trailingHeaders);
+    const call = this.#call;
+    if (call.trailingMetadata === null && call.trailingHeaders !== null) {
+      call.trailingMetadata = decodeMetadata(call.trailingHeaders);
     }
-    return this.#trailingMetadata;
+    return call.trailingMetadata;
   }
 
   /** The server at the other end, or `null` while there is no connection. */
@@ -157,7 +162,8 @@ export class ClientStream<in out Req, in out Rep>
     message: MessageInit<MessageOf<Req>>,
     options: SendOptions = {},
   ): Promise<void> {
-    return this.#send(message, options.end ?? false);
+    const { end = false, compress = true } = options;
+    return this.#send(message, end, compress);
   }
 
   /**
@@ -272,7 +278,7 @@ export class ClientStream<in out Req, in out Rep>
    */
   get writable(): WritableStream<MessageInit<MessageOf<Req>>> {
     return this.#writable ??= writableOf<MessageInit<MessageOf<Req>>>({
-      write: (message) => this.#send(message, false),
+      write: (message) => this.#send(message, false, true),
       close: () => this.#close(),
       abort: () => this.#cancel("Call was cancelled by its writer"),
       watch: (fail) =>
@@ -305,19 +311,18 @@ export class ClientStream<in out Req, in out Rep>
     return Promise.resolve();
   }
 
-  #send(message: unknown, end: boolean): void | Promise<void> {
+  #send(
+    message: unknown,
+    end: boolean,
+    compress: boolean,
+  ): void | Promise<void> {
     const call = this.#call;
-    const { request } = call;
-    const { phase } = request;
+    const { phase } = call.request;
     if (phase === "full" || phase === "ended") {
       if (call.error !== null) throw call.error;
       throw misuse("request", phase, "message");
     }
-    const frame = call.encode(message);
-    if (phase === "idle") call.begin();
-    request.advance("message");
-    if (end) request.advance("end");
-    return call.send(frame, end || !request.many);
+    return call.send(call.prepare(message, compress), end);
   }
 
   #close(): void | Promise<void> {

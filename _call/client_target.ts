@@ -8,7 +8,11 @@ import type { Cardinality } from "../core/cardinality.ts";
 import type { Codec } from "../core/codec.ts";
 import type { Configuration } from "../core/config.ts";
 import type { Deadline } from "../core/deadline.ts";
+import type { ClientEvent } from "../core/events.ts";
+import type { Listeners } from "../core/_listeners.ts";
 import type { Metadata } from "../core/metadata.ts";
+import type { StatusDetailsCodec } from "../core/status_details.ts";
+import type { Compressor } from "../_wire/compression.ts";
 import type { FrameWriter } from "../_wire/frame.ts";
 import type { HeadTemplate } from "../_wire/headers.ts";
 import type { StreamSource } from "./byte_stream.ts";
@@ -19,6 +23,12 @@ export interface ClientHost {
   readonly codec: Codec;
   readonly config: Configuration;
   readonly writer: FrameWriter;
+  readonly statusDetailsCodec: StatusDetailsCodec | null;
+  /** What may decompress replies, by the name of the encoding. */
+  readonly compressors: ReadonlyMap<string, Compressor>;
+  /** What compresses requests, unless a call says otherwise. */
+  readonly compressor: Compressor | null;
+  readonly listeners: Listeners<ClientEvent>;
 }
 
 /** The method that is called, as this channel calls it. */
@@ -36,4 +46,7 @@ export interface ClientCallOptions {
   readonly deadline: Deadline | undefined;
   readonly signal: AbortSignal | undefined;
   readonly waitForReady: boolean;
+  readonly maxReceiveMessageSize: number;
+  readonly maxSendMessageSize: number;
+  readonly compressor: Compressor | null;
 }

@@ -3,17 +3,24 @@ import { type StringValue, StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { type Codec, ProtoCodec } from "../core/codec.ts";
 import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
+import type { Compressor } from "../_wire/compression.ts";
 import { decodeMessage } from "./decode.ts";
 
 interface Options {
   readonly compressed?: boolean;
   readonly codec?: Codec;
+  readonly compressor?: Compressor;
 }
 
 function decode(bytes: number[], options: Options = {}): unknown {
   const { compressed = false, codec = new ProtoCodec() } = options;
   const message = new Uint8Array(bytes);
-  return decodeMessage("reply", codec, StringValueSchema, message, compressed);
+  const { compressor = null } = options;
+  return decodeMessage(
+    { what: "reply", codec, type: StringValueSchema, compressor, maxBytes: 99 },
+    message,
+    compressed,
+  );
 }
 
 Deno.test("decodeMessage() gives the message when the codec reads it", () => {
@@ -21,7 +28,7 @@ Deno.test("decodeMessage() gives the message when the codec reads it", () => {
   assertEquals(message.value, "Ada");
 });
 
-Deno.test("decodeMessage() throws when a message is compressed", () => {
+Deno.test("decodeMessage() throws when a message is compressed and the head named no encoding", () => {
   const error = assertThrows(() => decode([], { compressed: true }), GRPCError);
   assertEquals(error.status, Status.INTERNAL);
 });
@@ -41,4 +48,21 @@ Deno.test("decodeMessage() throws with the codec's error as the cause when it fa
     "Cannot decode the reply",
   ]);
   assertStrictEquals(error.cause, cause);
+});
+
+Deno.test("decodeMessage() decompresses a message that is compressed, and no other", () => {
+  const asked: number[][] = [];
+  const compressor: Compressor = {
+    name: "test",
+    compress: (bytes) => bytes,
+    decompress(bytes, maxBytes) {
+      asked.push([...bytes, maxBytes]);
+      return new Uint8Array([0x0a, 1, 0x41]);
+    },
+  };
+  const message = decode([7], { compressed: true, compressor }) as StringValue;
+  assertEquals(message.value, "A");
+  assertEquals(asked, [[7, 99]]);
+  decode([], { compressor });
+  assertEquals(asked.length, 1);
 });

@@ -33,15 +33,17 @@ export interface InboxOwner<M> {
   resume(): void;
 }
 
-interface Frame {
+interface Frame<M> {
   readonly bytes: Uint8Array;
   readonly compressed: boolean;
+  /** The message, if somebody had to decode it before. */
+  readonly message: M | undefined;
 }
 
-/** A queue of messages, decoded when they are taken. */
+/** A queue of messages, decoded at the latest when they are taken. */
 export class Inbox<M> {
   readonly #owner: InboxOwner<M>;
-  #frames: Frame[] = [];
+  #frames: Frame<M>[] = [];
   #next = 0;
   #bytes = 0;
   #paused = false;
@@ -54,10 +56,10 @@ export class Inbox<M> {
   }
 
   /** Takes in one message: for the one who waits longest, or for later. */
-  deliver(bytes: Uint8Array, compressed: boolean): void {
+  deliver(bytes: Uint8Array, compressed: boolean, decoded?: M): void {
     const taker = this.#takers.shift();
     if (taker === undefined) {
-      this.#frames.push({ bytes, compressed });
+      this.#frames.push({ bytes, compressed, message: decoded });
       this.#bytes += bytes.length + MESSAGE_OVERHEAD_BYTES;
       if (this.#bytes > PAUSE_ABOVE_BYTES && !this.#paused) {
         this.#paused = true;
@@ -67,7 +69,7 @@ export class Inbox<M> {
     }
     let message: M;
     try {
-      message = this.#owner.decodeMessage(bytes, compressed);
+      message = decoded ?? this.#owner.decodeMessage(bytes, compressed);
     } catch (error) {
       taker.reject(error);
       this.#fail(error as GRPCError);
@@ -87,7 +89,8 @@ export class Inbox<M> {
     if (frame !== undefined) {
       this.#drop(frame);
       try {
-        return this.#owner.decodeMessage(frame.bytes, frame.compressed);
+        return frame.message ??
+          this.#owner.decodeMessage(frame.bytes, frame.compressed);
       } catch (error) {
         this.#fail(error as GRPCError);
         throw error;
@@ -128,7 +131,7 @@ export class Inbox<M> {
     this.#owner.onBadMessage(error);
   }
 
-  #drop(frame: Frame): void {
+  #drop(frame: Frame<M>): void {
     this.#next++;
     this.#bytes -= frame.bytes.length + MESSAGE_OVERHEAD_BYTES;
     if (this.#next === this.#frames.length) {

@@ -20,7 +20,14 @@ export function joinMetadata(
 ): Metadata | null {
   if (b === null || b.size === 0) return a;
   if (a === null || a.size === 0) return b;
-  const both = new Metadata(a);
+  const both = copyMetadata(a);
   for (const [key, value] of b) appendUnchecked(both, key, value);
   return both;
+}
+
+/** Copies metadata, whatever is in it. */
+export function copyMetadata(metadata: Metadata | null): Metadata {
+  const copy = new Metadata();
+  for (const [key, value] of metadata ?? []) appendUnchecked(copy, key, value);
+  return copy;
 }

@@ -10,56 +10,19 @@ import {
   isServerStreaming,
 } from "../core/cardinality.ts";
 import type { MessageInit } from "../core/codec.ts";
-import { Deadline } from "../core/deadline.ts";
 import { GRPCError, ProtocolError } from "../core/errors.ts";
-import { Metadata, type MetadataInit } from "../core/metadata.ts";
 import { Status } from "../core/status.ts";
+import {
+  type CallOptions,
+  defaultOptions,
+  readOptions,
+} from "./call_options.ts";
 import { ClientCall } from "./client_call.ts";
 import { ClientStream } from "./client_stream.ts";
-import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
+import type { ClientTarget } from "./client_target.ts";
 import type { Many } from "./many.ts";
 import { MessageIterator } from "./message_iterator.ts";
 import { type Send, sendAll, sendOne } from "./requests.ts";
-
-/** Options of a call. */
-export interface CallOptions {
-  /**
-   * The time the call may take, in milliseconds, connecting included. When it
-   * is over the call fails with `DEADLINE_EXCEEDED`. With `deadline` too, the
-   * earlier one counts.
-   *
-   * @default {undefined} no limit
-   */
-  readonly timeoutMs?: number;
-  /**
-   * The point in time the call has to be complete at, such as the deadline of
-   * the call that this one is made for.
-   *
-   * @default {undefined} no deadline
-   */
-  readonly deadline?: Deadline | null | undefined;
-  /**
-   * Metadata to send with the request.
-   *
-   * @default {undefined} none
-   */
-  readonly metadata?: MetadataInit;
-  /**
-   * Cancels the call when it aborts: the call fails with `CANCELLED`, and
-   * `cause` is the signal's reason.
-   *
-   * @default {undefined} none
-   */
-  readonly signal?: AbortSignal;
-  /**
-   * Whether the call waits while no connection can be had, until one can or its
-   * deadline comes. Otherwise it fails with `UNAVAILABLE` as soon as an attempt
-   * to connect has.
-   *
-   * @default {false}
-   */
-  readonly waitForReady?: boolean;
-}
 
 /** Messages to send: any iterable, sync or async; a `ReadableStream` is one. */
 export type Messages<M> =
@@ -156,40 +119,22 @@ export interface StreamStreamMethod<Req, Rep> extends MethodInfo {
   open(options?: CallOptions): ClientStream<Many<Req>, Many<Rep>>;
 }
 
-const NO_OPTIONS: ClientCallOptions = {
-  metadata: null,
-  deadline: undefined,
-  signal: undefined,
-  waitForReady: false,
-};
-
-/** Checks a caller's options, before anything is sent. */
-function readOptions(options: CallOptions | undefined): ClientCallOptions {
-  if (options === undefined) return NO_OPTIONS;
-  const { timeoutMs, metadata, signal } = options;
-  const deadline = options.deadline ?? undefined;
-  return {
-    metadata: metadata === undefined ? null : new Metadata(metadata),
-    deadline: timeoutMs === undefined
-      ? deadline
-      : Deadline.earliest(deadline, Deadline.fromTimeout(timeoutMs)),
-    signal,
-    waitForReady: options.waitForReady ?? false,
-  };
-}
-
 /** Makes the callable object of a method, of whichever kind. */
 export function makeMethod(target: ClientTarget, path: string): unknown {
   const { cardinality } = target;
+  const defaults = defaultOptions(target.host);
+  const makeCall = (options?: CallOptions): AnyCall =>
+    new ClientCall(target, readOptions(target.host, defaults, options));
   const send = isClientStreaming(cardinality) ? sendAll : sendOne;
   const call = isServerStreaming(cardinality)
     ? (requests: unknown, options?: CallOptions) =>
-      new Replies(target, options, send, requests)
+      new Replies(makeCall(options), send, requests)
     : (requests: unknown, options?: CallOptions) =>
-      callForReply(target, options, send, requests);
+      new Promise((resolve, reject) => {
+        callForReply(makeCall(options), send, requests, resolve, reject);
+      });
   return Object.assign(call, {
-    open: (options?: CallOptions) =>
-      new ClientStream(new ClientCall(target, readOptions(options))),
+    open: (options?: CallOptions) => new ClientStream(makeCall(options)),
     path,
     cardinality,
   });
@@ -199,23 +144,21 @@ type AnyCall = ClientCall<unknown, unknown>;
 
 /** Makes a call with one reply. */
 function callForReply(
-  target: ClientTarget,
-  options: CallOptions | undefined,
+  call: AnyCall,
   send: Send,
   requests: unknown,
-): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const call: AnyCall = new ClientCall(target, readOptions(options));
-    call.onFinish((error) => {
-      if (error !== null) return reject(error);
-      try {
-        resolve(call.take());
-      } catch (error) {
-        reject(error);
-      }
-    });
-    send(call, requests);
+  resolve: (reply: unknown) => void,
+  reject: (error: unknown) => void,
+): void {
+  call.onFinish((error) => {
+    if (error !== null) return reject(error);
+    try {
+      resolve(call.take());
+    } catch (error) {
+      reject(error);
+    }
   });
+  send(call, requests);
 }
 
 /** The replies of a call that begins when they are first asked for. */
@@ -225,13 +168,8 @@ class Replies implements AsyncIterable<unknown> {
   readonly #requests: unknown;
   #iterated = false;
 
-  constructor(
-    target: ClientTarget,
-    options: CallOptions | undefined,
-    send: Send,
-    requests: unknown,
-  ) {
-    this.#call = new ClientCall(target, readOptions(options));
+  constructor(call: AnyCall, send: Send, requests: unknown) {
+    this.#call = call;
     this.#send = send;
     this.#requests = requests;
   }

@@ -16,11 +16,10 @@ export type Send = (call: AnyCall, requests: unknown) => void;
 
 /** Sends the one request of a call. */
 export function sendOne(call: AnyCall, message: unknown): void {
-  const frame = call.encode(message);
+  const prepared = call.prepare(message);
   call.begin();
-  call.request.advance("message");
   // A call that has failed already has told so.
-  if (!call.finished) ignore(call.send(frame, true));
+  if (!call.finished) ignore(call.send(prepared, true));
 }
 
 /** Sends the requests of a call from an iterable, while replies come in. */
@@ -83,7 +82,7 @@ async function sendAsync(
       const { done, value } = await pull();
       if (call.finished) return;
       if (done) break;
-      const wait = call.send(call.encode(value), false);
+      const wait = call.send(call.prepare(value), false);
       if (wait !== undefined) await wait;
     }
     call.request.advance("end");
@@ -118,19 +117,18 @@ async function sendSync(
   call.onFinish(stop);
   try {
     // One ahead, so that END_STREAM travels with the last message; and the
-    // first is encoded before anything is sent, as it may be of a wrong type.
+    // first is prepared before anything is sent, as it may be of a wrong type.
     let next = pull();
-    let frame = exhausted ? undefined : call.encode(next.value);
+    let prepared = exhausted ? undefined : call.prepare(next.value);
     call.begin(exhausted);
-    while (frame !== undefined && !call.finished) {
+    while (prepared !== undefined && !call.finished) {
       next = pull();
       if (call.finished) return stop();
-      if (exhausted) call.request.advance("end");
-      const wait = call.send(frame, exhausted);
+      const wait = call.send(prepared, exhausted);
       // The last one, too: its failure is an error that somebody has to catch.
       if (wait !== undefined) await wait;
       if (exhausted) return;
-      frame = call.encode(next.value);
+      prepared = call.prepare(next.value);
     }
   } catch (error) {
     call.cancel(asError(error));

@@ -4,57 +4,84 @@
  * @module
  */
 
-import type { Codec } from "../core/codec.ts";
 import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
+import type { Compressor } from "../_wire/compression.ts";
 import {
   acceptsSubtype,
   contentSubtype,
   parseResponseHead,
   type RawHeaders,
+  type ResponseHead,
 } from "../_wire/headers.ts";
 import { statusOfHttp } from "../_wire/outcome.ts";
+import type { ClientTarget } from "./client_target.ts";
+import type { Decoding } from "./decode.ts";
 
 /**
- * Checks the head of a response.
+ * Reads the head of a response.
  *
  * @param raw The head, or trailers that came without one.
  * @param end Whether it is all there is of the response.
- * @param codec The codec of the channel.
- * @returns What the call fails with, or null if the head is good.
+ * @param target What was called.
+ * @param maxBytes The largest message to receive.
+ * @returns How the messages behind it are decoded.
+ * @throws {GRPCError} What the call fails with, if the head is not good.
  */
-export function checkResponseHead(
+export function readResponseHead(
   raw: RawHeaders,
   end: boolean,
-  codec: Codec,
-): GRPCError | null {
-  const { status, contentType, hasGrpcStatus } = parseResponseHead(raw);
-  // The mapping from HTTP statuses is for answers without a grpc-status, which
-  // counts in a head only if that is all there is.
-  // https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
-  if (status !== 200 && !(end && hasGrpcStatus)) {
-    return new GRPCError(
-      statusOfHttp(status),
-      `Received :status = '${status}'`,
-    );
-  }
+  target: ClientTarget,
+  maxBytes: number,
+): Decoding {
+  const { host: { codec, compressors }, replyType: type } = target;
+  const head = parseResponseHead(raw);
+  checkStatus(head, end);
+  checkContentType(head, codec.contentSubtype);
+  const compressor = compressorOf(head, compressors);
+  return { what: "reply", codec, type, compressor, maxBytes };
+}
+
+/**
+ * The mapping from HTTP statuses is for answers without a grpc-status, which
+ * counts in a head only if that is all there is.
+ * https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
+ */
+function checkStatus(head: ResponseHead, end: boolean): void {
+  const { status, hasGrpcStatus } = head;
+  if (status === 200 || (end && hasGrpcStatus)) return;
+  throw new GRPCError(statusOfHttp(status), `Received :status = '${status}'`);
+}
+
+function checkContentType(head: ResponseHead, codecSubtype: string): void {
+  const { contentType } = head;
   if (contentType === null) {
-    return new GRPCError(Status.UNKNOWN, "Missing content-type header");
+    throw new GRPCError(Status.UNKNOWN, "Missing content-type header");
   }
   const subtype = contentSubtype(contentType);
-  if (subtype === null || !acceptsSubtype(subtype, codec.contentSubtype)) {
-    return new GRPCError(
+  if (subtype === null || !acceptsSubtype(subtype, codecSubtype)) {
+    throw new GRPCError(
       Status.UNKNOWN,
       `Invalid content-type: '${contentType}'`,
     );
   }
-  return null;
 }
 
-/** The error of a response that ended without having said how. */
-export function noStatus(): GRPCError {
-  return new GRPCError(
+/** Finds what decompresses the messages; null if they are not compressed. */
+function compressorOf(
+  head: ResponseHead,
+  compressors: ReadonlyMap<string, Compressor>,
+): Compressor | null {
+  const { encoding } = head;
+  if (encoding === null || encoding === "identity") return null;
+  const compressor = compressors.get(encoding);
+  if (compressor !== undefined) return compressor;
+  // "If the server sent data which is compressed by an algorithm that is not
+  // supported by the client, an INTERNAL error status will occur on the client
+  // side."
+  // https://github.com/grpc/grpc/blob/master/doc/compression.md
+  throw new GRPCError(
     Status.INTERNAL,
-    "The server ended the stream without a status",
+    `Unsupported grpc-encoding header: "${encoding}"`,
   );
 }

@@ -7,7 +7,6 @@
 
 import { Deadline } from "../core/deadline.ts";
 import { GRPCError } from "../core/errors.ts";
-import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
 import {
@@ -17,13 +16,14 @@ import {
   type RawHeaders,
   type RequestHead,
 } from "../_wire/headers.ts";
-import { type Outcome, outcomeTrailers } from "../_wire/outcome.ts";
+import { outcomeTrailers } from "../_wire/outcome.ts";
 import { decodeTimeout } from "../_wire/timeout.ts";
 import type { ByteSink, ByteStream } from "./byte_stream.ts";
-import type { Handler, Route } from "./handler.ts";
+import { type Ending, endingOf, INTERNAL_SERVER_ERROR, OK } from "./ending.ts";
 import { misuse } from "./half.ts";
-import { joinMetadata } from "./join_metadata.ts";
-import { ServerCall, type ServerHost } from "./server_call.ts";
+import type { Route } from "./handler.ts";
+import { ServerCall } from "./server_call.ts";
+import type { ServerHost } from "./server_host.ts";
 import { ServerStream } from "./server_stream.ts";
 
 type AnyCall = ServerCall<unknown, unknown>;
@@ -36,8 +36,6 @@ export interface CallHost extends ServerHost {
   onCallStart(call: AnyCall): void;
   /** The handler of a call is through, or will never start. */
   onCallEnd(call: AnyCall): void;
-  /** A handler failed with something other than a status. */
-  onHandlerError(error: unknown, call: AnyCall): void;
 }
 
 /**
@@ -61,20 +59,20 @@ export function serve(
   const route = host.routes.get(head.path)!;
   const timeoutMs = head.timeout === null ? null : decodeTimeout(head.timeout);
   const deadline = timeoutMs === null ? null : Deadline.fromTimeout(timeoutMs);
+  const compressor = host.compressors.get(head.encoding ?? "identity") ?? null;
   let running = false;
   const call: AnyCall = new ServerCall(
     host,
-    route,
     stream,
-    raw,
-    deadline,
-    peer,
-    () => {
-      running = true;
-      run(host, route.handler, call);
-    },
-    () => {
-      if (!running) host.onCallEnd(call);
+    { route, head, headers: raw, deadline, peer, compressor },
+    {
+      onReady() {
+        running = true;
+        run(host, call);
+      },
+      onAbort() {
+        if (!running) host.onCallEnd(call);
+      },
     },
   );
   host.onCallStart(call);
@@ -154,12 +152,16 @@ function checkHead(host: CallHost, head: RequestHead): Refusal | null {
   // a server, the message will result in an UNIMPLEMENTED error status on the
   // server. The server will then include a grpc-accept-encoding response header
   // which specifies the algorithms that the server accepts."
-  if (head.encoding !== null && head.encoding !== "identity") {
+  const { encoding } = head;
+  if (
+    encoding !== null && encoding !== "identity" &&
+    !host.compressors.has(encoding)
+  ) {
     return {
       http: 200,
       status: Status.UNIMPLEMENTED,
-      message: `Unsupported grpc-encoding header: "${head.encoding}"`,
-      acceptEncoding: "identity",
+      message: `Unsupported grpc-encoding header: "${encoding}"`,
+      acceptEncoding: host.acceptEncoding,
     };
   }
   return null;
@@ -196,10 +198,12 @@ const DEAF: ByteSink = {
 };
 
 /** Runs the handler of a call. */
-function run(host: CallHost, handler: Handler, call: AnyCall): void {
+function run(host: CallHost, call: AnyCall): void {
+  const { handle, start: { route: { handler } } } = call;
+  const stream = new ServerStream(call);
   let result: unknown;
   try {
-    result = handler.handle(new ServerStream(call));
+    result = handle === null ? handler.handle(stream) : handle(stream);
   } catch (error) {
     return handlerThrew(host, call, error);
   }
@@ -215,22 +219,25 @@ function run(host: CallHost, handler: Handler, call: AnyCall): void {
 }
 
 function handlerReturned(host: CallHost, call: AnyCall): void {
-  try {
+  // What it sent without waiting comes before the status.
+  const wait = call.whenSent();
+  if (wait !== undefined) {
+    wait.then(() => handlerReturned(host, call));
+    return;
+  }
+  endCall(host, call, () => {
     if (call.answered) return;
     if (call.response.allows("end")) return answer(host, call, OK);
-    reportAndAnswer(
+    return reportAndAnswer(
       host,
       call,
       misuse("response", call.response.phase, "end"),
     );
-  } finally {
-    // Whatever the server's owner makes of an error, the call is over.
-    host.onCallEnd(call);
-  }
+  });
 }
 
 function handlerThrew(host: CallHost, call: AnyCall, error: unknown): void {
-  try {
+  endCall(host, call, () => {
     if (call.answered) {
       // What a handler throws because its call is over is no news.
       const { aborted } = call;
@@ -238,44 +245,62 @@ function handlerThrew(host: CallHost, call: AnyCall, error: unknown): void {
         (aborted !== undefined && isCausedBy(error, aborted));
       if (!expected) host.onHandlerError(error, call);
     } else if (error instanceof GRPCError) {
-      answer(host, call, error);
+      return answer(host, call, endingOf(error));
     } else {
-      reportAndAnswer(host, call, error);
+      return reportAndAnswer(host, call, error);
     }
-  } finally {
-    host.onCallEnd(call);
-  }
+  });
 }
 
-const OK = { status: Status.OK, message: "", metadata: null };
+/**
+ * Takes the last step of a call. Whatever the server's owner makes of an
+ * error, the call is over then.
+ */
+function endCall(
+  host: CallHost,
+  call: AnyCall,
+  step: () => void | Promise<void>,
+): void {
+  let wait: void | Promise<void> = undefined;
+  try {
+    wait = step();
+  } finally {
+    if (wait === undefined) host.onCallEnd(call);
+  }
+  wait?.finally(() => host.onCallEnd(call));
+}
 
 /** A handler's failure: whole to the server's owner, not a word to the client. */
-function reportAndAnswer(host: CallHost, call: AnyCall, error: unknown): void {
-  answer(host, call, {
-    status: Status.UNKNOWN,
-    message: "Internal Server Error",
-    metadata: null,
-  });
+function reportAndAnswer(
+  host: CallHost,
+  call: AnyCall,
+  error: unknown,
+): void | Promise<void> {
+  const wait = answer(host, call, INTERNAL_SERVER_ERROR);
   host.onHandlerError(error, call);
+  return wait;
 }
 
 function answer(
   host: CallHost,
   call: AnyCall,
-  end: { status: Status; message: string; metadata: Metadata | null },
-): void {
-  const outcome: Outcome = {
-    status: end.status,
-    message: end.message,
-    details: null,
-    metadata: joinMetadata(call.trailingMetadata, end.metadata),
-  };
-  try {
-    call.sendOutcome(outcome);
-  } catch (error) {
+  ending: Ending,
+): void | Promise<void> {
+  const onError = (error: unknown): void | Promise<void> => {
+    // A listener's failure, or the end of the call: dealt with already.
+    if (call.aborted !== undefined) return;
+    host.onHandlerError(error, call);
+    if (ending.details.length > 0) {
+      // Details that cannot be encoded must not hide the status.
+      return answer(host, call, { ...ending, details: [] });
+    }
     // The stream took no answer: at least the client must not wait for one.
     call.cancel(new GRPCError(Status.UNKNOWN, "Internal Server Error"));
-    host.onHandlerError(error, call);
+  };
+  try {
+    return call.sendOutcome(ending)?.catch(onError);
+  } catch (error) {
+    return onError(error);
   }
 }
 

@@ -6,65 +6,69 @@
  */
 
 import { isClientStreaming, isServerStreaming } from "../core/cardinality.ts";
-import type { Codec } from "../core/codec.ts";
-import type { Configuration } from "../core/config.ts";
 import type { Deadline } from "../core/deadline.ts";
-import { GRPCError, StreamTerminatedError } from "../core/errors.ts";
+import { GRPCError } from "../core/errors.ts";
+import type { MethodFunc } from "../core/events.ts";
 import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
-import { Status } from "../core/status.ts";
-import { FrameReader, type FrameWriter } from "../_wire/frame.ts";
-import { type RawHeaders, responseHead } from "../_wire/headers.ts";
-import { type Outcome, outcomeTrailers } from "../_wire/outcome.ts";
+import type { Compression } from "../_wire/compression.ts";
+import { FrameReader } from "../_wire/frame.ts";
+import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
 import {
   type ByteSink,
   type ByteStream,
   type CloseReason,
   ResetCode,
 } from "./byte_stream.ts";
-import { decodeMessage } from "./decode.ts";
-import { Half, misuse } from "./half.ts";
-import type { Route } from "./handler.ts";
-import { checkHeaderLimit, fitsHeaderLimit } from "./header_limit.ts";
+import { compressorFor } from "./compressor_for.ts";
+import { decodeMessage, type Decoding } from "./decode.ts";
+import {
+  type Ending,
+  endingOf,
+  INTERNAL_SERVER_ERROR,
+  withMetadata,
+} from "./ending.ts";
+import { Half } from "./half.ts";
 import { Inbox } from "./inbox.ts";
+import { ListenerError } from "./listener_failure.ts";
+import { type ReplyOwner, ReplySender } from "./reply_sender.ts";
+import {
+  brokenOff,
+  incompleteRequest,
+  secondRequest,
+} from "./request_faults.ts";
 import { Scope } from "./scope.ts";
-import { SendGate } from "./send_gate.ts";
-
-/** What a server gives to its calls. */
-export interface ServerHost {
-  readonly codec: Codec;
-  readonly config: Configuration;
-  readonly writer: FrameWriter;
-  /** The content-type of every answer. */
-  readonly contentType: string;
-}
-
-/** What is kept of the message of a status that is too long to send. */
-const MAX_CUT_MESSAGE_CHARS = 1024;
+import { ServerEvents, type ServerEventsOwner } from "./server_events.ts";
+import type {
+  RequestStart,
+  ServerCallOwner,
+  ServerHost,
+} from "./server_host.ts";
 
 /** One call from the server's side. */
-export class ServerCall<Req, Rep> implements ByteSink {
+export class ServerCall<Req, Rep>
+  implements ByteSink, ReplyOwner, ServerEventsOwner {
   readonly request: Half;
   readonly response: Half;
-  readonly route: Route;
-  readonly peer: Peer;
-  readonly deadline: Deadline | null;
-  /** The request's head as it came. */
-  readonly headers: RawHeaders;
+  readonly start: RequestStart;
+  /** What handles the call in place of its route, if listeners want that. */
+  handle: MethodFunc | null = null;
   /** What the handler wants to be sent with the status, whatever it is. */
   trailingMetadata: Metadata | null = null;
 
   readonly #host: ServerHost;
   readonly #stream: ByteStream;
+  readonly #owner: ServerCallOwner;
   readonly #scope: Scope;
   readonly #reader: FrameReader;
-  /** Called once when the handler may start. */
-  readonly #onReady: () => void;
-  /** Called when the call ends before its time. */
-  readonly #onAbort: () => void;
-  #ready = false;
-  #sends: SendGate | undefined;
   readonly #inbox: Inbox<Req>;
+  readonly #decoding: Decoding;
+  readonly #events: ServerEvents | null;
+  readonly #sender: ReplySender;
+  #metadata: Metadata | null = null;
+  #ready = false;
+  /** Why the flow of bytes is stopped: how many reasons there are. */
+  #holds = 0;
   /** A unary request on its way to the handler: its bytes, then itself. */
   #unary: Uint8Array | undefined;
   #unaryCompressed = false;
@@ -72,35 +76,77 @@ export class ServerCall<Req, Rep> implements ByteSink {
 
   constructor(
     host: ServerHost,
-    route: Route,
     stream: ByteStream,
-    headers: RawHeaders,
-    deadline: Deadline | null,
-    peer: Peer,
-    onReady: () => void,
-    onAbort: () => void,
+    start: RequestStart,
+    owner: ServerCallOwner,
   ) {
+    const { handler } = start.route;
+    const { codec, config, listeners } = host;
+    const maxBytes = config.maxReceiveMessageSize;
     this.#host = host;
     this.#stream = stream;
-    this.#onReady = onReady;
-    this.#onAbort = onAbort;
-    this.route = route;
-    this.headers = headers;
-    this.deadline = deadline;
-    this.peer = peer;
-    const { cardinality } = route.handler;
-    this.request = new Half(isClientStreaming(cardinality));
-    this.response = new Half(isServerStreaming(cardinality));
+    this.start = start;
+    this.#owner = owner;
+    this.request = new Half(isClientStreaming(handler.cardinality));
+    this.response = new Half(isServerStreaming(handler.cardinality));
     this.request.advance("head");
     this.#inbox = new Inbox(this);
-    this.#reader = new FrameReader(this, host.config.maxReceiveMessageSize);
-    this.#scope = new Scope(this, deadline ?? undefined, undefined);
+    this.#reader = new FrameReader(this, maxBytes);
+    this.#decoding = {
+      what: "request",
+      codec,
+      type: handler.requestType,
+      compressor: start.compressor,
+      maxBytes,
+    };
+    this.#scope = new Scope(this, start.deadline ?? undefined, undefined);
+    this.#events = listeners.isEmpty
+      ? null
+      : new ServerEvents(this, listeners, start);
+    this.#sender = new ReplySender(
+      this,
+      this.response,
+      host,
+      stream,
+      start.head,
+      handler.replyType,
+      this.#events,
+    );
+  }
+
+  /** The path of the method. */
+  get methodName(): string {
+    return this.start.route.path;
+  }
+
+  /** When the client stops to wait. */
+  get deadline(): Deadline | null {
+    return this.start.deadline;
+  }
+
+  /** The client. */
+  get peer(): Peer {
+    return this.start.peer;
+  }
+
+  /** The metadata that came with the request. */
+  get metadata(): Metadata {
+    return this.#metadata ??= decodeMetadata(this.start.headers);
   }
 
   /** Begins to watch the deadline; a call for many requests is ready now. */
   begin(): void {
     this.#scope.enter();
-    if (this.request.many) this.#becomeReady();
+    this.#events?.recvRequest(
+      this.start.head,
+      this.metadata,
+      (stream) => this.start.route.handler.handle(stream),
+      (metadata, handle) => {
+        this.#metadata = metadata;
+        this.handle = handle;
+      },
+    );
+    if (this.request.many) this.#behindEvents(() => this.#becomeReady());
   }
 
   /** Aborted with the reason when the call ends before its time. */
@@ -129,56 +175,45 @@ export class ServerCall<Req, Rep> implements ByteSink {
   }
 
   /** Sends the initial metadata. */
-  sendHead(metadata: Metadata | null): void {
-    this.#require("head");
-    const head = responseHead(this.#host.contentType, metadata);
-    if (metadata !== null) {
-      const fault = checkHeaderLimit("initial metadata", head);
-      if (fault !== null) throw fault;
-    }
-    this.response.advance("head");
-    this.#stream.sendHead(head);
+  sendHead(
+    metadata: Metadata | null,
+    compression?: Compression,
+  ): void | Promise<void> {
+    const { compressor, compressors } = this.#host;
+    return this.#sender.head(
+      metadata,
+      compression === undefined ? compressor : compressorFor(
+        "Cannot send initial metadata",
+        compression,
+        compressors,
+      ),
+    );
   }
 
   /** Sends a message, and the initial metadata first if it was not sent. */
-  sendMessage(message: unknown): void | Promise<void> {
-    const { response } = this;
-    if (response.phase !== "idle") this.#require("message");
-    const frame = this.#host.writer.frame(
-      this.#host.codec,
-      message,
-      this.route.handler.replyType,
-      this.#host.config.maxSendMessageSize,
-    );
-    if (response.phase === "idle") this.sendHead(null);
-    response.advance("message");
-    const room = this.#stream.send(frame);
-    if (room === undefined) return;
-    const gate = this.#sends ??= new SendGate();
-    return gate.wait(room).then(() => {
-      if (this.aborted !== undefined) throw this.aborted;
-    });
+  sendMessage(message: unknown, compress = true): void | Promise<void> {
+    return this.#sender.message(message, compress);
   }
 
   /** Sends the status and the trailing metadata, which end the call. */
-  sendOutcome(outcome: Outcome): void {
-    const input = outcome.status === Status.OK ? "end" : "fail";
-    const { phase } = this.response;
-    this.#require(input);
-    let trailers = outcomeTrailers(outcome);
-    if (!fitsHeaderLimit(trailers)) trailers = outcomeTrailers(cut(outcome));
-    this.response.advance(input);
-    this.#scope[Symbol.dispose]();
-    if (phase === "idle") {
-      // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
-      // A trailers-only answer: one frame that is head and trailers at once.
-      this.#stream.sendHead({
-        ...responseHead(this.#host.contentType, null),
-        ...trailers,
-      }, true);
-    } else {
-      this.#stream.sendTrailers(trailers);
+  sendOutcome(ending: Ending): void | Promise<void> {
+    const all = withMetadata(ending, this.trailingMetadata);
+    let wait: void | Promise<void>;
+    try {
+      wait = this.#sender.outcome(all);
+    } catch (error) {
+      this.#onOutcomeError(error);
+      throw error;
     }
+    return wait?.catch((error) => {
+      this.#onOutcomeError(error);
+      throw error;
+    });
+  }
+
+  /** Waits until all that the handler wanted to be sent is sent. */
+  whenSent(): void | Promise<void> {
+    return this.#sender.whenSent();
   }
 
   /**
@@ -186,14 +221,7 @@ export class ServerCall<Req, Rep> implements ByteSink {
    * status: the handler's signal aborts and its pending operations reject.
    */
   fail(error: GRPCError): void {
-    if (!this.answered) {
-      this.sendOutcome({
-        status: error.status,
-        message: error.message,
-        details: null,
-        metadata: this.trailingMetadata,
-      });
-    }
+    if (!this.answered) this.#sendLast(error);
     this.#abort(error);
   }
 
@@ -204,10 +232,22 @@ export class ServerCall<Req, Rep> implements ByteSink {
     this.#stream.reset(ResetCode.CANCEL);
   }
 
-  // The scope
+  // The scope, the reply and the events
 
   onScopeEnd(error: GRPCError): void {
     this.fail(error);
+  }
+
+  onAnswered(): void {
+    this.#scope[Symbol.dispose]();
+  }
+
+  onEventError(error: GRPCError): void {
+    if (this.aborted !== undefined) return;
+    const { status, message } = this.#endingOf(error);
+    this.fail(
+      error instanceof ListenerError ? new GRPCError(status, message) : error,
+    );
   }
 
   // The stream
@@ -227,63 +267,51 @@ export class ServerCall<Req, Rep> implements ByteSink {
 
   onFrame(bytes: Uint8Array, compressed: boolean): void {
     if (this.aborted !== undefined) return;
-    if (!this.request.advance("message")) {
-      return this.fail(
-        new GRPCError(
-          Status.UNIMPLEMENTED,
-          "Received more than one message for a method with a unary request",
-        ),
+    if (!this.request.advance("message")) return this.fail(secondRequest());
+    if (!this.request.many) {
+      this.#unary = bytes;
+      this.#unaryCompressed = compressed;
+    } else if (this.#events === null) {
+      this.#inbox.deliver(bytes, compressed);
+    } else {
+      this.#decodeWatched(
+        bytes,
+        compressed,
+        (message) => this.#inbox.deliver(bytes, compressed, message),
       );
     }
-    if (this.request.many) return this.#inbox.deliver(bytes, compressed);
-    this.#unary = bytes;
-    this.#unaryCompressed = compressed;
   }
 
   onEnd(_trailers: RawHeaders): void {
     if (this.aborted !== undefined) return;
-    if (this.#reader.truncated) {
-      return this.fail(
-        new GRPCError(
-          Status.INTERNAL,
-          "The client ended the stream in the middle of a message",
-        ),
-      );
-    }
-    if (!this.request.advance("end")) {
-      return this.fail(
-        new GRPCError(
-          Status.UNIMPLEMENTED,
-          "Received no message for a method with a unary request",
-        ),
-      );
-    }
-    if (this.#unary !== undefined) {
-      // Decoded before the handler starts: it runs for good requests alone.
-      try {
-        this.#unaryMessage = this.decodeMessage(
-          this.#unary,
-          this.#unaryCompressed,
-        );
-      } catch (error) {
-        return this.fail(error as GRPCError);
-      }
+    const fault = incompleteRequest(this.request, this.#reader.truncated);
+    if (fault !== null) return this.fail(fault);
+    const bytes = this.#unary;
+    if (bytes !== undefined) {
       this.#unary = undefined;
+      // Decoded before the handler starts: it runs for good requests alone.
+      const compressed = this.#unaryCompressed;
+      const take = (message: Req): void => {
+        this.#unaryMessage = message;
+      };
+      if (this.#events !== null) this.#decodeWatched(bytes, compressed, take);
+      else {
+        try {
+          take(this.decodeMessage(bytes, compressed));
+        } catch (error) {
+          return this.fail(error as GRPCError);
+        }
+      }
     }
-    this.#inbox.finish(null);
-    if (!this.#ready) this.#becomeReady();
+    this.#behindEvents(() => {
+      this.#inbox.finish(null);
+      if (!this.#ready) this.#becomeReady();
+    });
   }
 
   onClose(why: CloseReason): void {
     if (this.answered && this.request.phase === "ended") return;
-    const error = why.clean
-      ? new StreamTerminatedError(
-        Status.CANCELLED,
-        "Call was cancelled: the stream ended before its answer",
-      )
-      : new StreamTerminatedError(why.status, why.message, {
-        cause: why.cause,
-      });
+    const error = brokenOff(why);
     // After the answer there is nothing left to call off, only to read.
     if (this.answered) this.#inbox.abort(error);
     else this.#abort(error);
@@ -292,15 +320,7 @@ export class ServerCall<Req, Rep> implements ByteSink {
   // The inbox
 
   decodeMessage(bytes: Uint8Array, compressed: boolean): Req {
-    const { codec } = this.#host;
-    const { requestType } = this.route.handler;
-    return decodeMessage(
-      "request",
-      codec,
-      requestType,
-      bytes,
-      compressed,
-    ) as Req;
+    return decodeMessage(this.#decoding, bytes, compressed) as Req;
   }
 
   onBadMessage(error: GRPCError): void {
@@ -308,16 +328,73 @@ export class ServerCall<Req, Rep> implements ByteSink {
   }
 
   pause(): void {
-    this.#stream.pause();
+    if (this.#holds++ === 0) this.#stream.pause();
   }
 
   resume(): void {
-    this.#stream.resume();
+    if (--this.#holds === 0) this.#stream.resume();
+  }
+
+  /** Decodes a message, and gives it on when listeners have seen it. */
+  #decodeWatched(
+    bytes: Uint8Array,
+    compressed: boolean,
+    next: (message: Req) => void,
+  ): void {
+    const events = this.#events!;
+    events.behind(() => {
+      const message = this.decodeMessage(bytes, compressed);
+      return events.recvMessage(
+        message,
+        compressed,
+        (message) => next(message as Req),
+      );
+    });
+  }
+
+  #behindEvents(step: () => void): void {
+    if (this.#events === null) step();
+    else this.#events.behind(step);
   }
 
   #becomeReady(): void {
     this.#ready = true;
-    if (this.aborted === undefined) this.#onReady();
+    if (this.aborted === undefined) this.#owner.onReady();
+  }
+
+  /** A listener failed when the status was to be sent. */
+  #onOutcomeError(error: unknown): void {
+    if (this.#events === null || this.answered) return;
+    if (!(error instanceof GRPCError)) return;
+    const headSent = this.response.phase !== "idle";
+    this.#sender.sendLast(this.#endingOf(error), headSent);
+    this.#abort(error);
+  }
+
+  /** Sends the status of an error, which nothing else may overtake. */
+  #sendLast(error: GRPCError): void {
+    const ending = withMetadata(endingOf(error), this.trailingMetadata);
+    const headSent = this.response.phase !== "idle";
+    this.response.advance("fail");
+    const sender = this.#sender;
+    if (this.#events === null) return sender.sendLast(ending, headSent);
+    const onError = (error: unknown): void =>
+      sender.sendLast(this.#endingOf(error as GRPCError), headSent);
+    try {
+      this.#events.sendTrailingMetadata(
+        ending,
+        (metadata) => sender.sendLast({ ...ending, metadata }, headSent),
+      )?.catch(onError);
+    } catch (error) {
+      onError(error);
+    }
+  }
+
+  /** What the client is told of a failure: of a listener's own one nothing. */
+  #endingOf(error: GRPCError): Ending {
+    if (!(error instanceof ListenerError)) return endingOf(error);
+    this.#host.onHandlerError(error.cause, this);
+    return INTERNAL_SERVER_ERROR;
   }
 
   #abort(error: GRPCError): void {
@@ -325,29 +402,7 @@ export class ServerCall<Req, Rep> implements ByteSink {
     this.#inbox.abort(error);
     this.#scope.abort(error);
     // A client that reads no more would have its senders wait for ever.
-    this.#sends?.open();
-    this.#onAbort();
+    this.#sender.abort(error);
+    this.#owner.onAbort();
   }
-
-  /** Throws what stands against an input: the end of the call, or misuse. */
-  #require(input: "head" | "message" | "end" | "fail"): void {
-    if (this.aborted !== undefined) throw this.aborted;
-    if (!this.response.allows(input)) {
-      throw misuse("response", this.response.phase, input);
-    }
-  }
-}
-
-/** What is sent of an outcome that is too large: its status must arrive. */
-function cut(outcome: Outcome): Outcome {
-  // A success that does not bring all it should is none.
-  const isOk = outcome.status === Status.OK;
-  return {
-    status: isOk ? Status.RESOURCE_EXHAUSTED : outcome.status,
-    message: isOk
-      ? "Trailing metadata is too large to be sent"
-      : outcome.message.slice(0, MAX_CUT_MESSAGE_CHARS),
-    details: null,
-    metadata: null,
-  };
 }

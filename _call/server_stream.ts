@@ -10,8 +10,7 @@ import { GRPCError, ProtocolError } from "../core/errors.ts";
 import { Metadata, type MetadataInit } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { isStatus, Status } from "../core/status.ts";
-import { decodeMetadata, parseRequestHead } from "../_wire/headers.ts";
-import { joinMetadata } from "./join_metadata.ts";
+import type { Compression } from "../_wire/compression.ts";
 import type { MessageOf, Received } from "./many.ts";
 import { MessageIterator } from "./message_iterator.ts";
 import type { ServerCall } from "./server_call.ts";
@@ -25,6 +24,24 @@ export interface InitialMetadataOptions {
    * @default {undefined} none
    */
   readonly metadata?: MetadataInit;
+  /**
+   * How replies are compressed, in place of the server's `compression`. They
+   * are not if the client does not accept it.
+   *
+   * @default {undefined} as the server says
+   */
+  readonly compression?: Compression;
+}
+
+/** Options of {@linkcode ServerStream.sendMessage}. */
+export interface ReplyOptions {
+  /**
+   * Whether the message may be compressed, where the replies are: `false` for
+   * one that holds a secret beside what others can choose.
+   *
+   * @default {true}
+   */
+  readonly compress?: boolean;
 }
 
 /** Options of {@linkcode ServerStream.sendTrailingMetadata}. */
@@ -41,6 +58,13 @@ export interface TrailingMetadataOptions {
    * @default {""}
    */
   readonly statusMessage?: string;
+  /**
+   * Details of the status: messages that the server's status details codec
+   * encodes.
+   *
+   * @default {[]}
+   */
+  readonly statusDetails?: readonly unknown[];
   /**
    * Metadata to send with the status, after what
    * {@linkcode ServerStream.trailingMetadata} holds.
@@ -67,7 +91,6 @@ export class ServerStream<in out Req, in out Rep>
   // "in out" above: a stream of one message does not pass for one of many.
 
   readonly #call: ServerCall<MessageOf<Req>, MessageOf<Rep>>;
-  #metadata: Metadata | undefined;
   #cancelled = false;
   #readable: ReadableStream<MessageOf<Req>> | undefined;
   #writable: WritableStream<MessageInit<MessageOf<Rep>>> | undefined;
@@ -79,7 +102,7 @@ export class ServerStream<in out Req, in out Rep>
 
   /** The path of the method that is called, such as `/helloworld.Greeter/SayHello`. */
   get methodName(): string {
-    return this.#call.route.path;
+    return this.#call.methodName;
   }
 
   /** When the client stops to wait, or `null` if it waits without limit. */
@@ -89,12 +112,12 @@ export class ServerStream<in out Req, in out Rep>
 
   /** The metadata that came with the request. */
   get metadata(): Metadata {
-    return this.#metadata ??= decodeMetadata(this.#call.headers);
+    return this.#call.metadata;
   }
 
   /** What the client calls itself, or `null` if it does not say. */
   get userAgent(): string | null {
-    return parseRequestHead(this.#call.headers).userAgent;
+    return this.#call.start.head.userAgent;
   }
 
   /** The client at the other end. */
@@ -138,16 +161,18 @@ export class ServerStream<in out Req, in out Rep>
    * @param options The metadata.
    * @returns When they are on their way.
    * @throws {ProtocolError} If they were sent before.
-   * @throws {TypeError} If the metadata is not valid.
+   * @throws {TypeError} If the metadata is not valid, or there is no such
+   *   compression.
    * @throws {GRPCError} If the call was cancelled or failed.
    */
   // deno-lint-ignore require-await
   async sendInitialMetadata(
     options: InitialMetadataOptions = {},
   ): Promise<void> {
-    const { metadata } = options;
-    this.#call.sendHead(
+    const { metadata, compression } = options;
+    return this.#call.sendHead(
       metadata === undefined ? null : new Metadata(metadata),
+      compression,
     );
   }
 
@@ -155,6 +180,7 @@ export class ServerStream<in out Req, in out Rep>
    * Sends a message.
    *
    * @param message The message, or the fields to make it of.
+   * @param options Whether it may be compressed.
    * @returns When the message is taken over for sending: at once, unless the
    *   client reads slower than this side writes.
    * @throws {TypeError} If the message is not of the reply's type.
@@ -163,8 +189,11 @@ export class ServerStream<in out Req, in out Rep>
    * @throws {GRPCError} If the call was cancelled or failed.
    */
   // deno-lint-ignore require-await
-  async sendMessage(message: MessageInit<MessageOf<Rep>>): Promise<void> {
-    return this.#call.sendMessage(message);
+  async sendMessage(
+    message: MessageInit<MessageOf<Rep>>,
+    options: ReplyOptions = {},
+  ): Promise<void> {
+    return this.#call.sendMessage(message, options.compress);
   }
 
   /**
@@ -177,26 +206,29 @@ export class ServerStream<in out Req, in out Rep>
    *   status OK has no message yet.
    * @throws {TypeError} If the metadata is not valid.
    * @throws {RangeError} If the status is none.
+   * @throws {Error} What the codec throws that cannot encode the details.
    * @throws {GRPCError} If the call was cancelled or failed.
    */
   // deno-lint-ignore require-await
   async sendTrailingMetadata(
     options: TrailingMetadataOptions = {},
   ): Promise<void> {
-    const { status = Status.OK, statusMessage = "", metadata } = options;
+    const {
+      status = Status.OK,
+      statusMessage = "",
+      statusDetails = [],
+      metadata,
+    } = options;
     if (!isStatus(status)) {
       throw new RangeError(
         `Cannot send trailing metadata: status must be an integer from 0 to 16, received ${status}`,
       );
     }
-    this.#call.sendOutcome({
+    return this.#call.sendOutcome({
       status,
       message: statusMessage,
-      details: null,
-      metadata: joinMetadata(
-        this.#call.trailingMetadata,
-        metadata === undefined ? null : new Metadata(metadata),
-      ),
+      details: statusDetails,
+      metadata: metadata === undefined ? null : new Metadata(metadata),
     });
   }
 

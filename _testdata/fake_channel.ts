@@ -17,6 +17,10 @@ import {
 import { Cardinality } from "../core/cardinality.ts";
 import { type Codec, ProtoCodec } from "../core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "../core/config.ts";
+import { CLIENT_EVENTS, type ClientEvent } from "../core/events.ts";
+import { type Listenable, Listeners, listeners } from "../core/_listeners.ts";
+import type { StatusDetailsCodec } from "../core/status_details.ts";
+import type { Compressor } from "../_wire/compression.ts";
 import { FrameWriter } from "../_wire/frame.ts";
 import { HeadTemplate } from "../_wire/headers.ts";
 import { FakeSource, type FakeStream } from "./fake_stream.ts";
@@ -25,10 +29,17 @@ import { FakeSource, type FakeStream } from "./fake_stream.ts";
 export interface FakeChannelOptions {
   readonly codec?: Codec;
   readonly config?: ConfigurationOptions;
+  readonly statusDetailsCodec?: StatusDetailsCodec;
+  readonly compressors?: ReadonlyMap<string, Compressor>;
+  readonly compressor?: Compressor;
 }
 
 /** A channel whose calls go to a {@linkcode FakeSource}. */
-export class FakeChannel {
+export class FakeChannel implements Listenable<ClientEvent> {
+  readonly [listeners]: Listeners<ClientEvent> = new Listeners(
+    "Channel",
+    CLIENT_EVENTS,
+  );
   readonly source: FakeSource = new FakeSource();
   readonly unaryUnary: UnaryUnaryMethod<StringValue, StringValue>;
   readonly unaryStream: UnaryStreamMethod<StringValue, StringValue>;
@@ -42,6 +53,10 @@ export class FakeChannel {
       codec: options.codec ?? new ProtoCodec(),
       config: new Configuration(options.config),
       writer: new FrameWriter(),
+      statusDetailsCodec: options.statusDetailsCodec ?? null,
+      compressors: options.compressors ?? new Map(),
+      compressor: options.compressor ?? null,
+      listeners: this[listeners],
     };
     this.unaryUnary = this.#method(Cardinality.UNARY_UNARY);
     this.unaryStream = this.#method(Cardinality.UNARY_STREAM);
@@ -61,6 +76,8 @@ export class FakeChannel {
       path: "/test.Test/Call",
       contentType: "application/grpc",
       userAgent: "grpc-deno-grpclib/test",
+      encoding: this.#host.compressor?.name ?? null,
+      acceptEncoding: null,
     });
     return makeMethod({
       host: this.#host,
@@ -68,6 +85,6 @@ export class FakeChannel {
       requestType: StringValueSchema,
       replyType: StringValueSchema,
       cardinality,
-    }, head.path) as M;
+    }, head.fields.path) as M;
   }
 }

@@ -18,7 +18,11 @@ import type { ServerStream } from "../_call/server_stream.ts";
 import { Cardinality } from "../core/cardinality.ts";
 import { type Codec, ProtoCodec } from "../core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "../core/config.ts";
+import { SERVER_EVENTS, type ServerEvent } from "../core/events.ts";
+import { type Listenable, Listeners, listeners } from "../core/_listeners.ts";
 import { Peer } from "../core/peer.ts";
+import type { StatusDetailsCodec } from "../core/status_details.ts";
+import type { Compressor } from "../_wire/compression.ts";
 import { FrameWriter } from "../_wire/frame.ts";
 import { FakeStream, type Fields, rawOf } from "./fake_stream.ts";
 
@@ -28,6 +32,9 @@ type AnyCall = ServerCall<unknown, unknown>;
 export interface FakeServerOptions {
   readonly codec?: Codec;
   readonly config?: ConfigurationOptions;
+  readonly statusDetailsCodec?: StatusDetailsCodec;
+  readonly compressors?: ReadonlyMap<string, Compressor>;
+  readonly compressor?: Compressor;
   /** More methods, by their paths. */
   readonly service?: Service;
 }
@@ -64,11 +71,20 @@ export interface FakeHandlers {
 }
 
 /** A server with at most one method of each kind. */
-export class FakeServer implements CallHost {
+export class FakeServer implements CallHost, Listenable<ServerEvent> {
   readonly codec: Codec;
   readonly config: Configuration;
   readonly writer: FrameWriter = new FrameWriter();
   readonly contentType: string;
+  readonly statusDetailsCodec: StatusDetailsCodec | null;
+  readonly compressors: ReadonlyMap<string, Compressor>;
+  readonly compressor: Compressor | null;
+  readonly acceptEncoding: string;
+  readonly listeners: Listeners<ServerEvent> = new Listeners(
+    "Server",
+    SERVER_EVENTS,
+  );
+  readonly [listeners]: Listeners<ServerEvent> = this.listeners;
   readonly routes: ReadonlyMap<string, Route>;
   readonly peer: Peer = new Peer({ hostname: "127.0.0.1", port: 1234 });
   /** The calls that began and those that ended, as the server is told. */
@@ -84,6 +100,10 @@ export class FakeServer implements CallHost {
     this.codec = options.codec ?? new ProtoCodec();
     this.config = new Configuration(options.config);
     this.contentType = `application/grpc+${this.codec.contentSubtype}`;
+    this.statusDetailsCodec = options.statusDetailsCodec ?? null;
+    this.compressors = options.compressors ?? new Map();
+    this.compressor = options.compressor ?? null;
+    this.acceptEncoding = ["identity", ...this.compressors.keys()].join();
     const routes = new Map<string, Route>();
     for (const cardinality of Object.values(Cardinality)) {
       const handle = handlers[cardinality];

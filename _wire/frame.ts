@@ -17,6 +17,12 @@ import { Status } from "../core/status.ts";
  */
 export const FRAME_PREFIX_BYTES = 5;
 
+/** What makes the messages of a {@linkcode FrameWriter} smaller. */
+export interface FrameCompressor {
+  /** Compresses a message. */
+  compress(bytes: Uint8Array): Uint8Array;
+}
+
 const SLAB_BYTES = 16 * 1024;
 
 // A frame above this gets memory of its own, so that at most a quarter of a
@@ -70,6 +76,8 @@ export class FrameWriter implements ByteWriter {
    * @param message The message.
    * @param type The type of the message, for the codec.
    * @param maxBytes The largest message, without the prefix.
+   * @param compressor Who compresses the message, if anybody does.
+   * @param minBytes The smallest message that is compressed.
    * @returns Prefix and message in one view.
    * @throws {GRPCError} RESOURCE_EXHAUSTED if the message is larger.
    */
@@ -78,16 +86,18 @@ export class FrameWriter implements ByteWriter {
     message: unknown,
     type: unknown,
     maxBytes: number,
+    compressor: FrameCompressor | null = null,
+    minBytes = 0,
   ): Uint8Array {
-    if (codec.encodeInto === undefined) {
-      const bytes: unknown = codec.encode(message, type);
-      // A promise, say: its length would be taken for that of the slab.
-      if (!(bytes instanceof Uint8Array)) {
-        throw new TypeError(
-          "Cannot send message: the codec must encode it to a Uint8Array",
-        );
+    if (compressor !== null || codec.encodeInto === undefined) {
+      const bytes = encode(codec, message, type);
+      checkSent(bytes.length, maxBytes);
+      if (compressor !== null && bytes.length >= minBytes) {
+        const compressed = compressor.compress(bytes);
+        // Not worth the other side's work if it is no smaller.
+        if (compressed.length < bytes.length) return this.#copy(compressed, 1);
       }
-      return this.#copy(bytes, maxBytes);
+      return this.#copy(bytes, 0);
     }
     this.#start = this.position;
     let done = false;
@@ -97,7 +107,7 @@ export class FrameWriter implements ByteWriter {
       codec.encodeInto(message, type, this);
       const length = this.position - this.#start - FRAME_PREFIX_BYTES;
       checkSent(length, maxBytes);
-      writePrefix(this.buffer, this.#start, length);
+      writePrefix(this.buffer, this.#start, 0, length);
       done = true;
       return this.buffer.subarray(this.#start, this.position);
     } finally {
@@ -112,12 +122,11 @@ export class FrameWriter implements ByteWriter {
   }
 
   /** Puts a prefix before a message that is encoded already. */
-  #copy(message: Uint8Array, maxBytes: number): Uint8Array {
-    checkSent(message.length, maxBytes);
+  #copy(message: Uint8Array, flag: number): Uint8Array {
     const size = FRAME_PREFIX_BYTES + message.length;
     if (size > SLAB_FRAME_BYTES) {
       const own = new Uint8Array(size);
-      writePrefix(own, 0, message.length);
+      writePrefix(own, 0, flag, message.length);
       own.set(message, FRAME_PREFIX_BYTES);
       return own;
     }
@@ -126,11 +135,23 @@ export class FrameWriter implements ByteWriter {
       this.position = 0;
     }
     const start = this.position;
-    writePrefix(this.buffer, start, message.length);
+    writePrefix(this.buffer, start, flag, message.length);
     this.buffer.set(message, start + FRAME_PREFIX_BYTES);
     this.position = start + size;
     return this.buffer.subarray(start, this.position);
   }
+}
+
+/** Has a codec encode a message. */
+function encode(codec: Codec, message: unknown, type: unknown): Uint8Array {
+  const bytes: unknown = codec.encode(message, type);
+  // A promise, say: its length would be taken for that of the slab.
+  if (!(bytes instanceof Uint8Array)) {
+    throw new TypeError(
+      "Cannot send message: the codec must encode it to a Uint8Array",
+    );
+  }
+  return bytes;
 }
 
 /** Throws when a message is too large to send. */
@@ -144,13 +165,19 @@ function checkSent(length: number, maxBytes: number): void {
 }
 
 /**
- * Writes the prefix of a message that is not compressed.
+ * Writes the prefix of a message.
  *
+ * Compressed-Flag: "0 / 1 ; encoded as 1 byte unsigned integer"
  * Message-Length: "encoded as 4 byte unsigned integer (big endian)"
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
  */
-function writePrefix(buffer: Uint8Array, at: number, length: number): void {
-  buffer[at] = 0;
+function writePrefix(
+  buffer: Uint8Array,
+  at: number,
+  flag: number,
+  length: number,
+): void {
+  buffer[at] = flag;
   buffer[at + 1] = length >>> 24;
   buffer[at + 2] = length >>> 16;
   buffer[at + 3] = length >>> 8;

@@ -195,15 +195,16 @@ export interface HeadFields {
   readonly contentType: string;
   /** `user-agent`. */
   readonly userAgent: string;
+  /** `grpc-encoding`, unless a call has its own; null for none. */
+  readonly encoding: string | null;
+  /** `grpc-accept-encoding`; null for none. */
+  readonly acceptEncoding: string | null;
 }
 
 /** The head of all calls of a method, made once per method. */
-export class HeadTemplate implements HeadFields {
-  readonly scheme: string;
-  readonly authority: string;
-  readonly path: string;
-  readonly contentType: string;
-  readonly userAgent: string;
+export class HeadTemplate {
+  /** What the heads have in common. */
+  readonly fields: HeadFields;
 
   /** The head of a call without deadline and metadata. Shared: not to be changed. */
   readonly head: HeaderBlock;
@@ -214,59 +215,64 @@ export class HeadTemplate implements HeadFields {
    * @param fields What the heads have in common.
    */
   constructor(fields: HeadFields) {
-    this.scheme = fields.scheme;
-    this.authority = fields.authority;
-    this.path = fields.path;
-    this.contentType = fields.contentType;
-    this.userAgent = fields.userAgent;
-    this.head = {
-      ":method": "POST",
-      ":scheme": fields.scheme,
-      ":path": fields.path,
-      ":authority": fields.authority,
-      "te": "trailers",
-      "content-type": fields.contentType,
-      "user-agent": fields.userAgent,
-    };
+    this.fields = fields;
+    this.head = blockOf(fields, null, fields.encoding);
   }
 }
 
 /**
- * Writes the head of a request. Plain literals: node:http2 is slower with
- * objects that have no prototype.
+ * Writes the head of a request.
+ *
+ * @param template The template of the method.
+ * @param timeout The text for `grpc-timeout`, if there is a deadline.
+ * @param metadata The metadata, if there is some.
+ * @param encoding The text for `grpc-encoding`, if it is not the template's.
+ * @returns The fields. Where they are all the template's, its own, not to be changed.
+ */
+export function requestHead(
+  template: HeadTemplate,
+  timeout: string | null,
+  metadata: Metadata | null,
+  encoding: string | null = template.fields.encoding,
+): HeaderBlock {
+  const { fields, head } = template;
+  if (timeout === null && encoding === fields.encoding) {
+    return metadata === null ? head : withMetadata({ ...head }, metadata);
+  }
+  const block = blockOf(fields, timeout, encoding);
+  return metadata === null ? block : withMetadata(block, metadata);
+}
+
+/**
+ * Makes the block of a request. An ordinary object: node:http2 is slower with
+ * one that has no prototype.
  *
  * "HTTP2 requires that reserved headers, ones starting with ':' appear before
  * all other headers. Additionally implementations should send Timeout
  * immediately after the reserved headers and they should send the
  * Call-Definition headers before sending Custom-Metadata."
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
- *
- * @param template The template of the method.
- * @param timeout The text for `grpc-timeout`, if there is a deadline.
- * @param metadata The metadata, if there is some.
- * @returns The fields. Without deadline and metadata the template's own, not to be changed.
  */
-export function requestHead(
-  template: HeadTemplate,
+function blockOf(
+  fields: HeadFields,
   timeout: string | null,
-  metadata: Metadata | null,
+  encoding: string | null,
 ): HeaderBlock {
-  if (timeout === null) {
-    return metadata === null
-      ? template.head
-      : withMetadata({ ...template.head }, metadata);
-  }
-  const block = {
+  const block: Record<string, string> = {
     ":method": "POST",
-    ":scheme": template.scheme,
-    ":path": template.path,
-    ":authority": template.authority,
-    "grpc-timeout": timeout,
-    "te": "trailers",
-    "content-type": template.contentType,
-    "user-agent": template.userAgent,
+    ":scheme": fields.scheme,
+    ":path": fields.path,
+    ":authority": fields.authority,
   };
-  return metadata === null ? block : withMetadata(block, metadata);
+  if (timeout !== null) block["grpc-timeout"] = timeout;
+  block["te"] = "trailers";
+  block["content-type"] = fields.contentType;
+  if (encoding !== null) block["grpc-encoding"] = encoding;
+  if (fields.acceptEncoding !== null) {
+    block["grpc-accept-encoding"] = fields.acceptEncoding;
+  }
+  block["user-agent"] = fields.userAgent;
+  return block;
 }
 
 /**
@@ -277,13 +283,21 @@ export function requestHead(
  *
  * @param contentType The content type, such as `"application/grpc+proto"`.
  * @param metadata The metadata, if there is some.
+ * @param encoding The text for `grpc-encoding`, if there is one.
  * @returns The fields in a new object.
  */
 export function responseHead(
   contentType: string,
   metadata: Metadata | null,
+  encoding: string | null = null,
 ): HeaderBlock {
-  const block = { ":status": "200", "content-type": contentType };
+  const block = encoding === null
+    ? { ":status": "200", "content-type": contentType }
+    : {
+      ":status": "200",
+      "content-type": contentType,
+      "grpc-encoding": encoding,
+    };
   return metadata === null ? block : withMetadata(block, metadata);
 }
 

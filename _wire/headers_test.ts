@@ -204,6 +204,8 @@ const FIELDS = {
   path: "/helloworld.Greeter/SayHello",
   contentType: "application/grpc",
   userAgent: "grpc-deno-grpclib/0.1.0",
+  encoding: null,
+  acceptEncoding: null,
 };
 
 const PSEUDO: [string, string][] = [
@@ -222,8 +224,32 @@ const PAIRS: [string, string | string[]][] = [["a", ["1", "2"]], ["b", "3"]];
 const METADATA = new Metadata(PAIRS);
 
 Deno.test("HeadTemplate keeps its fields", () => {
-  const { head: _, ...fields } = new HeadTemplate(FIELDS);
-  assertEquals(fields, FIELDS);
+  assertEquals(new HeadTemplate(FIELDS).fields, FIELDS);
+});
+
+Deno.test("requestHead() names the encodings before the user agent", () => {
+  const template = new HeadTemplate({
+    ...FIELDS,
+    encoding: "gzip",
+    acceptEncoding: "identity,gzip",
+  });
+  const names = (block: HeaderBlock): string[] =>
+    Object.keys(block).filter((name) => !name.startsWith(":"));
+  assertEquals(names(requestHead(template, "1S", null)), [
+    ...["grpc-timeout", "te", "content-type"],
+    ...["grpc-encoding", "grpc-accept-encoding", "user-agent"],
+  ]);
+  assertStrictEquals(
+    requestHead(template, null, null, "gzip"),
+    template.head,
+  );
+  const other = requestHead(template, null, null, "deflate");
+  assertEquals(other["grpc-encoding"], "deflate");
+  assertEquals(
+    requestHead(template, null, null, null)["grpc-encoding"],
+    undefined,
+  );
+  assertEquals(template.head["grpc-encoding"], "gzip");
 });
 
 Deno.test("requestHead() writes pseudo-headers, timeout, the call, and metadata in this order", () => {

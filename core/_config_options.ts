@@ -36,6 +36,13 @@ export interface ConfigurationOptions {
    */
   readonly maxSendMessageSize?: number;
   /**
+   * The smallest message to compress, where messages are compressed, in bytes;
+   * an integer from 0 to 2³² − 1. Less is hardly worth the work.
+   *
+   * @default {1024}
+   */
+  readonly minCompressMessageSize?: number;
+  /**
    * The largest header list to receive, in bytes as HTTP/2 counts them (name,
    * value and 32 for each field); an integer from 1024 to 2³¹ − 1. The other
    * side is told, and a call with a larger one is reset.

@@ -89,6 +89,7 @@ export const RULES: {
   http2StreamWindowSize: integer(WINDOW, 4 * MIB),
   maxReceiveMessageSize: integer(MESSAGE, 4 * MIB),
   maxSendMessageSize: integer(MESSAGE, MAX_MESSAGE),
+  minCompressMessageSize: integer(MESSAGE, 1024),
   maxHeaderListSize: integer(HEADERS, 65_536),
   connectTimeoutMs: number(DELAY, 20_000),
   initialReconnectBackoffMs: number(DELAY, 1_000),

@@ -151,8 +151,8 @@ export class ProtoCodec implements Codec {
   }
 }
 
-/** Throws unless a type is a message descriptor of protobuf-es. */
-function requireDescriptor(
+/** Throws unless a type is a message descriptor of protobuf-es. Internal. */
+export function requireDescriptor(
   action: string,
   type: unknown,
 ): asserts type is DescMessage {
@@ -165,8 +165,11 @@ function requireDescriptor(
   }
 }
 
-/** Makes sure of the type of a message, and makes one of a plain object. */
-function messageOf(message: unknown, type: DescMessage): Message {
+/**
+ * Makes sure of the type of a message, and makes one of a plain object.
+ * Internal.
+ */
+export function messageOf(message: unknown, type: DescMessage): Message {
   if (typeof message === "object" && message !== null) {
     const typeName = (message as Partial<Message>).$typeName;
     if (typeName === type.typeName) return message as Message;

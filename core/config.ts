@@ -53,6 +53,9 @@ export class Configuration {
   /** The largest message to send, in bytes. */
   declare readonly maxSendMessageSize: number;
 
+  /** The smallest message to compress, in bytes. */
+  declare readonly minCompressMessageSize: number;
+
   /** The largest header list to receive, in bytes. */
   declare readonly maxHeaderListSize: number;
 

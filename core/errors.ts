@@ -13,6 +13,7 @@
  * @module
  */
 
+import { describe } from "./_describe.ts";
 import { Metadata, type MetadataInit } from "./metadata.ts";
 import { isStatus, Status, statusName } from "./status.ts";
 
@@ -38,6 +39,10 @@ export interface GRPCErrorOptions {
 const NO_DETAILS: readonly unknown[] = Object.freeze([]);
 
 let setMetadataSource: (error: GRPCError, make: () => Metadata) => void;
+let setDetailsSource: (
+  error: GRPCError,
+  make: () => readonly unknown[],
+) => void;
 
 /**
  * A call that ended with a status other than OK.
@@ -63,8 +68,8 @@ export class GRPCError extends Error {
   /** The status the call ended with. */
   readonly status: Status;
 
-  /** The decoded details, empty when there are none. */
-  readonly details: readonly unknown[];
+  // What makes the details until they are first read, then they themselves.
+  #details: readonly unknown[] | (() => readonly unknown[]);
 
   // What makes the metadata until it is first read, then the metadata itself.
   #metadata: Metadata | (() => Metadata) | undefined;
@@ -72,6 +77,9 @@ export class GRPCError extends Error {
   static {
     setMetadataSource = (error, make) => {
       error.#metadata = make;
+    };
+    setDetailsSource = (error, make) => {
+      error.#details = make;
     };
   }
 
@@ -82,6 +90,7 @@ export class GRPCError extends Error {
    * @param message The text for `grpc-message`: the other side reads it.
    * @param options Details, metadata and cause.
    * @throws {RangeError} If the status is not an integer from 1 to 16.
+   * @throws {TypeError} If the details are no array.
    * @throws {TypeError} If a key of the metadata, or the type of a value, is not allowed.
    * @throws {RangeError} If a value of the metadata has characters that are not allowed.
    */
@@ -96,10 +105,29 @@ export class GRPCError extends Error {
     this.name = `GRPCError [${statusName(status)}]`; // what a stack trace shows first
     this.status = status;
     const { details, metadata } = options;
-    this.details = details === undefined ? NO_DETAILS : [...details];
+    if (details !== undefined && !Array.isArray(details)) {
+      throw new TypeError(
+        `Cannot create error: details must be an array, received ${
+          describe(details)
+        }`,
+      );
+    }
+    this.#details = details === undefined
+      ? NO_DETAILS
+      : Object.freeze([...details]);
     this.#metadata = metadata === undefined
       ? undefined
       : new Metadata(metadata);
+  }
+
+  /** The details that came, or go, with the status; empty when there are none. */
+  get details(): readonly unknown[] {
+    let details = this.#details;
+    if (typeof details === "function") {
+      details = details();
+      this.#details = details;
+    }
+    return details;
   }
 
   /** The metadata that came, or goes, with the status; empty when there is none. */
@@ -119,6 +147,17 @@ export class GRPCError extends Error {
  */
 export function deferMetadata(error: GRPCError, make: () => Metadata): void {
   setMetadataSource(error, make);
+}
+
+/**
+ * Says where an error of a received status gets its details, decoded only when
+ * somebody reads them. Internal.
+ */
+export function deferDetails(
+  error: GRPCError,
+  make: () => readonly unknown[],
+): void {
+  setDetailsSource(error, make);
 }
 
 /**

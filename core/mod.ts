@@ -15,6 +15,7 @@ export {
   type MessageInit,
   ProtoCodec,
 } from "./codec.ts";
+export { ProtoJsonCodec, type ProtoJsonCodecOptions } from "./json_codec.ts";
 export {
   Configuration,
   type ConfigurationOptions,
@@ -28,6 +29,24 @@ export {
   StreamTerminatedError,
 } from "./errors.ts";
 export {
+  type CallInfo,
+  type ClientEvent,
+  Event,
+  type EventClass,
+  listen,
+  type Listenable,
+  type MethodFunc,
+  RecvInitialMetadata,
+  RecvMessage,
+  RecvRequest,
+  RecvTrailingMetadata,
+  SendInitialMetadata,
+  SendMessage,
+  SendRequest,
+  SendTrailingMetadata,
+  type ServerEvent,
+} from "./events.ts";
+export {
   Metadata,
   type MetadataInit,
   type MetadataValue,
@@ -39,6 +58,12 @@ export {
   type PeerCertificate,
   type PeerCertificateName,
 } from "./peer.ts";
+export {
+  findDetail,
+  ProtoStatusDetailsCodec,
+  type StatusDetailsCodec,
+  UnknownDetail,
+} from "./status_details.ts";
 export { isStatus, Status, type StatusName, statusName } from "./status.ts";
 export type {
   ChannelTLSOptions,

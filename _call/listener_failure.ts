@@ -1,0 +1,46 @@
+/**
+ * What becomes of a call when a listener fails.
+ *
+ * @module
+ */
+
+import { GRPCError } from "../core/errors.ts";
+import type { Event } from "../core/events.ts";
+import type { Listeners } from "../core/_listeners.ts";
+import { Status } from "../core/status.ts";
+
+/**
+ * Calls the listeners of an event.
+ *
+ * @param listeners Who listens.
+ * @param event The event.
+ * @returns Nothing, or a promise if somebody has to be waited for.
+ * @throws {GRPCError} What the call has to end with when one of them failed:
+ *   its own error, or else `UNKNOWN` with what it threw as the cause.
+ */
+export function tell<T extends Event>(
+  listeners: Listeners<T>,
+  event: T,
+): void | Promise<void> {
+  let wait: void | Promise<void>;
+  try {
+    wait = listeners.dispatch(event);
+  } catch (error) {
+    throw failureOf(event, error);
+  }
+  return wait?.catch((error) => {
+    throw failureOf(event, error);
+  });
+}
+
+function failureOf(event: Event, thrown: unknown): GRPCError {
+  if (thrown instanceof GRPCError) return thrown;
+  return new ListenerError(
+    Status.UNKNOWN,
+    `A listener of ${event.type} failed`,
+    { cause: thrown },
+  );
+}
+
+/** A listener threw something that is no status. */
+export class ListenerError extends GRPCError {}

@@ -1,0 +1,52 @@
+/**
+ * What is wrong with answers that do not say so themselves.
+ *
+ * @see {@link https://github.com/grpc/grpc/blob/master/doc/statuscodes.md}
+ * @module
+ */
+
+import { GRPCError } from "../core/errors.ts";
+import { Status } from "../core/status.ts";
+import type { Half } from "./half.ts";
+
+/** The error of a response that ended without having said how. */
+export function noStatus(): GRPCError {
+  return new GRPCError(
+    Status.INTERNAL,
+    "The server ended the stream without a status",
+  );
+}
+
+/** The error of a second reply where one belongs. */
+export function secondReply(): GRPCError {
+  return new GRPCError(
+    Status.UNIMPLEMENTED,
+    "Received more than one message in reply to a call with a unary reply",
+  );
+}
+
+/**
+ * Checks that an answer with status OK is complete.
+ *
+ * @param reply The half that it came on: it takes its last step.
+ * @param truncated Whether there is a piece of a message left.
+ * @returns What the call fails with, or null.
+ */
+export function checkComplete(
+  reply: Half,
+  truncated: boolean,
+): GRPCError | null {
+  if (truncated) {
+    return new GRPCError(
+      Status.INTERNAL,
+      "The server ended the stream in the middle of a message",
+    );
+  }
+  if (!reply.advance("end")) {
+    return new GRPCError(
+      Status.UNIMPLEMENTED,
+      "Received no message in reply to a call with a unary reply",
+    );
+  }
+  return null;
+}

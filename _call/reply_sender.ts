@@ -1,0 +1,255 @@
+/**
+ * The answer of a server's call, on its way out: the head, the messages, the
+ * status.
+ *
+ * @module
+ */
+
+import type { GRPCError } from "../core/errors.ts";
+import type { Metadata } from "../core/metadata.ts";
+import { Status } from "../core/status.ts";
+import { acceptsEncoding, type Compressor } from "../_wire/compression.ts";
+import { type RequestHead, responseHead } from "../_wire/headers.ts";
+import { type Outcome, outcomeTrailers } from "../_wire/outcome.ts";
+import type { ByteStream } from "./byte_stream.ts";
+import type { Ending } from "./ending.ts";
+import { type Half, misuse } from "./half.ts";
+import { checkHeaderLimit, fitsHeaderLimit } from "./header_limit.ts";
+import { SendGate } from "./send_gate.ts";
+import type { ServerEvents } from "./server_events.ts";
+import type { ServerHost } from "./server_host.ts";
+import { after } from "./serial.ts";
+import { encodeDetails } from "./status_details.ts";
+
+/** What is kept of the message of a status that is too long to send. */
+const MAX_CUT_MESSAGE_CHARS = 1024;
+
+/** The call that the answer belongs to. */
+export interface ReplyOwner {
+  /** Why the call ended before its time, if it did. */
+  readonly aborted: GRPCError | undefined;
+  /** The status is on its way. */
+  onAnswered(): void;
+}
+
+/** Sends the answer of one call. */
+export class ReplySender {
+  readonly half: Half;
+  readonly #owner: ReplyOwner;
+  readonly #host: ServerHost;
+  readonly #stream: ByteStream;
+  readonly #head: RequestHead;
+  readonly #type: unknown;
+  readonly #events: ServerEvents | null;
+  /** What compresses the messages; null for nothing. */
+  #compressor: Compressor | null = null;
+  #gate: SendGate | undefined;
+
+  constructor(
+    owner: ReplyOwner,
+    half: Half,
+    host: ServerHost,
+    stream: ByteStream,
+    head: RequestHead,
+    type: unknown,
+    events: ServerEvents | null,
+  ) {
+    this.#owner = owner;
+    this.half = half;
+    this.#host = host;
+    this.#stream = stream;
+    this.#head = head;
+    this.#type = type;
+    this.#events = events;
+  }
+
+  /** Sends the initial metadata. */
+  head(
+    metadata: Metadata | null,
+    compressor: Compressor | null,
+  ): void | Promise<void> {
+    const events = this.#events;
+    if (events === null) return this.#sendHead(metadata, compressor);
+    return events.departures.run(() => this.#announce(metadata, compressor));
+  }
+
+  /** Sends a message, and the initial metadata first if it was not sent. */
+  message(message: unknown, compress: boolean): void | Promise<void> {
+    const events = this.#events;
+    if (events === null) return this.#sendMessage(message, compress);
+    return events.departures.run(() => {
+      if (this.half.phase !== "idle") this.#require("message");
+      const announced = this.half.phase === "idle"
+        ? this.#announce(null, this.#host.compressor)
+        : undefined;
+      return after(
+        announced,
+        () =>
+          events.sendMessage(
+            message,
+            (message) => this.#sendMessage(message, compress),
+          ),
+      );
+    });
+  }
+
+  /**
+   * Sends the status and the trailing metadata, which end the call.
+   *
+   * @throws What stands against it, or what a listener threw; then nothing is
+   *   sent.
+   */
+  outcome(ending: Ending): void | Promise<void> {
+    const events = this.#events;
+    if (events === null) return this.#sendOutcome(ending);
+    return events.departures.run(() => {
+      this.#require(inputOf(ending));
+      return events.sendTrailingMetadata(
+        ending,
+        (metadata) => this.#sendOutcome({ ...ending, metadata }),
+      );
+    });
+  }
+
+  /** Waits until all that was to be sent is sent. */
+  whenSent(): void | Promise<void> {
+    return this.#events?.departures.tail ?? undefined;
+  }
+
+  /**
+   * Sends a status for a call that is over, whatever has become of the rest.
+   *
+   * @param headSent Whether the head was sent when it ended.
+   */
+  sendLast(ending: Ending, headSent: boolean): void {
+    let details: Uint8Array | null = null;
+    try {
+      details = this.#detailsOf(ending);
+    } catch {
+      // Details must not hide the status.
+    }
+    this.#write({ ...ending, details }, headSent);
+  }
+
+  /** The call is over: who waits to send has to learn of it. */
+  abort(error: GRPCError): void {
+    this.#gate?.open();
+    this.#events?.departures.abort(error);
+  }
+
+  /** Sends the head, when listeners have seen it. */
+  #announce(
+    metadata: Metadata | null,
+    compressor: Compressor | null,
+  ): void | Promise<void> {
+    this.#require("head");
+    return this.#events!.sendInitialMetadata(
+      metadata,
+      (metadata) => this.#sendHead(metadata, compressor),
+    );
+  }
+
+  #sendHead(metadata: Metadata | null, wanted: Compressor | null): void {
+    this.#require("head");
+    const compressor = this.#chosen(wanted);
+    const head = responseHead(
+      this.#host.contentType,
+      metadata,
+      compressor?.name ?? null,
+    );
+    if (metadata !== null) {
+      const fault = checkHeaderLimit("initial metadata", head);
+      if (fault !== null) throw fault;
+    }
+    this.#compressor = compressor;
+    this.half.advance("head");
+    this.#stream.sendHead(head);
+  }
+
+  #sendMessage(message: unknown, compress: boolean): void | Promise<void> {
+    const { half } = this;
+    const host = this.#host;
+    if (half.phase !== "idle") this.#require("message");
+    const compressor = half.phase === "idle"
+      ? this.#chosen(host.compressor)
+      : this.#compressor;
+    const frame = host.writer.frame(
+      host.codec,
+      message,
+      this.#type,
+      host.config.maxSendMessageSize,
+      compress ? compressor : null,
+      host.config.minCompressMessageSize,
+    );
+    if (half.phase === "idle") this.#sendHead(null, host.compressor);
+    half.advance("message");
+    const room = this.#stream.send(frame);
+    if (room === undefined) return;
+    const gate = this.#gate ??= new SendGate();
+    return gate.wait(room).then(() => {
+      if (this.#owner.aborted !== undefined) throw this.#owner.aborted;
+    });
+  }
+
+  #sendOutcome(ending: Ending): void {
+    const input = inputOf(ending);
+    const headSent = this.half.phase !== "idle";
+    this.#require(input);
+    const details = this.#detailsOf(ending);
+    this.half.advance(input);
+    this.#owner.onAnswered();
+    this.#write({ ...ending, details }, headSent);
+  }
+
+  #write(outcome: Outcome, headSent: boolean): void {
+    let trailers = outcomeTrailers(outcome);
+    if (!fitsHeaderLimit(trailers)) trailers = outcomeTrailers(cut(outcome));
+    if (headSent) return this.#stream.sendTrailers(trailers);
+    // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
+    // A trailers-only answer: one frame that is head and trailers at once.
+    const head = responseHead(this.#host.contentType, null);
+    this.#stream.sendHead({ ...head, ...trailers }, true);
+  }
+
+  /**
+   * Chooses what compresses the messages: nothing that the client has not said
+   * it accepts.
+   * https://github.com/grpc/grpc/blob/master/doc/compression.md
+   */
+  #chosen(wanted: Compressor | null): Compressor | null {
+    if (wanted === null) return null;
+    const { acceptEncoding } = this.#head;
+    return acceptsEncoding(acceptEncoding, wanted.name) ? wanted : null;
+  }
+
+  #detailsOf({ status, message, details }: Ending): Uint8Array | null {
+    const { statusDetailsCodec } = this.#host;
+    return encodeDetails(statusDetailsCodec, status, message, details);
+  }
+
+  /** Throws what stands against an input: the end of the call, or misuse. */
+  #require(input: "head" | "message" | "end" | "fail"): void {
+    if (this.#owner.aborted !== undefined) throw this.#owner.aborted;
+    if (!this.half.allows(input)) {
+      throw misuse("response", this.half.phase, input);
+    }
+  }
+}
+
+function inputOf({ status }: Ending): "end" | "fail" {
+  return status === Status.OK ? "end" : "fail";
+}
+
+/** What is sent of an outcome that is too large: its status must arrive. */
+function cut(outcome: Outcome): Outcome {
+  // A success that does not bring all it should is none.
+  const isOk = outcome.status === Status.OK;
+  return {
+    status: isOk ? Status.RESOURCE_EXHAUSTED : outcome.status,
+    message: isOk
+      ? "Trailing metadata is too large to be sent"
+      : outcome.message.slice(0, MAX_CUT_MESSAGE_CHARS),
+    details: null,
+    metadata: null,
+  };
+}

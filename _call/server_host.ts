@@ -1,0 +1,64 @@
+/**
+ * The server, as its calls see it.
+ *
+ * @module
+ */
+
+import type { Codec } from "../core/codec.ts";
+import type { Configuration } from "../core/config.ts";
+import type { Deadline } from "../core/deadline.ts";
+import type { ServerEvent } from "../core/events.ts";
+import type { Listeners } from "../core/_listeners.ts";
+import type { Peer } from "../core/peer.ts";
+import type { StatusDetailsCodec } from "../core/status_details.ts";
+import type { Compressor } from "../_wire/compression.ts";
+import type { FrameWriter } from "../_wire/frame.ts";
+import type { RawHeaders, RequestHead } from "../_wire/headers.ts";
+import type { Route } from "./handler.ts";
+
+/** What tells one call from another, for people. */
+export interface CallIdentity {
+  /** The path of the method. */
+  readonly methodName: string;
+  /** The client. */
+  readonly peer: Peer;
+}
+
+/** What a server gives to its calls. */
+export interface ServerHost {
+  readonly codec: Codec;
+  readonly config: Configuration;
+  readonly writer: FrameWriter;
+  readonly statusDetailsCodec: StatusDetailsCodec | null;
+  /** What may decompress requests, by the name of the encoding. */
+  readonly compressors: ReadonlyMap<string, Compressor>;
+  /** What compresses replies, unless a handler says otherwise. */
+  readonly compressor: Compressor | null;
+  /** The names of all encodings that may be received. */
+  readonly acceptEncoding: string;
+  readonly listeners: Listeners<ServerEvent>;
+  /** The content-type of every answer. */
+  readonly contentType: string;
+  /** A handler or listener failed with something other than a status. */
+  onHandlerError(error: unknown, call: CallIdentity): void;
+}
+
+/** What a call has to know of the request that began it. */
+export interface RequestStart {
+  readonly route: Route;
+  readonly head: RequestHead;
+  /** The head as it came. */
+  readonly headers: RawHeaders;
+  readonly deadline: Deadline | null;
+  readonly peer: Peer;
+  /** What decompresses the messages; null if the head names no encoding. */
+  readonly compressor: Compressor | null;
+}
+
+/** Whom a call tells about itself. */
+export interface ServerCallOwner {
+  /** The handler may start. Called once at most. */
+  onReady(): void;
+  /** The call ended before its time. */
+  onAbort(): void;
+}

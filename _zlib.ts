@@ -1,0 +1,142 @@
+/**
+ * The compressors that the runtime has.
+ *
+ * @module
+ */
+
+import * as zlib from "node:zlib";
+import { plainBytes } from "./core/_bytes.ts";
+import { GRPCError } from "./core/errors.ts";
+import { Status } from "./core/status.ts";
+import type { Compression, Compressor } from "./_wire/compression.ts";
+
+/** A function of `node:zlib` that does all at once. */
+type Transform = (bytes: Uint8Array, options: object) => unknown;
+
+/** What such a function gives with the option `info`. */
+interface Info {
+  readonly buffer: Uint8Array;
+  readonly engine: {
+    /** How many bytes of the input were taken. */
+    readonly bytesWritten: number;
+  };
+}
+
+/** How an encoding is compressed and decompressed. */
+interface Encoding {
+  readonly name: Exclude<Compression, "identity">;
+  readonly compress: Transform | undefined;
+  readonly decompress: Transform | undefined;
+  /** Options for `compress`. */
+  readonly options: object;
+  /** Whether the decoder says so when its input does not end as it should. */
+  readonly checksEnd: boolean;
+}
+
+const { constants } = zlib;
+
+/**
+ * The encodings, each with a level that suits messages: for 2 MB of JSON they
+ * take 12 to 21 ns a byte, and the defaults (6 of gzip, 11 of Brotli) twice to
+ * a hundred times as long for a few per cent.
+ */
+const ENCODINGS: readonly Encoding[] = [{
+  name: "gzip",
+  compress: zlib.gzipSync as Transform,
+  decompress: zlib.gunzipSync as Transform,
+  options: { level: 3 },
+  checksEnd: true,
+}, {
+  name: "deflate",
+  compress: zlib.deflateSync as Transform,
+  decompress: zlib.inflateSync as Transform,
+  options: { level: 3 },
+  checksEnd: false,
+}, {
+  name: "zstd",
+  compress: zlib.zstdCompressSync as Transform,
+  decompress: zlib.zstdDecompressSync as Transform,
+  options: { params: { [constants.ZSTD_c_compressionLevel]: 1 } },
+  checksEnd: false,
+}, {
+  name: "br",
+  compress: zlib.brotliCompressSync as Transform,
+  decompress: zlib.brotliDecompressSync as Transform,
+  options: { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } },
+  checksEnd: false,
+}];
+
+/**
+ * One encoding of `node:zlib`. It works at once, on the caller's turn: for most
+ * messages that is less than the way to another thread and back.
+ */
+class ZlibCompressor implements Compressor {
+  readonly name: string;
+  readonly #encoding: Encoding;
+
+  constructor(encoding: Encoding) {
+    this.name = encoding.name;
+    this.#encoding = encoding;
+  }
+
+  compress(bytes: Uint8Array): Uint8Array {
+    const { compress, options } = this.#encoding;
+    return plainBytes(compress!(bytes, options) as Uint8Array);
+  }
+
+  decompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
+    // An empty message that nobody took the trouble to compress.
+    if (bytes.length === 0) return bytes;
+    let message: Uint8Array | null;
+    try {
+      message = this.#inflate(bytes, maxBytes);
+    } catch (cause) {
+      const { code } = cause as { readonly code?: string };
+      throw code === "ERR_BUFFER_TOO_LARGE"
+        ? tooLarge(maxBytes)
+        : this.#malformed(cause);
+    }
+    if (message === null) throw this.#malformed();
+    // A limit of zero is none for node:zlib.
+    if (message.length > maxBytes) throw tooLarge(maxBytes);
+    return message;
+  }
+
+  /** Gives the message, or null if the bytes do not end where it does. */
+  #inflate(bytes: Uint8Array, maxBytes: number): Uint8Array | null {
+    const { decompress, checksEnd } = this.#encoding;
+    const options = { maxOutputLength: Math.max(maxBytes, 1), info: true };
+    if (checksEnd) {
+      return plainBytes((decompress!(bytes, options) as Info).buffer);
+    }
+    // One byte more than there is. On Deno these decoders say nothing when
+    // their input is cut short, or goes on behind the end; but they tell how
+    // much they took. Only of a message that is whole they leave that byte.
+    const more = new Uint8Array(bytes.length + 1);
+    more.set(bytes);
+    const { buffer, engine } = decompress!(more, options) as Info;
+    return engine.bytesWritten === bytes.length ? plainBytes(buffer) : null;
+  }
+
+  #malformed(cause?: unknown): GRPCError {
+    return new GRPCError(
+      Status.INTERNAL,
+      `Cannot decompress the message: it is not well-formed ${this.name}`,
+      { cause },
+    );
+  }
+}
+
+function tooLarge(maxBytes: number): GRPCError {
+  return new GRPCError(
+    Status.RESOURCE_EXHAUSTED,
+    `Received message is too large: it inflates to more than the ${maxBytes} of maxReceiveMessageSize`,
+  );
+}
+
+/** What there is, by the name of the encoding; Node has no zstd before 22.15. */
+export const compressors: ReadonlyMap<string, Compressor> = new Map(
+  ENCODINGS
+    .filter(({ compress }) => typeof compress === "function")
+    .map((encoding) => [encoding.name, new ZlibCompressor(encoding)]),
+);

@@ -1,0 +1,107 @@
+/**
+ * Who listens for which events.
+ *
+ * @module
+ */
+
+import { describe } from "./_describe.ts";
+import type { Event } from "./events.ts";
+
+/** The class of an event, as `listen` takes it. */
+export type EventClass<E extends Event> =
+  // Its arguments are nobody's business but the calls'.
+  // deno-lint-ignore no-explicit-any
+  (abstract new (...args: any[]) => E) & { readonly name: string };
+
+/** The key under which a channel or server has its listeners. */
+export const listeners: unique symbol = Symbol.for("grpclib.listeners");
+
+/** Something that has events of type `T`: a channel or a server. */
+export interface Listenable<T extends Event> {
+  /** Who listens; not for users. */
+  readonly [listeners]: Listeners<T>;
+}
+
+type Callback = (event: never) => unknown;
+
+/** The listeners of one channel or server. */
+export class Listeners<T extends Event> {
+  readonly #owner: string;
+  readonly #types: readonly EventClass<T>[];
+  /** Never changed in place: an event on its way keeps to its list. */
+  readonly #lists = new Map<EventClass<T>, readonly Callback[]>();
+
+  /**
+   * @param owner What they belong to, in words.
+   * @param types The events there are.
+   */
+  constructor(owner: string, types: readonly EventClass<T>[]) {
+    this.#owner = owner;
+    this.#types = types;
+  }
+
+  /** Whether nobody listens for anything. */
+  get isEmpty(): boolean {
+    return this.#lists.size === 0;
+  }
+
+  /** Whether somebody listens for an event. */
+  has(type: EventClass<T>): boolean {
+    return this.#lists.has(type);
+  }
+
+  /** Adds a listener, after those there are. */
+  add<E extends T>(
+    type: EventClass<E>,
+    callback: (event: E) => unknown,
+  ): Disposable {
+    if (!this.#types.includes(type)) {
+      const name = typeof type === "function" && type.name
+        ? type.name
+        : describe(type);
+      throw new TypeError(
+        `Cannot listen for ${name}: the events of a ${this.#owner} are ${
+          this.#types.map(({ name }) => name).join(", ")
+        }`,
+      );
+    }
+    // A function may listen more than once; each time it is another listener.
+    const listener = (event: E): unknown => callback(event);
+    this.#lists.set(type, [...this.#lists.get(type) ?? [], listener]);
+    return { [Symbol.dispose]: () => this.#remove(type, listener) };
+  }
+
+  /**
+   * Calls the listeners of an event, one after another.
+   *
+   * @returns Nothing, or a promise if one of them returned one.
+   */
+  dispatch(event: T): void | Promise<void> {
+    const list = this.#lists.get(event.constructor as EventClass<T>);
+    if (list !== undefined) return callFrom(list, 0, event as never);
+  }
+
+  #remove(type: EventClass<T>, listener: Callback): void {
+    const rest = this.#lists.get(type)?.filter((one) => one !== listener) ?? [];
+    if (rest.length > 0) this.#lists.set(type, rest);
+    else this.#lists.delete(type);
+  }
+}
+
+function callFrom(
+  list: readonly Callback[],
+  first: number,
+  event: never,
+): void | Promise<void> {
+  for (let i = first; i < list.length; i++) {
+    if ((event as Event).interrupted) return;
+    const result = list[i]!(event);
+    if (isPromiseLike(result)) {
+      return Promise.resolve(result).then(() => callFrom(list, i + 1, event));
+    }
+  }
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null)?.then === "function";
+}

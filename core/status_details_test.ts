@@ -1,0 +1,176 @@
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import {
+  create,
+  createRegistry,
+  fromBinary,
+  toBinary,
+} from "@bufbuild/protobuf";
+import {
+  anyPack,
+  AnySchema,
+  DurationSchema,
+  type StringValue,
+  StringValueSchema,
+} from "@bufbuild/protobuf/wkt";
+import {
+  type BadRequest,
+  BadRequestSchema,
+  DebugInfoSchema,
+  file_google_rpc_error_details,
+} from "./gen/google/rpc/error_details_pb.ts";
+import { StatusSchema } from "./gen/google/rpc/status_pb.ts";
+import { deferDetails, GRPCError } from "./errors.ts";
+import { Status } from "./status.ts";
+import {
+  findDetail,
+  ProtoStatusDetailsCodec,
+  UnknownDetail,
+} from "./status_details.ts";
+
+const BAD = create(BadRequestSchema, {
+  fieldViolations: [{ field: "name", description: "is empty" }],
+});
+const TEXT = create(StringValueSchema, { value: "too late" });
+
+function roundTrip(
+  details: readonly unknown[],
+  codec = new ProtoStatusDetailsCodec(),
+): readonly unknown[] {
+  const bytes = codec.encode(Status.ABORTED, "why", details);
+  return codec.decode(Status.ABORTED, "why", bytes);
+}
+
+Deno.test("ProtoStatusDetailsCodec.encode() writes a google.rpc.Status", () => {
+  const bytes = new ProtoStatusDetailsCodec().encode(5, "grün", [BAD]);
+  const status = fromBinary(StatusSchema, bytes);
+  assertEquals([status.code, status.message], [5, "grün"]);
+  assertEquals(
+    status.details[0]!.typeUrl,
+    "type.googleapis.com/google.rpc.BadRequest",
+  );
+  assertEquals(fromBinary(BadRequestSchema, status.details[0]!.value), BAD);
+});
+
+Deno.test("ProtoStatusDetailsCodec knows all of error_details.proto", () => {
+  for (const schema of file_google_rpc_error_details.messages) {
+    const message = create(schema);
+    assertEquals(roundTrip([message]), [message]);
+  }
+});
+
+Deno.test("ProtoStatusDetailsCodec knows what it is given", () => {
+  const given = [
+    StringValueSchema,
+    StringValueSchema.file,
+    createRegistry(StringValueSchema),
+  ];
+  for (const type of given) {
+    const codec = new ProtoStatusDetailsCodec([type]);
+    assertEquals(roundTrip([TEXT, BAD], codec), [TEXT, BAD]);
+  }
+});
+
+Deno.test("ProtoStatusDetailsCodec.encode() throws when it does not know a type", () => {
+  assertThrows(
+    () => roundTrip([TEXT]),
+    TypeError,
+    "the type google.protobuf.StringValue is not known, give its schema to ProtoStatusDetailsCodec",
+  );
+  for (const detail of [null, "text", { name: 1 }, new Error("x")]) {
+    assertThrows(
+      () => roundTrip([detail]),
+      TypeError,
+      "they must be messages of protobuf-es, received",
+    );
+  }
+});
+
+Deno.test("ProtoStatusDetailsCodec.decode() keeps the bytes when it does not know a type", () => {
+  const any = anyPack(StringValueSchema, TEXT);
+  const [detail, other] = roundTrip([any, BAD]) as [UnknownDetail, BadRequest];
+  assertInstanceOf(detail, UnknownDetail);
+  assertEquals(detail.typeName, "google.protobuf.StringValue");
+  assertEquals(detail.typeUrl, any.typeUrl);
+  assertEquals(fromBinary(StringValueSchema, detail.value), TEXT);
+  assertEquals(other, BAD);
+  // A server that passes it on.
+  const known = new ProtoStatusDetailsCodec([StringValueSchema]);
+  assertEquals(roundTrip([detail], known), [TEXT]);
+});
+
+Deno.test("ProtoStatusDetailsCodec.decode() keeps the others when a detail is malformed", () => {
+  const broken = create(AnySchema, {
+    typeUrl: "type.googleapis.com/google.rpc.BadRequest",
+    value: new Uint8Array([0xff]),
+  });
+  const [first, second] = roundTrip([broken, BAD]);
+  assertInstanceOf(first, UnknownDetail);
+  assertEquals(first.typeName, "google.rpc.BadRequest");
+  assertEquals(second, BAD);
+});
+
+Deno.test("ProtoStatusDetailsCodec.decode() goes by the name whatever the URL is", () => {
+  for (const prefix of ["", "/", "example.com/a/b/"]) {
+    const typeUrl = `${prefix}google.rpc.BadRequest`;
+    const value = toBinary(BadRequestSchema, BAD);
+    assertEquals(roundTrip([create(AnySchema, { typeUrl, value })]), [BAD]);
+  }
+});
+
+Deno.test("ProtoStatusDetailsCodec takes large details", () => {
+  const detail = create(DebugInfoSchema, { detail: "x".repeat(1 << 20) });
+  assertEquals(roundTrip([detail]), [detail]);
+});
+
+Deno.test("ProtoStatusDetailsCodec.decode() throws nothing but an Error on any bytes", () => {
+  const codec = new ProtoStatusDetailsCodec();
+  for (let i = 0; i < 2000; i++) {
+    const bytes = crypto.getRandomValues(new Uint8Array(i % 40));
+    try {
+      codec.decode(Status.ABORTED, "", bytes);
+    } catch (error) {
+      assertInstanceOf(error, Error);
+    }
+  }
+});
+
+Deno.test("findDetail() gives the first detail of a type", () => {
+  const second = create(BadRequestSchema);
+  const error = new GRPCError(Status.ABORTED, "", {
+    details: ["text", TEXT, BAD, second],
+  });
+  assertStrictEquals(findDetail(error, BadRequestSchema), BAD);
+  const text: StringValue | undefined = findDetail(error, StringValueSchema);
+  assertStrictEquals(text, TEXT);
+  assertEquals(findDetail(error, DurationSchema), undefined);
+  for (const thrown of [undefined, null, "x", new Error("x")]) {
+    assertEquals(findDetail(thrown, BadRequestSchema), undefined);
+  }
+});
+
+Deno.test("GRPCError.details are made when they are first read", () => {
+  const error = new GRPCError(Status.ABORTED);
+  assertEquals(error.details, []);
+  let made = 0;
+  deferDetails(error, () => [++made]);
+  assertEquals(made, 0);
+  assertEquals(error.details, [1]);
+  assertStrictEquals(error.details, error.details);
+  assertEquals(made, 1);
+});
+
+Deno.test("GRPCError() throws when details are no array", () => {
+  assertThrows(
+    () =>
+      new GRPCError(Status.ABORTED, "", {
+        details: BAD as unknown as readonly unknown[],
+      }),
+    TypeError,
+    "Cannot create error: details must be an array, received google.rpc.BadRequest",
+  );
+});
