@@ -6,7 +6,7 @@ import {
   assertInstanceOf,
   assertRejects,
 } from "@std/assert";
-import { create } from "@bufbuild/protobuf";
+import { create, createRegistry } from "@bufbuild/protobuf";
 import { type StringValue, StringValueSchema } from "@bufbuild/protobuf/wkt";
 import {
   findDetail,
@@ -25,6 +25,7 @@ import { startEcho } from "./_testdata/echo_service.ts";
 const BAD = create(BadRequestSchema, {
   fieldViolations: [{ field: "text", description: "is empty" }],
 });
+const TYPES = createRegistry(StringValueSchema);
 const TEXT = create(StringValueSchema, { value: "too late" });
 
 /** A service whose calls all end with these details. */
@@ -71,7 +72,7 @@ Deno.test("sendTrailingMetadata() sends details", async () => {
 });
 
 Deno.test("details of the user's own types are known where they are told", async () => {
-  const statusDetailsCodec = new ProtoStatusDetailsCodec([StringValueSchema]);
+  const statusDetailsCodec = new ProtoStatusDetailsCodec({ registry: TYPES });
   const server = { statusDetailsCodec };
   const handlers = failing([TEXT, BAD]);
   {
@@ -110,7 +111,7 @@ Deno.test("sendTrailingMetadata() throws when details cannot be encoded, and ano
           () =>
             stream.sendTrailingMetadata({ ...options, statusDetails: [TEXT] }),
           TypeError,
-          "is not known",
+          "must be in the registry",
         );
         await stream.sendTrailingMetadata(options);
       },
@@ -176,7 +177,7 @@ Deno.test("an error of another server is passed on with its details", async () =
   await using back = await startEcho({
     handlers: failing([TEXT, BAD]),
     server: {
-      statusDetailsCodec: new ProtoStatusDetailsCodec([StringValueSchema]),
+      statusDetailsCodec: new ProtoStatusDetailsCodec({ registry: TYPES }),
     },
   });
   await using front = await startEcho({
@@ -186,7 +187,7 @@ Deno.test("an error of another server is passed on with its details", async () =
       },
     },
     channel: {
-      statusDetailsCodec: new ProtoStatusDetailsCodec([StringValueSchema]),
+      statusDetailsCodec: new ProtoStatusDetailsCodec({ registry: TYPES }),
     },
   });
   // The server in the middle does not know the type, and yet it arrives.

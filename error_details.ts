@@ -1,12 +1,12 @@
 /**
  * Google's messages for the details of an error, which servers and clients in
- * all languages of gRPC know.
+ * all languages of gRPC know, and what encodes and finds them.
  *
  * ```ts
  * import {
- *   Channel, createService, createStub, findDetail, GRPCError, Server, Status,
+ *   Channel, createService, createStub, GRPCError, Server, Status,
  * } from "@grpclib/grpclib";
- * import { BadRequestSchema } from "@grpclib/grpclib/error-details";
+ * import { BadRequestSchema, findDetail } from "@grpclib/grpclib/error-details";
  * import { Greeter } from "@example/greeter"; // made by protoc-gen-es
  * import { create } from "@bufbuild/protobuf";
  * import { assertEquals } from "@std/assert";
@@ -36,10 +36,21 @@
  * }
  * ```
  *
+ * Messages of any other type may be details too: give their schemas to a
+ * {@linkcode ProtoStatusDetailsCodec}, and this to the server. A client that
+ * uses {@linkcode findDetail} needs no more than the schema.
+ *
  * @see {@link https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto}
  * @module
  */
 
+export {
+  findDetail,
+  ProtoStatusDetailsCodec,
+  type ProtoStatusDetailsCodecOptions,
+  type StatusDetailsCodec,
+  UnknownDetail,
+} from "./core/status_details.ts";
 export {
   type BadRequest,
   type BadRequest_FieldViolation,
@@ -70,3 +81,8 @@ export {
   type RetryInfo,
   RetryInfoSchema,
 } from "./core/gen/google/rpc/error_details_pb.ts";
+// The message that carries the details; `Status` is the name of the codes.
+export {
+  type Status as StatusProto,
+  StatusSchema as StatusProtoSchema,
+} from "./core/gen/google/rpc/status_pb.ts";

@@ -117,6 +117,7 @@ export {
   ProtoJsonCodec,
   type ProtoJsonCodecOptions,
   ProtoStatusDetailsCodec,
+  type ProtoStatusDetailsCodecOptions,
   type Received,
   RecvInitialMetadata,
   RecvMessage,

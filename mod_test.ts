@@ -9,6 +9,7 @@ const CORE = [
   ...["CallInfo", "ClientEvent", "Compression", "Event", "EventClass"],
   ...["Listenable", "MethodFunc", "ProtoJsonCodec"],
   ...["ProtoJsonCodecOptions", "ProtoStatusDetailsCodec"],
+  ...["ProtoStatusDetailsCodecOptions"],
   ...["RecvInitialMetadata", "RecvMessage", "RecvRequest"],
   ...["RecvTrailingMetadata", "SendInitialMetadata", "SendMessage"],
   ...["SendRequest", "SendTrailingMetadata", "ServerEvent"],
@@ -53,10 +54,23 @@ const SERVER = [
   ...["createService", "gracefulExit", "mapping"],
 ];
 
+const DETAILS = [
+  ...["ProtoStatusDetailsCodec", "ProtoStatusDetailsCodecOptions"],
+  ...["StatusDetailsCodec", "UnknownDetail", "findDetail"],
+  ...[
+    ...["BadRequest", "BadRequest_FieldViolation", "DebugInfo", "ErrorInfo"],
+    ...["Help", "Help_Link", "LocalizedMessage", "PreconditionFailure"],
+    ...["PreconditionFailure_Violation", "QuotaFailure"],
+    ...["QuotaFailure_Violation", "RequestInfo", "ResourceInfo", "RetryInfo"],
+    "StatusProto",
+  ].flatMap((name) => [name, `${name}Schema`]),
+];
+
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   "mod.ts": [...CORE, ...CLIENT, ...SERVER],
   "client.ts": [...CORE, ...CLIENT],
   "server.ts": [...CORE, ...SERVER],
+  "error_details.ts": DETAILS,
 };
 
 /** What `deno doc --json` tells, as far as it is used here. */

@@ -20,7 +20,8 @@ import { isStatus, Status, statusName } from "./status.ts";
 /** Options for {@linkcode GRPCError}. */
 export interface GRPCErrorOptions {
   /**
-   * Details for the other side: messages that the status details codec encodes.
+   * Details for the other side: messages that the status details codec encodes,
+   * such as those of `@grpclib/grpclib/error-details`.
    *
    * @default {[]}
    */
@@ -105,6 +106,7 @@ export class GRPCError extends Error {
     this.name = `GRPCError [${statusName(status)}]`; // what a stack trace shows first
     this.status = status;
     const { details, metadata } = options;
+    // What is in them is for the codec to judge, and that may be the user's.
     if (details !== undefined && !Array.isArray(details)) {
       throw new TypeError(
         `Cannot create error: details must be an array, received ${
@@ -120,14 +122,21 @@ export class GRPCError extends Error {
       : new Metadata(metadata);
   }
 
-  /** The details that came, or go, with the status; empty when there are none. */
+  /**
+   * The details that came, or go, with the status; empty when there are none.
+   * {@linkcode findDetail} finds one by its type.
+   */
   get details(): readonly unknown[] {
-    let details = this.#details;
-    if (typeof details === "function") {
-      details = details();
-      this.#details = details;
+    if (typeof this.#details === "function") {
+      const make = this.#details;
+      this.#details = NO_DETAILS; // and that is what stays if it throws
+      try {
+        this.#details = Object.freeze([...make()]);
+      } catch {
+        // Malformed details never hide the status.
+      }
     }
-    return details;
+    return this.#details;
   }
 
   /** The metadata that came, or goes, with the status; empty when there is none. */
@@ -141,6 +150,26 @@ export class GRPCError extends Error {
   }
 }
 
+// Inspectors show an object's own properties alone, so what is printed gets the
+// details as one. An inspector that is handed the object itself goes on as ever.
+Object.defineProperty(
+  GRPCError.prototype,
+  Symbol.for("nodejs.util.inspect.custom"),
+  {
+    value(this: GRPCError): GRPCError {
+      const { details } = this;
+      if (details.length > 0 && Object.isExtensible(this)) {
+        Object.defineProperty(this, "details", {
+          value: details,
+          enumerable: true,
+          configurable: true,
+        });
+      }
+      return this;
+    },
+  },
+);
+
 /**
  * Says where an error of a received status gets its metadata, made only when
  * somebody reads it. Internal: received metadata is not checked.
@@ -151,7 +180,7 @@ export function deferMetadata(error: GRPCError, make: () => Metadata): void {
 
 /**
  * Says where an error of a received status gets its details, decoded only when
- * somebody reads them. Internal.
+ * somebody reads them. Internal: a maker that throws leaves the error without.
  */
 export function deferDetails(
   error: GRPCError,

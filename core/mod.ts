@@ -61,6 +61,7 @@ export {
 export {
   findDetail,
   ProtoStatusDetailsCodec,
+  type ProtoStatusDetailsCodecOptions,
   type StatusDetailsCodec,
   UnknownDetail,
 } from "./status_details.ts";

@@ -1,6 +1,7 @@
 import {
   assertEquals,
   assertInstanceOf,
+  assertMatch,
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
@@ -8,6 +9,7 @@ import {
   create,
   createRegistry,
   fromBinary,
+  type Registry,
   toBinary,
 } from "@bufbuild/protobuf";
 import {
@@ -35,6 +37,7 @@ import {
 const BAD = create(BadRequestSchema, {
   fieldViolations: [{ field: "name", description: "is empty" }],
 });
+const TYPES = createRegistry(StringValueSchema);
 const TEXT = create(StringValueSchema, { value: "too late" });
 
 function roundTrip(
@@ -63,31 +66,44 @@ Deno.test("ProtoStatusDetailsCodec knows all of error_details.proto", () => {
   }
 });
 
-Deno.test("ProtoStatusDetailsCodec knows what it is given", () => {
-  const given = [
-    StringValueSchema,
-    StringValueSchema.file,
-    createRegistry(StringValueSchema),
-  ];
-  for (const type of given) {
-    const codec = new ProtoStatusDetailsCodec([type]);
-    assertEquals(roundTrip([TEXT, BAD], codec), [TEXT, BAD]);
-  }
+Deno.test("ProtoStatusDetailsCodec knows the types of its registry", () => {
+  const codec = new ProtoStatusDetailsCodec({ registry: TYPES });
+  assertEquals(roundTrip([TEXT, BAD], codec), [TEXT, BAD]);
+  assertThrows(
+    () =>
+      new ProtoStatusDetailsCodec({
+        registry: StringValueSchema as unknown as Registry,
+      }),
+    TypeError,
+    "Cannot create codec: registry must be made by createRegistry() of protobuf-es, received",
+  );
 });
 
 Deno.test("ProtoStatusDetailsCodec.encode() throws when it does not know a type", () => {
   assertThrows(
     () => roundTrip([TEXT]),
     TypeError,
-    "the type google.protobuf.StringValue is not known, give its schema to ProtoStatusDetailsCodec",
+    'Cannot encode detail: type "google.protobuf.StringValue" must be in the registry of ProtoStatusDetailsCodec',
   );
   for (const detail of [null, "text", { name: 1 }, new Error("x")]) {
     assertThrows(
       () => roundTrip([detail]),
       TypeError,
-      "they must be messages of protobuf-es, received",
+      "Cannot encode detail: it must be a message of protobuf-es, received",
     );
   }
+});
+
+Deno.test("ProtoStatusDetailsCodec.decode() leaves an Any in an Any packed", () => {
+  const inner = anyPack(BadRequestSchema, BAD);
+  const outer = anyPack(AnySchema, inner);
+  const codec = new ProtoStatusDetailsCodec({
+    registry: createRegistry(AnySchema),
+  });
+  const [detail] = roundTrip([outer], codec) as [UnknownDetail];
+  assertEquals(detail.typeName, "google.protobuf.Any");
+  assertEquals(fromBinary(AnySchema, detail.value), inner);
+  assertEquals(roundTrip([detail], codec), [detail]);
 });
 
 Deno.test("ProtoStatusDetailsCodec.decode() keeps the bytes when it does not know a type", () => {
@@ -99,7 +115,7 @@ Deno.test("ProtoStatusDetailsCodec.decode() keeps the bytes when it does not kno
   assertEquals(fromBinary(StringValueSchema, detail.value), TEXT);
   assertEquals(other, BAD);
   // A server that passes it on.
-  const known = new ProtoStatusDetailsCodec([StringValueSchema]);
+  const known = new ProtoStatusDetailsCodec({ registry: TYPES });
   assertEquals(roundTrip([detail], known), [TEXT]);
 });
 
@@ -151,6 +167,36 @@ Deno.test("findDetail() gives the first detail of a type", () => {
   for (const thrown of [undefined, null, "x", new Error("x")]) {
     assertEquals(findDetail(thrown, BadRequestSchema), undefined);
   }
+});
+
+Deno.test("findDetail() unpacks a detail that stayed packed", () => {
+  const any = anyPack(StringValueSchema, TEXT);
+  const unknown = new UnknownDetail(any.typeUrl, any.value);
+  const broken = new UnknownDetail(any.typeUrl, new Uint8Array([0xff]));
+  for (const detail of [any, unknown]) {
+    const error = new GRPCError(Status.ABORTED, "", {
+      details: [broken, detail],
+    });
+    assertEquals(findDetail(error, StringValueSchema), TEXT);
+    assertEquals(findDetail(error, DurationSchema), undefined);
+  }
+});
+
+Deno.test("GRPCError shows its details when it is inspected", () => {
+  const error = new GRPCError(Status.ABORTED, "why", { details: ["a detail"] });
+  assertMatch(Deno.inspect(error), /why[^]*details: \[ "a detail" \]/);
+  assertEquals(
+    Deno.inspect(new GRPCError(Status.ABORTED)).includes("details: ["),
+    false,
+  );
+});
+
+Deno.test("GRPCError.details are empty when they cannot be made", () => {
+  const error = new GRPCError(Status.ABORTED);
+  deferDetails(error, () => {
+    throw new Error("malformed");
+  });
+  assertEquals(error.details, []);
 });
 
 Deno.test("GRPCError.details are made when they are first read", () => {
