@@ -4,10 +4,16 @@
  * @module
  */
 
+import type { Clock } from "./core/clock.ts";
 import { type Codec, ProtoCodec } from "./core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "./core/config.ts";
-import { CLIENT_EVENTS, type ClientEvent } from "./core/events.ts";
-import { type Listenable, Listeners, listeners } from "./core/_listeners.ts";
+import {
+  CLIENT_EVENTS,
+  type ClientEvent,
+  type EventClass,
+  type Listenable,
+} from "./core/events.ts";
+import { Listeners } from "./core/_listeners.ts";
 import {
   ProtoStatusDetailsCodec,
   type StatusDetailsCodec,
@@ -24,11 +30,14 @@ import type { Compression } from "./_wire/compression.ts";
 import { FrameWriter } from "./_wire/frame.ts";
 import type { ClientHost } from "./_call/client_target.ts";
 import { compressorFor } from "./_call/compressor_for.ts";
+import { deadlinesOn } from "./_call/scope.ts";
 import {
   ClientSession,
   type ConnectivityState,
 } from "./_http2/client_session.ts";
 import { plaintext, secure } from "./_http2/connect.ts";
+import { type ConnectFunction, given } from "./_http2/given.ts";
+import { systemClock } from "./_http2/system_clock.ts";
 import { clientTLSOptions } from "./_http2/tls.ts";
 import { compressors } from "./_zlib.ts";
 
@@ -67,6 +76,14 @@ export interface ChannelOptions {
    */
   readonly path?: string;
   /**
+   * Makes the connections, in place of the network: called for each attempt. The
+   * channel closes what it gets, and encrypts it if `tls` says so; the target
+   * only says what the server is called.
+   *
+   * @default {undefined} connects to the target
+   */
+  readonly connect?: ConnectFunction;
+  /**
    * Whether and how to encrypt: `true` for a certificate of the system's roots.
    *
    * @default {false} plaintext
@@ -78,6 +95,12 @@ export interface ChannelOptions {
    * @default {false}
    */
   readonly keepProcessAlive?: boolean;
+  /**
+   * What deadlines, keepalive, idle time and backoff go by, for tests.
+   *
+   * @default {undefined} the clock of the system
+   */
+  readonly clock?: Clock;
 }
 
 /** Options for {@linkcode Channel.waitForStateChange}. */
@@ -163,7 +186,14 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       statusDetailsCodec = new ProtoStatusDetailsCodec(),
       compression = "identity",
       tls = false,
+      clock,
+      connect,
     } = options;
+    if (connect !== undefined && typeof connect !== "function") {
+      throw new TypeError(
+        `Cannot create channel: connect must be a function, received ${typeof connect}`,
+      );
+    }
     const compressor = compressorFor(
       "Cannot create channel",
       compression,
@@ -173,14 +203,18 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
     const { authority } = target;
     const scheme = tls === false ? "http" : "https";
     const path = target.kind === "path" ? target.path : undefined;
+    const connection = connect === undefined
+      ? plaintext(target)
+      : given(connect);
     const source = new ClientSession({
       authority,
       scheme,
       config,
       path,
       keepProcessAlive: options.keepProcessAlive ?? false,
-      connect: tls === false ? plaintext(target) : secure(
-        target,
+      clock: clock ?? systemClock,
+      connect: tls === false ? connection : secure(
+        connection,
         clientTLSOptions(tls, {
           hostname: target.kind === "host" ? target.hostname : authority,
           nameOverride: config.tlsTargetNameOverride,
@@ -195,16 +229,17 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       writer: new FrameWriter(),
       compressors,
       compressor,
-      listeners: new Listeners("Channel", CLIENT_EVENTS),
+      listeners: new Listeners("Channel", this),
+      deadlines: deadlinesOn(clock),
       authority,
       scheme,
     };
     this.#target = formatTarget(target);
   }
 
-  /** @ignore For `listen()`. */
-  get [listeners](): Listeners<ClientEvent> {
-    return this.#host.listeners;
+  /** The classes of the events it has, for {@linkcode listen}. */
+  get events(): readonly EventClass<ClientEvent>[] {
+    return CLIENT_EVENTS;
   }
 
   /** The server, such as `127.0.0.1:50051`. */

@@ -1,10 +1,10 @@
 /** Details of errors, over real calls. */
 
 import {
-  assert,
   assertEquals,
   assertInstanceOf,
   assertRejects,
+  assertStrictEquals,
 } from "@std/assert";
 import { create, createRegistry } from "@bufbuild/protobuf";
 import { type StringValue, StringValueSchema } from "@bufbuild/protobuf/wkt";
@@ -167,7 +167,8 @@ Deno.test("events have the details", async () => {
   });
   using _recv = listen(echo.channel, RecvTrailingMetadata, (event) => {
     heard.push(event.statusDetails);
-    assert(event.statusDetails === event.statusDetails);
+    const { statusDetails } = event;
+    assertStrictEquals(event.statusDetails, statusDetails);
   });
   await errorOf(echo.stub.unary({}));
   assertEquals(heard, [[BAD], [BAD]]);

@@ -20,11 +20,13 @@
 
 import type {
   DescMessage,
+  DescMethod,
   DescMethodBiDiStreaming,
   DescMethodClientStreaming,
   DescMethodServerStreaming,
   DescMethodUnary,
   DescService,
+  Message,
   MessageShape,
 } from "@bufbuild/protobuf";
 import { Cardinality } from "./core/cardinality.ts";
@@ -32,8 +34,13 @@ import { USER_AGENT } from "./core/version.ts";
 import { acceptEncodingOf } from "./_wire/compression.ts";
 import { HeadTemplate } from "./_wire/headers.ts";
 import { cardinalityOf, pathOf } from "./_call/descriptor.ts";
+import type { CallOptions } from "./_call/call_options.ts";
+import type { ClientStream } from "./_call/client_stream.ts";
+import type { Many } from "./_call/many.ts";
 import {
   makeMethod,
+  type Messages,
+  type MethodInfo,
   type StreamStreamMethod,
   type StreamUnaryMethod,
   type UnaryStreamMethod,
@@ -299,7 +306,47 @@ export type StubMethod<M> = M extends DescMethodUnary<infer I, infer O>
     ? StreamUnaryMethod<MessageShape<I>, MessageShape<O>>
   : M extends DescMethodBiDiStreaming<infer I, infer O>
     ? StreamStreamMethod<MessageShape<I>, MessageShape<O>>
+  : DescMethod extends M ? DynamicMethod
   : never;
+
+/**
+ * A message of a type that is known only when the program runs: its fields by
+ * their names in JavaScript.
+ */
+export type DynamicMessage = Message & {
+  // As the type is not known, the types of its fields are not either.
+  // deno-lint-ignore no-explicit-any
+  readonly [field: string]: any;
+};
+
+/**
+ * A method that is known only when the program runs, such as one of a service
+ * that was found by reflection. It is one of the four kinds of method, as
+ * `cardinality` tells.
+ */
+export interface DynamicMethod extends MethodInfo {
+  /**
+   * Calls the method.
+   *
+   * @param request The request, or the requests, as the method's kind needs.
+   * @param options How to call.
+   * @returns The reply, if the method has one, to be awaited; or the replies, if
+   *   it has many, to be iterated.
+   */
+  (
+    request: Partial<DynamicMessage> | Messages<Partial<DynamicMessage>>,
+    options?: CallOptions,
+  ): Promise<DynamicMessage> & AsyncIterable<DynamicMessage>;
+  /**
+   * Opens a stream for a call, step by step. Nothing is sent by this.
+   *
+   * @param options How to call.
+   * @returns The stream.
+   */
+  open(
+    options?: CallOptions,
+  ): ClientStream<Many<DynamicMessage>, Many<DynamicMessage>>;
+}
 
 /**
  * Makes a stub from protobuf-es's descriptor of a service: an object with a

@@ -36,6 +36,8 @@ export {
   ClientStream,
   type ConnectivityState,
   createStub,
+  type DynamicMessage,
+  type DynamicMethod,
   type Messages,
   type MethodInfo,
   type SendOptions,

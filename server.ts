@@ -27,8 +27,13 @@
 import { type Codec, ProtoCodec } from "./core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "./core/config.ts";
 import { GRPCError, ProtocolError } from "./core/errors.ts";
-import { SERVER_EVENTS, type ServerEvent } from "./core/events.ts";
-import { type Listenable, Listeners, listeners } from "./core/_listeners.ts";
+import {
+  type EventClass,
+  type Listenable,
+  SERVER_EVENTS,
+  type ServerEvent,
+} from "./core/events.ts";
+import { Listeners } from "./core/_listeners.ts";
 import type { Peer } from "./core/peer.ts";
 import { Status } from "./core/status.ts";
 import {
@@ -137,7 +142,6 @@ type AnyCall = ServerCall<unknown, unknown>;
  * ```
  */
 export class Server implements AsyncDisposable, Listenable<ServerEvent> {
-  readonly #listeners: Listeners<ServerEvent>;
   readonly #listener: Listener;
   readonly #calls = new Set<AnyCall>();
   #idle: PromiseWithResolvers<void> | undefined;
@@ -164,7 +168,6 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       onError = logError,
     } = options;
     const config = Configuration.from(options.config).forServer();
-    this.#listeners = new Listeners("Server", SERVER_EVENTS);
     const host: CallHost = {
       codec,
       statusDetailsCodec,
@@ -175,7 +178,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
         compressors,
       ),
       acceptEncoding: acceptEncodingOf(compressors.keys()),
-      listeners: this.#listeners,
+      listeners: new Listeners("Server", this),
       config,
       writer: new FrameWriter(),
       contentType: `application/grpc+${codec.contentSubtype}`,
@@ -191,9 +194,9 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     );
   }
 
-  /** @ignore For `listen()`. */
-  get [listeners](): Listeners<ServerEvent> {
-    return this.#listeners;
+  /** The classes of the events it has, for {@linkcode listen}. */
+  get events(): readonly EventClass<ServerEvent>[] {
+    return SERVER_EVENTS;
   }
 
   /**

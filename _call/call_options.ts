@@ -112,7 +112,10 @@ export function readOptions(
     metadata: metadata === undefined ? null : new Metadata(metadata),
     deadline: timeoutMs === undefined
       ? deadline
-      : Deadline.earliest(deadline, Deadline.fromTimeout(timeoutMs)),
+      : Deadline.earliest(
+        deadline,
+        Deadline.fromTimeout(timeoutMs, host.deadlines.clock),
+      ),
     signal,
     waitForReady: options.waitForReady ?? false,
     maxReceiveMessageSize: sizeOf("maxReceiveMessageSize", options) ??

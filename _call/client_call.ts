@@ -90,7 +90,8 @@ export class ClientCall<Req, Rep>
     this.#target = target;
     this.#options = options;
     this.reply = new Half(isServerStreaming(cardinality));
-    this.#scope = new Scope(this, options.deadline, options.signal);
+    const { deadlines } = target.host;
+    this.#scope = new Scope(this, options.deadline, options.signal, deadlines);
     this.#inbox = new Inbox(this);
     this.#reader = new FrameReader(this, options.maxReceiveMessageSize);
     this.#events = listeners.isEmpty
@@ -105,12 +106,16 @@ export class ClientCall<Req, Rep>
     );
   }
 
+  get methodName(): string {
+    return this.#target.head.fields.path;
+  }
+
   /** The half that is sent. */
   get request(): Half {
     return this.#sender.half;
   }
 
-  /** When the call has to be complete, by `performance.now()`. */
+  /** When the call has to be complete, by the channel's clock. */
   get expiresAt(): number {
     return this.#scope.expiresAt;
   }
@@ -224,14 +229,8 @@ export class ClientCall<Req, Rep>
   onHead(raw: RawHeaders, end: boolean): void {
     if (this.#finished) return;
     this.#sender.forget();
-    const { maxReceiveMessageSize } = this.#options;
     try {
-      this.#decoding = readResponseHead(
-        raw,
-        end,
-        this.#target,
-        maxReceiveMessageSize,
-      );
+      this.#decoding = readResponseHead(raw, end, this.#target, this.#options);
     } catch (error) {
       return this.cancel(error as GRPCError);
     }

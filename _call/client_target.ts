@@ -16,6 +16,7 @@ import type { Compressor } from "../_wire/compression.ts";
 import type { FrameWriter } from "../_wire/frame.ts";
 import type { HeadTemplate } from "../_wire/headers.ts";
 import type { StreamSource } from "./byte_stream.ts";
+import type { DeadlineQueue } from "./deadline_queue.ts";
 
 /** What a channel gives to its calls. */
 export interface ClientHost {
@@ -29,6 +30,8 @@ export interface ClientHost {
   /** What compresses requests, unless a call says otherwise. */
   readonly compressor: Compressor | null;
   readonly listeners: Listeners<ClientEvent>;
+  /** Where calls wait for their deadlines. */
+  readonly deadlines: DeadlineQueue;
 }
 
 /** The method that is called, as this channel calls it. */

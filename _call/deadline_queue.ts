@@ -9,12 +9,14 @@
  * @module
  */
 
+import type { Clock } from "../core/clock.ts";
+
 /** The longest delay a timer takes; a longer one would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** Something with a deadline: usually the scope of a call. */
 export interface DeadlineEntry {
-  /** The deadline, in milliseconds on the clock of `performance.now()`. */
+  /** The deadline, in milliseconds on the clock of the queue. */
   readonly expiresAt: number;
   /** The entry's place in the heap, kept by the queue; -1 when not in it. */
   slot: number;
@@ -22,11 +24,38 @@ export interface DeadlineEntry {
   onDeadline(): void;
 }
 
+/** The part of a clock that a queue needs. */
+interface Ticking {
+  now(): number;
+  setTimeout(callback: () => void, delayMs: number): unknown;
+  clearTimeout(timer: unknown): void;
+}
+
+/** The runtime's own: each call with a deadline may need a timer. */
+const RUNTIME: Ticking = {
+  now: () => performance.now(),
+  setTimeout: (callback, delayMs) => setTimeout(callback, delayMs),
+  clearTimeout: (timer) => clearTimeout(timer as number),
+};
+
 /** A heap of deadlines under one timer. */
 export class DeadlineQueue {
+  /** The clock, if it is another than the system's. */
+  readonly clock: Clock | undefined;
+  readonly #ticking: Ticking;
   readonly #heap: DeadlineEntry[] = [];
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: unknown;
   #armedFor = Infinity;
+
+  constructor(clock?: Clock) {
+    this.clock = clock;
+    this.#ticking = (clock as Ticking | undefined) ?? RUNTIME;
+  }
+
+  /** The time on its clock, in milliseconds. */
+  now(): number {
+    return this.#ticking.now();
+  }
 
   /** How many deadlines are waited for. */
   get size(): number {
@@ -55,15 +84,18 @@ export class DeadlineQueue {
   }
 
   #arm(at: number): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#timer !== undefined) this.#ticking.clearTimeout(this.#timer);
     this.#armedFor = at;
     // Rounded up: a timer must not wake before the deadline it is armed for.
-    const delay = Math.ceil(Math.max(0, at - performance.now()));
-    this.#timer = setTimeout(this.#fire, Math.min(delay, MAX_DELAY_MS));
+    const delay = Math.ceil(Math.max(0, at - this.now()));
+    this.#timer = this.#ticking.setTimeout(
+      this.#fire,
+      Math.min(delay, MAX_DELAY_MS),
+    );
   }
 
   #disarm(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#timer !== undefined) this.#ticking.clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#armedFor = Infinity;
   }
@@ -71,7 +103,7 @@ export class DeadlineQueue {
   readonly #fire = (): void => {
     this.#timer = undefined;
     this.#armedFor = Infinity;
-    const now = performance.now();
+    const now = this.now();
     try {
       for (let first = this.#heap[0]; first; first = this.#heap[0]) {
         if (first.expiresAt > now) break;

@@ -8,10 +8,15 @@
 import type { GRPCError } from "../core/errors.ts";
 import type { Metadata } from "../core/metadata.ts";
 import { Status } from "../core/status.ts";
-import { acceptsEncoding, type Compressor } from "../_wire/compression.ts";
+import {
+  acceptsEncoding,
+  type Compression,
+  type Compressor,
+} from "../_wire/compression.ts";
 import { type RequestHead, responseHead } from "../_wire/headers.ts";
 import { type Outcome, outcomeTrailers } from "../_wire/outcome.ts";
 import type { ByteStream } from "./byte_stream.ts";
+import { compressorFor } from "./compressor_for.ts";
 import type { Ending } from "./ending.ts";
 import { type Half, misuse } from "./half.ts";
 import { checkHeaderLimit, fitsHeaderLimit } from "./header_limit.ts";
@@ -66,8 +71,12 @@ export class ReplySender {
   /** Sends the initial metadata. */
   head(
     metadata: Metadata | null,
-    compressor: Compressor | null,
+    compression: Compression | undefined,
   ): void | Promise<void> {
+    const { compressors } = this.#host;
+    const compressor = compression === undefined
+      ? this.#host.compressor
+      : compressorFor("Cannot send initial metadata", compression, compressors);
     const events = this.#events;
     if (events === null) return this.#sendHead(metadata, compressor);
     return events.departures.run(() => this.#announce(metadata, compressor));

@@ -11,7 +11,7 @@ import { encodeTimeout } from "../_wire/timeout.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import type { ClientEvents } from "./client_events.ts";
 import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
-import { Half } from "./half.ts";
+import type { Half } from "./half.ts";
 import { checkHeaderLimit } from "./header_limit.ts";
 import { Outbox } from "./outbox.ts";
 import { SendGate } from "./send_gate.ts";
@@ -22,7 +22,7 @@ const EMPTY: Uint8Array = new Uint8Array(0);
 export interface SenderOwner {
   /** Whether the call is over, well or not. */
   readonly finished: boolean;
-  /** When the call has to be complete, by `performance.now()`, or Infinity. */
+  /** When the call has to be complete, by the channel's clock, or Infinity. */
   readonly expiresAt: number;
   /** Ends the call from this side. */
   cancel(error: Error): void;
@@ -168,7 +168,9 @@ export class RequestSender {
     const { expiresAt } = this.#owner;
     const timeout = expiresAt === Infinity
       ? null
-      : encodeTimeout(Math.max(0, expiresAt - performance.now()));
+      : encodeTimeout(
+        Math.max(0, expiresAt - this.#target.host.deadlines.now()),
+      );
     const block = requestHead(
       this.#target.head,
       timeout,

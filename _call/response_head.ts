@@ -15,7 +15,7 @@ import {
   type ResponseHead,
 } from "../_wire/headers.ts";
 import { statusOfHttp } from "../_wire/outcome.ts";
-import type { ClientTarget } from "./client_target.ts";
+import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
 import type { Decoding } from "./decode.ts";
 
 /**
@@ -24,7 +24,7 @@ import type { Decoding } from "./decode.ts";
  * @param raw The head, or trailers that came without one.
  * @param end Whether it is all there is of the response.
  * @param target What was called.
- * @param maxBytes The largest message to receive.
+ * @param options How it was called.
  * @returns How the messages behind it are decoded.
  * @throws {GRPCError} What the call fails with, if the head is not good.
  */
@@ -32,13 +32,14 @@ export function readResponseHead(
   raw: RawHeaders,
   end: boolean,
   target: ClientTarget,
-  maxBytes: number,
+  options: ClientCallOptions,
 ): Decoding {
   const { host: { codec, compressors }, replyType: type } = target;
   const head = parseResponseHead(raw);
   checkStatus(head, end);
   checkContentType(head, codec.contentSubtype);
   const compressor = compressorOf(head, compressors);
+  const maxBytes = options.maxReceiveMessageSize;
   return { what: "reply", codec, type, compressor, maxBytes };
 }
 

@@ -5,7 +5,7 @@ import type { RawHeaders } from "../_wire/headers.ts";
 import { ProtoCodec } from "../core/codec.ts";
 import type { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
-import type { ClientTarget } from "./client_target.ts";
+import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
 import { readResponseHead } from "./response_head.ts";
 
 const GZIP: Compressor = {
@@ -19,9 +19,11 @@ const TARGET = {
   replyType: "a type",
 } as unknown as ClientTarget;
 
+const OPTIONS = { maxReceiveMessageSize: 99 } as ClientCallOptions;
+
 function faultOf(raw: RawHeaders, end: boolean): GRPCError | null {
   try {
-    readResponseHead(raw, end, TARGET, 99);
+    readResponseHead(raw, end, TARGET, OPTIONS);
     return null;
   } catch (error) {
     return error as GRPCError;
@@ -78,7 +80,7 @@ Deno.test("readResponseHead() says how the messages are decoded", () => {
       rawOf({ ...OK_HEAD, "grpc-encoding": encoding }),
       false,
       TARGET,
-      99,
+      OPTIONS,
     );
   const { codec } = TARGET.host;
   assertEquals(read("gzip"), {

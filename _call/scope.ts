@@ -4,13 +4,24 @@
  * @module
  */
 
-import type { Deadline } from "../core/deadline.ts";
+import type { Clock } from "../core/clock.ts";
+import { type Deadline, pointOn } from "../core/deadline.ts";
 import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
 import { type DeadlineEntry, DeadlineQueue } from "./deadline_queue.ts";
 
-/** The deadlines of all calls of this process. */
+/** The deadlines of all calls of this process that go by the system's clock. */
 export const deadlines: DeadlineQueue = new DeadlineQueue();
+
+const others = new WeakMap<Clock, DeadlineQueue>();
+
+/** The deadlines of all calls that go by a clock: one queue for each. */
+export function deadlinesOn(clock: Clock | undefined): DeadlineQueue {
+  if (clock === undefined) return deadlines;
+  let queue = others.get(clock);
+  if (queue === undefined) others.set(clock, queue = new DeadlineQueue(clock));
+  return queue;
+}
 
 /** The call that a scope belongs to. */
 export interface ScopeOwner {
@@ -42,6 +53,7 @@ export class Scope implements DeadlineEntry, Disposable {
   readonly expiresAt: number;
   slot = -1;
   readonly #owner: ScopeOwner;
+  readonly #deadlines: DeadlineQueue;
   readonly #caller: AbortSignal | undefined;
   #controller: AbortController | undefined;
   #reason: GRPCError | undefined;
@@ -51,10 +63,14 @@ export class Scope implements DeadlineEntry, Disposable {
     owner: ScopeOwner,
     deadline: Deadline | undefined,
     caller: AbortSignal | undefined,
+    queue: DeadlineQueue = deadlines,
   ) {
     this.#owner = owner;
     this.#caller = caller;
-    this.expiresAt = deadline === undefined ? Infinity : deadline.valueOf();
+    this.#deadlines = queue;
+    this.expiresAt = deadline === undefined
+      ? Infinity
+      : pointOn(queue.clock, deadline);
   }
 
   /**
@@ -69,14 +85,14 @@ export class Scope implements DeadlineEntry, Disposable {
       caller.addEventListener("abort", this.#onAbort, { once: true });
     }
     if (this.expiresAt !== Infinity) {
-      if (this.expiresAt <= performance.now()) return this.onDeadline();
-      deadlines.add(this);
+      if (this.expired) return this.onDeadline();
+      this.#deadlines.add(this);
     }
   }
 
   /** Whether the deadline has come. */
   get expired(): boolean {
-    return this.expiresAt <= performance.now();
+    return this.expiresAt <= this.#deadlines.now();
   }
 
   /** The signal of the call: aborted with the reason that `abort` was given. */
@@ -107,7 +123,7 @@ export class Scope implements DeadlineEntry, Disposable {
 
   /** Stops watching. */
   [Symbol.dispose](): void {
-    deadlines.remove(this);
+    this.#deadlines.remove(this);
     if (this.#onAbort !== undefined) {
       this.#caller!.removeEventListener("abort", this.#onAbort);
       this.#onAbort = undefined;

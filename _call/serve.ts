@@ -58,7 +58,9 @@ export function serve(
   if (refusal !== null) return refuse(host, stream, refusal);
   const route = host.routes.get(head.path)!;
   const timeoutMs = head.timeout === null ? null : decodeTimeout(head.timeout);
-  const deadline = timeoutMs === null ? null : Deadline.fromTimeout(timeoutMs);
+  const deadline = timeoutMs === null
+    ? null
+    : Deadline.fromTimeout(timeoutMs, host.deadlines.clock);
   const compressor = host.compressors.get(head.encoding ?? "identity") ?? null;
   let running = false;
   const call: AnyCall = new ServerCall(

@@ -20,7 +20,6 @@ import {
   type CloseReason,
   ResetCode,
 } from "./byte_stream.ts";
-import { compressorFor } from "./compressor_for.ts";
 import { decodeMessage, type Decoding } from "./decode.ts";
 import {
   type Ending,
@@ -99,7 +98,8 @@ export class ServerCall<Req, Rep>
       compressor: start.compressor,
       maxBytes,
     };
-    this.#scope = new Scope(this, start.deadline ?? undefined, undefined);
+    const deadline = start.deadline ?? undefined;
+    this.#scope = new Scope(this, deadline, undefined, host.deadlines);
     this.#events = listeners.isEmpty
       ? null
       : new ServerEvents(this, listeners, start);
@@ -179,15 +179,7 @@ export class ServerCall<Req, Rep>
     metadata: Metadata | null,
     compression?: Compression,
   ): void | Promise<void> {
-    const { compressor, compressors } = this.#host;
-    return this.#sender.head(
-      metadata,
-      compression === undefined ? compressor : compressorFor(
-        "Cannot send initial metadata",
-        compression,
-        compressors,
-      ),
-    );
+    return this.#sender.head(metadata, compression);
   }
 
   /** Sends a message, and the initial metadata first if it was not sent. */

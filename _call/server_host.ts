@@ -14,6 +14,7 @@ import type { StatusDetailsCodec } from "../core/status_details.ts";
 import type { Compressor } from "../_wire/compression.ts";
 import type { FrameWriter } from "../_wire/frame.ts";
 import type { RawHeaders, RequestHead } from "../_wire/headers.ts";
+import type { DeadlineQueue } from "./deadline_queue.ts";
 import type { Route } from "./handler.ts";
 
 /** What tells one call from another, for people. */
@@ -37,6 +38,8 @@ export interface ServerHost {
   /** The names of all encodings that may be received. */
   readonly acceptEncoding: string;
   readonly listeners: Listeners<ServerEvent>;
+  /** Where calls wait for their deadlines. */
+  readonly deadlines: DeadlineQueue;
   /** The content-type of every answer. */
   readonly contentType: string;
   /** A handler or listener failed with something other than a status. */

@@ -100,7 +100,16 @@ export function createService<S extends DescService>(
       (requests, call) => fn.call(implementation, requests, call),
     );
   }
-  return { [mapping]: () => handlers };
+  const made: Service = { [mapping]: () => handlers };
+  descriptors.set(made, service);
+  return made;
+}
+
+const descriptors = new WeakMap<Service, DescService>();
+
+/** The descriptor of a service, where `createService` has made it. */
+export function descriptorOf(service: Service): DescService | undefined {
+  return descriptors.get(service);
 }
 
 type AnyStream = ServerStream<Many<unknown>, Many<unknown>>;

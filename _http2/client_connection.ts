@@ -7,14 +7,15 @@
 import { Buffer } from "node:buffer";
 import http2, { type ClientHttp2Session } from "node:http2";
 import type { Duplex } from "node:stream";
-import { clearTimeout, setTimeout } from "node:timers";
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
-import type { ResolvedConfiguration } from "../core/config.ts";
+import type { ClockTimer } from "../core/clock.ts";
 import { Peer } from "../core/peer.ts";
-import type { SocketAttempt, SocketSource } from "./connect.ts";
+import type { SocketAttempt } from "./connect.ts";
+import type { Dialing } from "./dialing.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { Keepalive } from "./keepalive.ts";
 import { peerOf } from "./peer_of.ts";
+import { refer } from "./refer.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
 import {
   Backlog,
@@ -24,19 +25,6 @@ import {
   harden,
 } from "./session.ts";
 import { H2Stream, type StreamOwner } from "./stream.ts";
-
-/** What a channel knows of its server, and how it talks to it. */
-export interface Dialing {
-  readonly authority: string;
-  readonly scheme: "http" | "https";
-  readonly config: ResolvedConfiguration;
-  /** Whether an unused connection keeps the process alive. */
-  readonly keepProcessAlive: boolean;
-  /** The path of the unix socket, if it is one. */
-  readonly path: string | undefined;
-  /** Connects a socket. */
-  readonly connect: SocketSource;
-}
 
 /** What a connection tells the one who uses it. */
 export interface ConnectionListener {
@@ -73,8 +61,8 @@ export class ClientConnection implements StreamOwner {
   #session: ClientHttp2Session | null = null;
   #backlog: Backlog | null = null;
   #keepalive: Keepalive | null = null;
-  #connectTimer: ReturnType<typeof setTimeout> | undefined;
-  #lingerTimer: ReturnType<typeof setTimeout> | undefined;
+  #connectTimer: ClockTimer | undefined;
+  #lingerTimer: ClockTimer | undefined;
   #ready = false;
   #verifying = false;
   #draining = false;
@@ -99,9 +87,9 @@ export class ClientConnection implements StreamOwner {
     this.#dialing = dialing;
     this.#listener = listener;
     this.#calm = calm;
-    const { connectTimeoutMs, idleTimeoutMs } = dialing.config;
-    this.#idleTimer = new IdleTimer(idleTimeoutMs, () => this.close());
-    this.#connectTimer = setTimeout(() => {
+    const { clock, config: { connectTimeoutMs, idleTimeoutMs } } = dialing;
+    this.#idleTimer = new IdleTimer(idleTimeoutMs, () => this.close(), clock);
+    this.#connectTimer = clock.setTimeout(() => {
       const what = this.#session === null ? "connection" : "HTTP/2 SETTINGS";
       this.destroy(this.#loss(`no ${what} within ${connectTimeoutMs} ms`));
     }, connectTimeoutMs);
@@ -260,16 +248,16 @@ export class ClientConnection implements StreamOwner {
   #onReady(): void {
     if (this.#draining) return;
     this.#ready = true;
-    clearTimeout(this.#connectTimer);
+    this.#dialing.clock.clearTimeout(this.#connectTimer);
     this.#peer = peerOf(this.#socket!, this.#dialing.path, true);
-    const { config } = this.#dialing;
+    const { config, clock } = this.#dialing;
     this.#keepalive = new Keepalive(
       {
         hasStreams: () => this.#streams.size > 0,
         ping: (onAck) => this.#ping(onAck),
         onDead: () => this.#onDead(),
       },
-      config,
+      { ...config, clock },
       this.#calm,
     );
     this.#listener.onReady(this);
@@ -342,15 +330,16 @@ export class ClientConnection implements StreamOwner {
     const needed = this.#awaited || this.#streams.size > 0;
     if (needed === this.#referred) return;
     this.#referred = needed;
-    const socket = this.#socket as Referable | null;
-    if (needed) socket?.ref?.();
-    else socket?.unref?.();
+    refer(this.#socket, needed);
   }
 
   // The end
 
   #linger(): void {
-    this.#lingerTimer ??= setTimeout(() => this.#socket?.destroy(), LINGER_MS);
+    this.#lingerTimer ??= this.#dialing.clock.setTimeout(
+      () => this.#socket?.destroy(),
+      LINGER_MS,
+    );
   }
 
   #onError(error: unknown): void {
@@ -381,18 +370,13 @@ export class ClientConnection implements StreamOwner {
     if (this.#gone) return;
     this.#gone = true;
     this.#draining = true;
-    clearTimeout(this.#connectTimer);
-    clearTimeout(this.#lingerTimer);
+    const { clock } = this.#dialing;
+    clock.clearTimeout(this.#connectTimer);
+    clock.clearTimeout(this.#lingerTimer);
     this.#idleTimer.stop();
     this.#keepalive?.stop();
     this.#noteEnd();
     this.#listener.onClosed(this, this.#endReason!);
     this.#closed.resolve();
   }
-}
-
-/** The part of a socket that says whether it keeps the process alive. */
-interface Referable {
-  ref?(): void;
-  unref?(): void;
 }

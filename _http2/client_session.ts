@@ -27,7 +27,7 @@ import type {
 } from "../_call/byte_stream.ts";
 import { Backoff } from "./backoff.ts";
 import { CHANNEL_CLOSED } from "./reset.ts";
-import { ClientConnection, type Dialing } from "./client_connection.ts";
+import { ClientConnection } from "./client_connection.ts";
 import {
   Connecting,
   type ConnectivityState,
@@ -35,6 +35,7 @@ import {
   ShutDown,
   type State,
 } from "./client_states.ts";
+import type { Dialing } from "./dialing.ts";
 
 export type { ConnectivityState } from "./client_states.ts";
 
@@ -44,7 +45,7 @@ export class ClientSession implements StreamSource {
   readonly dialing: Dialing;
   /** How many connections in a row were lost soon, and before any answer. */
   fruitless = 0;
-  /** When the last attempt to connect began, by `performance.now()`. */
+  /** When the last attempt to connect began, by the channel's clock. */
   attemptedAt = 0;
   /** Calls that wait for a stream, in the order they came. */
   readonly #queue = new Set<StreamClaim>();
@@ -127,7 +128,7 @@ export class ClientSession implements StreamSource {
 
   /** Makes a connection, whose events go to the state of the moment. */
   openConnection(): ClientConnection {
-    this.attemptedAt = performance.now();
+    this.attemptedAt = this.dialing.clock.now();
     const connection = new ClientConnection(this.dialing, this.#calm, {
       onReady: (connection) => this.#state.onReady(connection),
       onRoom: (connection) => this.#state.onRoom(connection),

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { clearTimeout, setTimeout } from "node:timers";
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
+import type { Clock, ClockTimer } from "../core/clock.ts";
 import type { ClientConnection } from "./client_connection.ts";
 import type { ClientSession } from "./client_session.ts";
 import { reasonOfFailedConnect } from "./reset.ts";
@@ -133,7 +133,7 @@ export class Ready extends State {
 
   #lose(connection: ClientConnection, why?: CloseReason): void {
     const session = this.#session;
-    const lastedMs = performance.now() - session.attemptedAt;
+    const lastedMs = session.dialing.clock.now() - session.attemptedAt;
     if (connection.wasUseful || lastedMs > session.backoff.nextMs) {
       session.backoff.reset();
       session.fruitless = 0;
@@ -159,22 +159,24 @@ export class TransientFailure extends State {
   readonly name = "TRANSIENT_FAILURE";
   readonly #session: ClientSession;
   readonly #why: CloseReason;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #clock: Clock;
+  #timer: ClockTimer | undefined;
   #nextAt = 0;
 
   constructor(session: ClientSession, why: CloseReason) {
     super();
     this.#session = session;
+    this.#clock = session.dialing.clock;
     this.#why = why;
   }
 
   override enter(): void {
     const session = this.#session;
-    const now = performance.now();
+    const now = this.#clock.now();
     // The time that the attempt took counts.
     const next = Math.max(now, session.attemptedAt + session.backoff.fail());
     this.#nextAt = next;
-    this.#timer = setTimeout(() => this.#onTimer(), next - now);
+    this.#timer = this.#clock.setTimeout(() => this.#onTimer(), next - now);
     session.refuseHasty(this.#story());
     this.onNeed();
   }
@@ -187,7 +189,7 @@ export class TransientFailure extends State {
   }
 
   override leave(): void {
-    clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#timer);
   }
 
   claim(claim: StreamClaim): void {
@@ -206,7 +208,7 @@ export class TransientFailure extends State {
     return reasonOfFailedConnect(
       this.#why,
       this.#session.backoff.attempts,
-      Math.max(0, this.#nextAt - performance.now()),
+      Math.max(0, this.#nextAt - this.#clock.now()),
     );
   }
 }

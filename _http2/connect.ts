@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import tls from "node:tls";
 import { Dial, type Endpoint } from "./dial.ts";
@@ -29,9 +30,9 @@ export function plaintext(endpoint: Endpoint): SocketSource {
   return (listener) => new Dial(endpoint, listener);
 }
 
-/** Connects to an endpoint, with TLS. */
+/** Encrypts connections of a source with TLS. */
 export function secure(
-  endpoint: Endpoint,
+  source: SocketSource,
   options: tls.ConnectionOptions,
 ): SocketSource {
   return (listener) => {
@@ -43,12 +44,12 @@ export function secure(
       listener.onFailure(error);
       socket?.destroy();
     };
-    const dial = new Dial(endpoint, {
+    const attempt = source({
       onFailure: fail,
       onSocket: (tcp) => {
         tcp.on("error", fail);
         try {
-          socket = tls.connect({ ...options, socket: tcp });
+          socket = tls.connect({ ...options, socket: tcp as Socket });
         } catch (error) {
           // Such as a certificate that is none.
           tcp.destroy();
@@ -73,7 +74,7 @@ export function secure(
     return {
       cancel(): void {
         over = true;
-        dial.cancel();
+        attempt.cancel();
         socket?.destroy();
       },
     };

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { clearTimeout, setTimeout } from "node:timers";
+import type { Clock, ClockTimer } from "../core/clock.ts";
+import { systemClock } from "./system_clock.ts";
 
 /** The longest delay a timer takes; a longer one would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
@@ -16,16 +17,23 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 export class IdleTimer {
   readonly #timeoutMs: number;
   readonly #onIdle: () => void;
+  readonly #clock: Clock;
   #unusedSince = Infinity;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: ClockTimer | undefined;
 
   /**
    * @param timeoutMs For how long, in milliseconds; Infinity: never.
    * @param onIdle Told once.
+   * @param clock What the time goes by.
    */
-  constructor(timeoutMs: number, onIdle: () => void) {
+  constructor(
+    timeoutMs: number,
+    onIdle: () => void,
+    clock: Clock = systemClock,
+  ) {
     this.#timeoutMs = timeoutMs;
     this.#onIdle = onIdle;
+    this.#clock = clock;
   }
 
   /** It is in use. */
@@ -35,25 +43,30 @@ export class IdleTimer {
 
   /** It is not in use any more. */
   onUnused(): void {
-    this.#unusedSince = performance.now();
+    this.#unusedSince = this.#clock.now();
     this.#timer ??= this.#start(this.#timeoutMs);
   }
 
   /** Stops for good. */
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
-  #start(ms: number): ReturnType<typeof setTimeout> | undefined {
+  #start(ms: number): ClockTimer | undefined {
     if (ms > MAX_DELAY_MS) return undefined;
-    return setTimeout(() => this.#onTimer(), Math.ceil(ms)).unref();
+    const timer = this.#clock.setTimeout(
+      () => this.#onTimer(),
+      Math.ceil(ms),
+    );
+    timer.unref();
+    return timer;
   }
 
   #onTimer(): void {
     this.#timer = undefined;
     // Less than nothing while it is in use.
-    const unusedMs = Math.max(0, performance.now() - this.#unusedSince);
+    const unusedMs = Math.max(0, this.#clock.now() - this.#unusedSince);
     const leftMs = this.#timeoutMs - unusedMs;
     if (leftMs <= 0) this.#onIdle();
     else this.#timer = this.#start(leftMs);

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { clearTimeout, setTimeout } from "node:timers";
+import type { Clock, ClockTimer } from "../core/clock.ts";
+import { systemClock } from "./system_clock.ts";
 
 /** Settings of keepalive, as in `Configuration`. */
 export interface KeepaliveOptions {
@@ -19,6 +20,8 @@ export interface KeepaliveOptions {
   readonly http2MaxPingsWithoutData: number;
   /** The least time between PINGs without a frame of a call, in milliseconds. */
   readonly http2MinSentPingIntervalWithoutDataMs: number;
+  /** What these times go by; none for the system's. */
+  readonly clock?: Clock;
 }
 
 /** The connection that is kept alive. */
@@ -39,9 +42,10 @@ export class Keepalive {
   readonly #owner: KeepaliveOwner;
   readonly #options: KeepaliveOptions;
   readonly #timeMs: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #ackTimer: ReturnType<typeof setTimeout> | undefined;
-  #lastReceived = performance.now();
+  readonly #clock: Clock;
+  #timer: ClockTimer | undefined;
+  #ackTimer: ClockTimer | undefined;
+  #lastReceived: number;
   #lastPing = -Infinity;
   #pingsWithoutData = 0;
   #stopped = false;
@@ -54,17 +58,19 @@ export class Keepalive {
     this.#owner = owner;
     this.#options = options;
     this.#timeMs = options.keepaliveTimeMs * calm;
+    this.#clock = options.clock ?? systemClock;
+    this.#lastReceived = this.#clock.now();
     this.#schedule();
   }
 
   /** How long nothing has come in, in milliseconds. */
   get silenceMs(): number {
-    return performance.now() - this.#lastReceived;
+    return this.#clock.now() - this.#lastReceived;
   }
 
   /** Something came in: the peer is there. */
   onReceived(): void {
-    this.#lastReceived = performance.now();
+    this.#lastReceived = this.#clock.now();
   }
 
   /** A frame of a call, HEADERS or DATA, goes out. */
@@ -84,8 +90,8 @@ export class Keepalive {
   /** Stops for good. */
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#ackTimer);
+    this.#clock.clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#ackTimer);
     this.#timer = this.#ackTimer = undefined;
   }
 
@@ -108,12 +114,15 @@ export class Keepalive {
     this.#startTimer(this.#timeMs);
   }
 
-  /** A timer that keeps no process alive: that is up to the connection. */
   #startTimer(ms: number): void {
-    this.#timer = setTimeout(
-      () => this.#onTimer(),
-      Math.min(ms, MAX_DELAY_MS),
-    ).unref();
+    this.#timer = this.#after(ms, () => this.#onTimer());
+  }
+
+  /** A timer that keeps no process alive: that is up to the connection. */
+  #after(ms: number, callback: () => void): ClockTimer {
+    const timer = this.#clock.setTimeout(callback, Math.min(ms, MAX_DELAY_MS));
+    timer.unref();
+    return timer;
   }
 
   #mayPing(): boolean {
@@ -123,19 +132,19 @@ export class Keepalive {
       http2MinSentPingIntervalWithoutDataMs: interval,
     } = this.#options;
     if (max !== 0 && this.#pingsWithoutData >= max) return false;
-    return performance.now() - this.#lastPing >= interval;
+    return this.#clock.now() - this.#lastPing >= interval;
   }
 
   #ping(): void {
     this.#pingsWithoutData++;
-    this.#lastPing = performance.now();
-    this.#ackTimer = setTimeout(() => {
+    this.#lastPing = this.#clock.now();
+    this.#ackTimer = this.#after(this.#options.keepaliveTimeoutMs, () => {
       this.#ackTimer = undefined;
       this.stop();
       this.#owner.onDead();
-    }, Math.min(this.#options.keepaliveTimeoutMs, MAX_DELAY_MS)).unref();
+    });
     this.#owner.ping(() => {
-      clearTimeout(this.#ackTimer);
+      this.#clock.clearTimeout(this.#ackTimer);
       this.#ackTimer = undefined;
       this.onReceived();
     });

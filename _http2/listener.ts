@@ -5,6 +5,8 @@
  */
 
 import net from "node:net";
+import type { Duplex } from "node:stream";
+import type { Clock } from "../core/clock.ts";
 import type { ResolvedConfiguration } from "../core/config.ts";
 import { formatTarget } from "../core/target.ts";
 import type { ServerTLSOptions } from "../core/tls.ts";
@@ -15,6 +17,7 @@ import {
   type StreamHandler,
 } from "./server_connection.ts";
 import { ServerTLS } from "./server_tls.ts";
+import { systemClock } from "./system_clock.ts";
 import { removeStaleSocket } from "./unix_socket.ts";
 
 /** What a listener listens on, and how. */
@@ -50,9 +53,14 @@ export class Listener {
   #listening = false;
   #stopped = false;
 
-  constructor(config: ResolvedConfiguration, onStream: StreamHandler) {
+  constructor(
+    config: ResolvedConfiguration,
+    onStream: StreamHandler,
+    clock: Clock = systemClock,
+  ) {
     this.#options = {
       config,
+      clock,
       onStream,
       onClosed: (connection) => {
         this.#connections.delete(connection);
@@ -107,6 +115,12 @@ export class Listener {
       this.#opening = false;
       this.#checkClosed();
     }
+  }
+
+  /** Serves a connection that somebody else accepted. */
+  accept(socket: Duplex): void {
+    if (this.#isFull) refuse(socket);
+    else this.#add({ socket, path: undefined, asked: false });
   }
 
   /** Takes other certificates for the connections that come from now on. */
@@ -172,15 +186,19 @@ export class Listener {
     );
   }
 
-  #accept(socket: net.Socket): void {
+  /** Whether there are as many connections as there may be. */
+  get #isFull(): boolean {
     const count = this.#connections.size + (this.#tls?.pending ?? 0);
+    return count >= this.#options.config.maxConnections;
+  }
+
+  #accept(socket: net.Socket): void {
     if (
-      this.#stopped || count >= this.#options.config.maxConnections ||
+      this.#stopped || this.#isFull ||
       // Deno listens on IPv4 none the less.
       this.#ipv6Only && isIPv4(socket.remoteAddress)
     ) {
-      socket.on("error", () => {});
-      socket.destroy();
+      refuse(socket);
     } else if (this.#tls !== null) {
       this.#tls.accept(socket);
     } else {
@@ -200,6 +218,12 @@ export class Listener {
     if (this.#opening || (this.#listening && this.#server.listening)) return;
     this.#closed.resolve();
   }
+}
+
+/** Closes a connection that is not served. */
+function refuse(socket: Duplex): void {
+  socket.on("error", () => {});
+  socket.destroy();
 }
 
 /** Whether an address is one of IPv4, also as IPv6 has it: `::ffff:1.2.3.4`. */

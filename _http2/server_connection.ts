@@ -11,7 +11,6 @@ import http2, {
 } from "node:http2";
 import process from "node:process";
 import type { Duplex } from "node:stream";
-import { clearTimeout, setTimeout } from "node:timers";
 import {
   type ByteSink,
   type ByteStream,
@@ -19,6 +18,7 @@ import {
   ResetCode,
 } from "../_call/byte_stream.ts";
 import type { RawHeaders } from "../_wire/headers.ts";
+import type { Clock, ClockTimer } from "../core/clock.ts";
 import type { ResolvedConfiguration } from "../core/config.ts";
 import type { Peer } from "../core/peer.ts";
 import { PingStrikes, RapidResets } from "./abuse.ts";
@@ -46,6 +46,8 @@ export type StreamHandler = (
 export interface ServerConnectionOptions {
   /** What is asked of clients and their connections. */
   readonly config: ResolvedConfiguration;
+  /** What its times go by. */
+  readonly clock: Clock;
   /** Takes on the streams that clients open. */
   readonly onStream: StreamHandler;
   /** Told when a connection is gone. */
@@ -89,7 +91,7 @@ export class ServerConnection implements StreamOwner {
   readonly #strikes: PingStrikes;
   readonly #resets: RapidResets;
   #keepalive: Keepalive | null = null;
-  #lingerTimer: ReturnType<typeof setTimeout> | undefined;
+  #lingerTimer: ClockTimer | undefined;
   #closing = false;
   #expelled = false;
   #gone = false;
@@ -98,7 +100,7 @@ export class ServerConnection implements StreamOwner {
 
   constructor(accepted: AcceptedSocket, options: ServerConnectionOptions) {
     const { socket, path, asked } = accepted;
-    const { config } = options;
+    const { config, clock } = options;
     this.#socket = socket;
     this.#options = options;
     this.#peer = peerOf(socket, path, asked);
@@ -151,7 +153,7 @@ export class ServerConnection implements StreamOwner {
         this.#give(`no HTTP/2 SETTINGS within ${config.connectTimeoutMs} ms`),
       onExpired: () => this.close(),
       onOverdue: () => this.#give("the grace of its maximum age is over"),
-    }, config);
+    }, config, clock);
   }
 
   /** Why the connection ended, if it has, or is about to. */
@@ -188,7 +190,10 @@ export class ServerConnection implements StreamOwner {
   /** Gives the peer a moment to close its side, then destroys the connection. */
   linger(): void {
     if (this.#gone) return;
-    this.#lingerTimer ??= setTimeout(() => this.destroy(), LINGER_MS);
+    this.#lingerTimer ??= this.#options.clock.setTimeout(
+      () => this.destroy(),
+      LINGER_MS,
+    );
   }
 
   /** Ends the connection at once, and all that runs on it. */
@@ -219,7 +224,7 @@ export class ServerConnection implements StreamOwner {
     }
     if (
       stream.isCutOff && this.endReason === null &&
-      this.#resets.onReset(openedAt, performance.now())
+      this.#resets.onReset(openedAt, this.#options.clock.now())
     ) {
       this.#expel("too_many_resets", "it cancelled too many calls");
     }
@@ -228,7 +233,7 @@ export class ServerConnection implements StreamOwner {
   #open(h2: ServerHttp2Stream, raw: RawHeaders): void {
     const stream = new H2Stream(this, null, DEAF);
     if (this.#streams.size === 0) this.#lifetime.onUsed();
-    this.#streams.set(stream, performance.now());
+    this.#streams.set(stream, this.#options.clock.now());
     stream.accept(h2);
     if (this.#closing) return stream.reset(ResetCode.REFUSED_STREAM);
     // The client's own frames count as well: there may be no answer for long.
@@ -239,7 +244,7 @@ export class ServerConnection implements StreamOwner {
   #onReady(): void {
     if (this.#gone) return;
     this.#lifetime.onReady();
-    const { config } = this.#options;
+    const { config, clock } = this.#options;
     if (config.keepaliveTimeMs === Infinity) return;
     const keepalive = this.#keepalive = new Keepalive({
       hasStreams: () => this.#streams.size > 0,
@@ -248,7 +253,7 @@ export class ServerConnection implements StreamOwner {
         this.#give(
           `no answer to a PING within ${config.keepaliveTimeoutMs} ms`,
         ),
-    }, config);
+    }, { ...config, clock });
     this.#socket.on("data", () => keepalive.onReceived());
   }
 
@@ -265,7 +270,8 @@ export class ServerConnection implements StreamOwner {
 
   #onPing(): void {
     if (this.#expelled) return;
-    if (this.#strikes.onPing(this.#streams.size > 0, performance.now())) {
+    const now = this.#options.clock.now();
+    if (this.#strikes.onPing(this.#streams.size > 0, now)) {
       this.#expel("too_many_pings", "it sent too many PINGs");
     }
   }
@@ -304,7 +310,7 @@ export class ServerConnection implements StreamOwner {
   #onGone(): void {
     if (this.#gone) return;
     this.#gone = true;
-    clearTimeout(this.#lingerTimer);
+    this.#options.clock.clearTimeout(this.#lingerTimer);
     this.#lifetime.stop();
     this.#keepalive?.stop();
     this.#noteEnd();

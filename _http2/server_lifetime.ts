@@ -5,7 +5,8 @@
  * @module
  */
 
-import { clearTimeout, setTimeout } from "node:timers";
+import type { Clock, ClockTimer } from "../core/clock.ts";
+import { systemClock } from "./system_clock.ts";
 
 /** Settings of {@linkcode ServerLifetime}, as in `Configuration`. */
 export interface LifetimeOptions {
@@ -42,7 +43,8 @@ const JITTER = 0.1;
 export class ServerLifetime {
   readonly #owner: LifetimeOwner;
   readonly #options: LifetimeOptions;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #clock: Clock;
+  #timer: ClockTimer | undefined;
   /** Points in time; Infinity for what does not apply. */
   #silentAt: number;
   #oldAt: number;
@@ -50,15 +52,20 @@ export class ServerLifetime {
   /** When the last call ended, or Infinity while there is one. */
   #idleSince: number;
 
-  /** @param random Gives numbers from 0 to 1. */
+  /**
+   * @param clock What its times go by.
+   * @param random Gives numbers from 0 to 1.
+   */
   constructor(
     owner: LifetimeOwner,
     options: LifetimeOptions,
+    clock: Clock = systemClock,
     random: () => number = Math.random,
   ) {
     this.#owner = owner;
     this.#options = options;
-    const now = performance.now();
+    this.#clock = clock;
+    const now = clock.now();
     this.#silentAt = now + options.connectTimeoutMs;
     this.#oldAt = now +
       options.maxConnectionAgeMs * (1 + JITTER * (2 * random() - 1));
@@ -79,19 +86,19 @@ export class ServerLifetime {
 
   /** The last call ended. */
   onUnused(): void {
-    this.#idleSince = performance.now();
+    this.#idleSince = this.#clock.now();
   }
 
   /** Stops for good. */
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#timer);
     this.#silentAt = this.#oldAt = this.#overdueAt = Infinity;
     this.#idleSince = NaN;
   }
 
   #schedule(): void {
-    clearTimeout(this.#timer);
-    const now = performance.now();
+    this.#clock.clearTimeout(this.#timer);
+    const now = this.#clock.now();
     const next = Math.min(
       this.#silentAt,
       this.#oldAt,
@@ -99,11 +106,12 @@ export class ServerLifetime {
       this.#idleAt(now),
     );
     if (next === Infinity) return;
-    this.#timer = setTimeout(
+    this.#timer = this.#clock.setTimeout(
       () => this.#look(),
       // A timer may be a little early, and must not turn in circles then.
       Math.min(Math.max(1, Math.ceil(next - now)), MAX_DELAY_MS),
-    ).unref();
+    );
+    this.#timer.unref();
   }
 
   /** When to look for idleness: with a call running, after a whole period. */
@@ -114,7 +122,7 @@ export class ServerLifetime {
   }
 
   #look(): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     if (now >= this.#overdueAt) {
       this.stop();
       return this.#owner.onOverdue();

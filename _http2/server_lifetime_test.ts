@@ -27,6 +27,7 @@ function makeLifetime(
       onOverdue: () => told.push("overdue"),
     },
     { ...NEVER, ...options },
+    undefined,
     random,
   );
   return { lifetime, told, [Symbol.dispose]: () => lifetime.stop() };

@@ -18,7 +18,11 @@ import { Cardinality } from "../core/cardinality.ts";
 import { type Codec, ProtoCodec } from "../core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "../core/config.ts";
 import { CLIENT_EVENTS, type ClientEvent } from "../core/events.ts";
-import { type Listenable, Listeners, listeners } from "../core/_listeners.ts";
+import {
+  type EventClass,
+  type Listenable,
+  Listeners,
+} from "../core/_listeners.ts";
 import type { StatusDetailsCodec } from "../core/status_details.ts";
 import type { Compressor } from "../_wire/compression.ts";
 import { FrameWriter } from "../_wire/frame.ts";
@@ -36,10 +40,7 @@ export interface FakeChannelOptions {
 
 /** A channel whose calls go to a {@linkcode FakeSource}. */
 export class FakeChannel implements Listenable<ClientEvent> {
-  readonly [listeners]: Listeners<ClientEvent> = new Listeners(
-    "Channel",
-    CLIENT_EVENTS,
-  );
+  readonly events: readonly EventClass<ClientEvent>[] = CLIENT_EVENTS;
   readonly source: FakeSource = new FakeSource();
   readonly unaryUnary: UnaryUnaryMethod<StringValue, StringValue>;
   readonly unaryStream: UnaryStreamMethod<StringValue, StringValue>;
@@ -56,7 +57,7 @@ export class FakeChannel implements Listenable<ClientEvent> {
       statusDetailsCodec: options.statusDetailsCodec ?? null,
       compressors: options.compressors ?? new Map(),
       compressor: options.compressor ?? null,
-      listeners: this[listeners],
+      listeners: new Listeners("Channel", this),
     };
     this.unaryUnary = this.#method(Cardinality.UNARY_UNARY);
     this.unaryStream = this.#method(Cardinality.UNARY_STREAM);

@@ -19,7 +19,11 @@ import { Cardinality } from "../core/cardinality.ts";
 import { type Codec, ProtoCodec } from "../core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "../core/config.ts";
 import { SERVER_EVENTS, type ServerEvent } from "../core/events.ts";
-import { type Listenable, Listeners, listeners } from "../core/_listeners.ts";
+import {
+  type EventClass,
+  type Listenable,
+  Listeners,
+} from "../core/_listeners.ts";
 import { Peer } from "../core/peer.ts";
 import type { StatusDetailsCodec } from "../core/status_details.ts";
 import type { Compressor } from "../_wire/compression.ts";
@@ -80,11 +84,8 @@ export class FakeServer implements CallHost, Listenable<ServerEvent> {
   readonly compressors: ReadonlyMap<string, Compressor>;
   readonly compressor: Compressor | null;
   readonly acceptEncoding: string;
-  readonly listeners: Listeners<ServerEvent> = new Listeners(
-    "Server",
-    SERVER_EVENTS,
-  );
-  readonly [listeners]: Listeners<ServerEvent> = this.listeners;
+  readonly events: readonly EventClass<ServerEvent>[] = SERVER_EVENTS;
+  readonly listeners: Listeners<ServerEvent> = new Listeners("Server", this);
   readonly routes: ReadonlyMap<string, Route>;
   readonly peer: Peer = new Peer({ hostname: "127.0.0.1", port: 1234 });
   /** The calls that began and those that ended, as the server is told. */

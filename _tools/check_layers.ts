@@ -35,6 +35,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["_http2/stream.ts"],
   ["_http2/session.ts"],
   ["_http2/*"],
+  ["_zlib.ts"],
   ["_channel.ts", "_graceful_exit.ts"],
   ["*"],
   ["health/*", "reflection/*", "testing/*"],

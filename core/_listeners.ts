@@ -5,7 +5,7 @@
  */
 
 import { describe } from "./_describe.ts";
-import type { Event } from "./events.ts";
+import type { Event } from "./_events.ts";
 
 /** The class of an event, as `listen` takes it. */
 export type EventClass<E extends Event> =
@@ -13,16 +13,24 @@ export type EventClass<E extends Event> =
   // deno-lint-ignore no-explicit-any
   (abstract new (...args: any[]) => E) & { readonly name: string };
 
-/** The key under which a channel or server has its listeners. */
-export const listeners: unique symbol = Symbol.for("grpclib.listeners");
-
 /** Something that has events of type `T`: a channel or a server. */
 export interface Listenable<T extends Event> {
-  /** Who listens; not for users. */
-  readonly [listeners]: Listeners<T>;
+  /** The classes of the events it has, for {@linkcode listen}. */
+  readonly events: readonly EventClass<T>[];
 }
 
 type Callback = (event: never) => unknown;
+
+/** The listeners of all channels and servers. */
+// deno-lint-ignore no-explicit-any
+const ALL = new WeakMap<object, Listeners<any>>();
+
+/** Gives the listeners of a channel or server; undefined if it is none. */
+export function listenersOf<T extends Event>(
+  target: Listenable<T>,
+): Listeners<T> | undefined {
+  return ALL.get(target);
+}
 
 /** The listeners of one channel or server. */
 export class Listeners<T extends Event> {
@@ -33,11 +41,12 @@ export class Listeners<T extends Event> {
 
   /**
    * @param owner What they belong to, in words.
-   * @param types The events there are.
+   * @param target What `listen` finds them by.
    */
-  constructor(owner: string, types: readonly EventClass<T>[]) {
+  constructor(owner: string, target: Listenable<T>) {
     this.#owner = owner;
-    this.#types = types;
+    this.#types = target.events;
+    ALL.set(target, this);
   }
 
   /** Whether nobody listens for anything. */

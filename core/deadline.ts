@@ -4,8 +4,24 @@
  * @module
  */
 
+import type { Clock } from "./clock.ts";
 import { describe } from "./_describe.ts";
 import { printAs } from "./_inspect.ts";
+
+let clockOf: (deadline: Deadline) => Clock | undefined;
+
+/**
+ * Tells where a deadline lies on a clock, which may be another than its own; not
+ * for users.
+ *
+ * @param clock The clock, or `undefined` for the system's.
+ * @param deadline The deadline.
+ * @returns The point, in milliseconds.
+ */
+export function pointOn(clock: Clock | undefined, deadline: Deadline): number {
+  if (clockOf(deadline) === clock) return deadline.valueOf();
+  return (clock ?? performance).now() + deadline.timeRemaining();
+}
 
 /**
  * A point in time by which a call has to be complete.
@@ -28,18 +44,26 @@ import { printAs } from "./_inspect.ts";
  */
 export class Deadline {
   readonly #at: number;
+  readonly #clock: Clock | undefined;
+
+  static {
+    clockOf = (deadline) => deadline.#clock;
+  }
 
   /**
    * Creates a deadline at a point of the monotonic clock.
    * {@linkcode Deadline.fromTimeout} is what is usually wanted.
    *
-   * @param at The point, in milliseconds, as `performance.now()` counts them.
+   * @param at The point, in milliseconds, as `performance.now()` counts them, or
+   * the clock.
+   * @param clock The clock, or `undefined` for the system's.
    * @throws {TypeError} If the point is not a number.
    * @throws {RangeError} If the point is not finite.
    */
-  constructor(at: number) {
+  constructor(at: number, clock?: Clock) {
     requireFinite("at", at);
     this.#at = at;
+    this.#clock = clock;
   }
 
   /**
@@ -47,6 +71,7 @@ export class Deadline {
    *
    * @param timeoutMs The time from now, in milliseconds. Zero and less give a
    * deadline that has already passed.
+   * @param clock The clock it goes by, or `undefined` for the system's.
    * @returns The deadline.
    * @throws {TypeError} If the time is not a number.
    * @throws {RangeError} If the time is not finite.
@@ -60,9 +85,9 @@ export class Deadline {
    * assertEquals(Deadline.fromTimeout(-1).expired, true);
    * ```
    */
-  static fromTimeout(timeoutMs: number): Deadline {
+  static fromTimeout(timeoutMs: number, clock?: Clock): Deadline {
     requireFinite("timeoutMs", timeoutMs);
-    return new Deadline(performance.now() + timeoutMs);
+    return new Deadline((clock ?? performance).now() + timeoutMs, clock);
   }
 
   /**
@@ -89,7 +114,7 @@ export class Deadline {
   ): Deadline | undefined {
     if (a === undefined) return b;
     if (b === undefined) return a;
-    return b.#at < a.#at ? b : a;
+    return b.#at < pointOn(b.#clock, a) ? b : a;
   }
 
   /**
@@ -107,18 +132,19 @@ export class Deadline {
    * ```
    */
   timeRemaining(): number {
-    return Math.max(0, this.#at - performance.now());
+    return Math.max(0, this.#at - (this.#clock ?? performance).now());
   }
 
   /** Whether the deadline has passed. */
   get expired(): boolean {
-    return this.#at <= performance.now();
+    return this.#at <= (this.#clock ?? performance).now();
   }
 
   /**
    * Gives the point in time, so that deadlines compare with `<` and `>`.
    *
-   * @returns The point, in milliseconds, as `performance.now()` counts them.
+   * @returns The point, in milliseconds, as `performance.now()` counts them, or
+   * the clock that the deadline was made with.
    *
    * @example Usage
    * ```ts

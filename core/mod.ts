@@ -9,6 +9,7 @@ export {
   isClientStreaming,
   isServerStreaming,
 } from "./cardinality.ts";
+export type { Clock, ClockTimer } from "./clock.ts";
 export {
   type ByteWriter,
   type Codec,

@@ -1,4 +1,5 @@
 import {
+  assert,
   assertEquals,
   assertInstanceOf,
   assertMatch,
@@ -26,6 +27,7 @@ import {
   file_google_rpc_error_details,
 } from "./gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "./gen/google/rpc/status_pb.ts";
+import { Buffer } from "node:buffer";
 import { deferDetails, GRPCError } from "./errors.ts";
 import { Status } from "./status.ts";
 import {
@@ -106,6 +108,68 @@ Deno.test("ProtoStatusDetailsCodec.decode() leaves an Any in an Any packed", () 
   assertEquals(roundTrip([detail], codec), [detail]);
 });
 
+Deno.test("ProtoStatusDetailsCodec prefers the types of its registry", () => {
+  // The same type, as a user may have generated it from a newer file.
+  const asked: string[] = [];
+  const registry: Registry = {
+    ...createRegistry(),
+    getMessage(typeName) {
+      asked.push(typeName);
+      return typeName === BadRequestSchema.typeName
+        ? { ...BadRequestSchema }
+        : undefined;
+    },
+  };
+  const codec = new ProtoStatusDetailsCodec({ registry });
+  assertEquals(roundTrip([BAD], codec), [BAD]);
+  assertEquals(asked, [BadRequestSchema.typeName, BadRequestSchema.typeName]);
+});
+
+Deno.test("ProtoStatusDetailsCodec sends on what stayed packed as it came", () => {
+  const value = new Uint8Array([1, 2, 3]);
+  for (const typeUrl of ["", "/", "a.B", "example.com/x/a.B", "a.B/"]) {
+    const unknown = new UnknownDetail(typeUrl, value);
+    const any = create(AnySchema, { typeUrl, value });
+    const bytes = new ProtoStatusDetailsCodec().encode(5, "", [unknown, any]);
+    assertEquals(fromBinary(StatusSchema, bytes).details, [any, any]);
+    assertEquals(roundTrip([unknown, any]), [unknown, unknown]);
+  }
+});
+
+Deno.test("UnknownDetail.typeName is what stands behind the last slash", () => {
+  const cases = [
+    ["type.googleapis.com/a.B", "a.B"],
+    ["https://example.com/x/a.B", "a.B"],
+    ["a.B", "a.B"],
+    ["/a.B", "a.B"],
+    ["a.B/", ""],
+    ["", ""],
+  ] as const;
+  for (const [typeUrl, typeName] of cases) {
+    const detail = new UnknownDetail(typeUrl, new Uint8Array());
+    assertEquals([detail.typeUrl, detail.typeName], [typeUrl, typeName]);
+  }
+});
+
+Deno.test("ProtoStatusDetailsCodec.decode() takes a Buffer and gives plain bytes", () => {
+  const unknown = new UnknownDetail("x/a.B", new Uint8Array([1, 2]));
+  const codec = new ProtoStatusDetailsCodec();
+  const bytes = Buffer.from(codec.encode(Status.ABORTED, "", [unknown]));
+  const [detail] = codec.decode(Status.ABORTED, "", bytes);
+  assertInstanceOf(detail, UnknownDetail);
+  assertStrictEquals(detail.value.constructor, Uint8Array);
+});
+
+Deno.test("ProtoStatusDetailsCodec.decode() throws when the bytes are no google.rpc.Status", () => {
+  const codec = new ProtoStatusDetailsCodec();
+  for (const bytes of [[0xff], [0x1a, 5, 0], [0], [0x1b]]) {
+    assertThrows(
+      () => codec.decode(Status.ABORTED, "", new Uint8Array(bytes)),
+      Error,
+    );
+  }
+});
+
 Deno.test("ProtoStatusDetailsCodec.decode() keeps the bytes when it does not know a type", () => {
   const any = anyPack(StringValueSchema, TEXT);
   const [detail, other] = roundTrip([any, BAD]) as [UnknownDetail, BadRequest];
@@ -155,6 +219,32 @@ Deno.test("ProtoStatusDetailsCodec.decode() throws nothing but an Error on any b
   }
 });
 
+Deno.test("ProtoStatusDetailsCodec.decode() never throws for what is in a detail", () => {
+  const { typeUrl, value } = anyPack(BadRequestSchema, BAD);
+  let packed = 0;
+  for (let i = 0; i < 2000; i++) {
+    const length = i % 3 === 0 ? i % value.length : value.length;
+    const broken = value.slice(0, length);
+    const start = i % (length + 1);
+    crypto.getRandomValues(broken.subarray(start, start + 2));
+    const detail = new UnknownDetail(typeUrl, broken);
+    const [first, second] = roundTrip([detail, BAD]);
+    assertEquals(second, BAD);
+    if (!(first instanceof UnknownDetail)) continue;
+    assertEquals(first, detail);
+    packed++;
+  }
+  assert(packed > 0);
+});
+
+Deno.test("ProtoStatusDetailsCodec.decode() survives groups in groups without end", () => {
+  const value = new Uint8Array(1 << 20).fill(0x53); // field 10, start of a group
+  const detail = new UnknownDetail("x/google.rpc.BadRequest", value);
+  assertEquals(roundTrip([detail, BAD]), [detail, BAD]);
+  const codec = new ProtoStatusDetailsCodec();
+  assertThrows(() => codec.decode(Status.ABORTED, "", value), Error);
+});
+
 Deno.test("findDetail() gives the first detail of a type", () => {
   const second = create(BadRequestSchema);
   const error = new GRPCError(Status.ABORTED, "", {
@@ -179,6 +269,8 @@ Deno.test("findDetail() unpacks a detail that stayed packed", () => {
     });
     assertEquals(findDetail(error, StringValueSchema), TEXT);
     assertEquals(findDetail(error, DurationSchema), undefined);
+    // Its bytes could be one of these as well: the name decides.
+    assertEquals(findDetail(error, DebugInfoSchema), undefined);
   }
 });
 
@@ -191,12 +283,41 @@ Deno.test("GRPCError shows its details when it is inspected", () => {
   );
 });
 
+Deno.test("GRPCError shows received details when it is inspected, as a cause too", () => {
+  const error = new GRPCError(Status.ABORTED);
+  deferDetails(error, () => [new UnknownDetail("x/a.B", new Uint8Array([7]))]);
+  const text = Deno.inspect(new Error("outer", { cause: error }), { depth: 9 });
+  assertMatch(text, /UnknownDetail \{[^]*typeName: "a\.B"[^]*\[ 7 \]/);
+  // Looking at it changes nothing but the looks.
+  assertStrictEquals(error.details, error.details);
+  assertEquals(error.details.length, 1);
+  const frozen = Object.freeze(
+    new GRPCError(Status.ABORTED, "why", { details: ["a detail"] }),
+  );
+  assertMatch(Deno.inspect(frozen), /why/);
+});
+
+Deno.test("GRPCError.details cannot be changed", () => {
+  const received = new GRPCError(Status.ABORTED);
+  deferDetails(received, () => [1]);
+  const made = new GRPCError(Status.ABORTED, "", { details: [1] });
+  for (const { details } of [received, made, new GRPCError(Status.ABORTED)]) {
+    assertThrows(() => (details as unknown[]).push(2), TypeError);
+  }
+});
+
 Deno.test("GRPCError.details are empty when they cannot be made", () => {
   const error = new GRPCError(Status.ABORTED);
   deferDetails(error, () => {
     throw new Error("malformed");
   });
   assertEquals(error.details, []);
+  assertStrictEquals(error.details, error.details);
+  // A codec of the user's may give anything.
+  for (const made of [undefined, null, 5, {}]) {
+    deferDetails(error, () => made as unknown as readonly unknown[]);
+    assertEquals(error.details, []);
+  }
 });
 
 Deno.test("GRPCError.details are made when they are first read", () => {

@@ -1,0 +1,24 @@
+/**
+ * What all connections of a channel have in common.
+ *
+ * @module
+ */
+
+import type { Clock } from "../core/clock.ts";
+import type { ResolvedConfiguration } from "../core/config.ts";
+import type { SocketSource } from "./connect.ts";
+
+/** What a channel knows of its server, and how it talks to it. */
+export interface Dialing {
+  readonly authority: string;
+  readonly scheme: "http" | "https";
+  readonly config: ResolvedConfiguration;
+  /** What all times go by. */
+  readonly clock: Clock;
+  /** Whether an unused connection keeps the process alive. */
+  readonly keepProcessAlive: boolean;
+  /** The path of the unix socket, if it is one. */
+  readonly path: string | undefined;
+  /** Connects a socket. */
+  readonly connect: SocketSource;
+}
