@@ -2,8 +2,10 @@
  * grpc-js as a peer in a process of its own, under Node or Deno, with the
  * messages in the hands of protobufjs: nothing here is shared with the library.
  *
- *     node grpc_js_peer.mjs '{"@grpc/grpc-js": "/…", …}' server
- *     node grpc_js_peer.mjs '{"@grpc/grpc-js": "/…", …}' client <port>
+ *     node grpc_js_peer.mjs '{"@grpc/grpc-js": "/…", …}' server [options]
+ *     node grpc_js_peer.mjs '{"@grpc/grpc-js": "/…", …}' client <port> [options]
+ *
+ * The options are those of a channel or server of grpc-js, as JSON.
  *
  * It reads commands and writes events, one JSON object a line, and leaves when
  * its input ends. Bytes are told as `{ size }`: all of them are the size's last
@@ -17,7 +19,9 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const [, , packages, role, port] = process.argv;
+const [, , packages, role, ...rest] = process.argv;
+const port = role === "client" ? rest.shift() : undefined;
+const peerOptions = JSON.parse(rest[0] ?? "{}");
 
 /** Has the packages found where Deno has put them. */
 function findPackages(pathOf) {
@@ -60,6 +64,9 @@ const definition = loader.loadSync(
   { defaults: true },
 );
 const { Echo } = grpc.loadPackageDefinition(definition).grpclib.test;
+
+/** The details of a status, which grpc-js leaves as they are. */
+const DETAILS_KEY = "grpc-status-details-bin";
 
 function tell(event) {
   process.stdout.write(`${JSON.stringify(event)}\n`);
@@ -118,6 +125,8 @@ function serve() {
     return ({ status = 0, statusMessage = "" } = {}) => {
       isOver = true;
       const metadata = metadataOf(pairs);
+      const [statusDetails] = call.metadata.get("x-details-bin");
+      if (statusDetails) metadata.add(DETAILS_KEY, statusDetails);
       const error = { code: status, details: statusMessage, metadata };
       return { error: status === 0 ? null : error, metadata };
     };
@@ -176,7 +185,7 @@ function serve() {
       onEnd(call, () => finishStream(call, end(failing)));
     },
   };
-  const server = new grpc.Server();
+  const server = new grpc.Server(peerOptions);
   server.addService(Echo.service, implementation);
   server.bindAsync(
     "127.0.0.1:0",
@@ -198,6 +207,7 @@ function makeCalls() {
   const client = new Echo(
     `127.0.0.1:${port}`,
     grpc.credentials.createInsecure(),
+    peerOptions,
   );
 
   /** Makes one call and tells all that came of it. */
@@ -232,7 +242,13 @@ function makeCalls() {
       : client[method](...args);
     call.on("metadata", (metadata) => result.initial = pairsOf(metadata));
     call.on("status", ({ code, details, metadata }) => {
-      Object.assign(result, { code, details, trailing: pairsOf(metadata) });
+      const [statusDetails] = metadata.get(DETAILS_KEY);
+      Object.assign(result, {
+        code,
+        details,
+        trailing: pairsOf(metadata),
+        statusDetails: statusDetails?.toString("hex"),
+      });
       done();
     });
     call.on("error", () => {});

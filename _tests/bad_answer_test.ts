@@ -22,10 +22,16 @@ import {
   OK_TRAILERS,
   RESPONSE_HEAD,
 } from "../_testdata/raw_h2.ts";
+import { compressors } from "../_zlib.ts";
 import { soon } from "../_testdata/waiting.ts";
 
 function statusHead(status: string, ...more: Field[]): Field[] {
   return [[":status", status], ...more];
+}
+
+function headOf(encoding: string | null): readonly Field[] {
+  if (encoding === null) return RESPONSE_HEAD;
+  return [...RESPONSE_HEAD, ["grpc-encoding", encoding]];
 }
 
 function trailersOnly(...trailers: Field[]): Answering {
@@ -134,16 +140,47 @@ const BODIES: readonly BadAnswer[] = [
     status: Status.RESOURCE_EXHAUSTED,
     message: /4194305 bytes/,
   },
-  ...[0, 1].map((more) => ({
-    what: `has a compressed message ${more ? "of" : "without"} an encoding`,
+  ...[null, "identity"].map((encoding) => ({
+    what: `has a compressed message and names the encoding ${encoding}`,
     answering: answer(
-      more ? [...RESPONSE_HEAD, ["grpc-encoding", "gzip"]] : RESPONSE_HEAD,
+      headOf(encoding),
       grpcMessage(REPLY, { flag: 1 }),
       OK_TRAILERS,
     ),
     status: Status.INTERNAL,
     message: /compressed/,
   })),
+  ...["snappy", "GZIP", ""].map((encoding) => ({
+    what: `names the encoding "${encoding}"`,
+    answering: answer(headOf(encoding), REPLY_MESSAGE, OK_TRAILERS),
+    status: Status.INTERNAL,
+    message: /Unsupported grpc-encoding/,
+  })),
+  ...[...compressors.values()].flatMap((compressor) => [
+    {
+      what: `has a compressed message that is no ${compressor.name}`,
+      answering: answer(
+        headOf(compressor.name),
+        grpcMessage(REPLY, { flag: 1 }),
+        OK_TRAILERS,
+      ),
+      status: Status.INTERNAL,
+      message: /not well-formed/,
+    },
+    {
+      what:
+        `has a message that inflates to more than the limit by ${compressor.name}`,
+      answering: answer(
+        headOf(compressor.name),
+        grpcMessage(compressor.compress(new Uint8Array(4 * 1024 * 1024 + 1)), {
+          flag: 1,
+        }),
+        OK_TRAILERS,
+      ),
+      status: Status.RESOURCE_EXHAUSTED,
+      message: /inflates to more than the 4194304/,
+    },
+  ]),
   {
     what: "has a message with the flag byte 2",
     answering: answer(

@@ -20,6 +20,7 @@ import {
   RawConnection,
   requestFields,
 } from "../_testdata/raw_h2.ts";
+import { compressors } from "../_zlib.ts";
 import { soon } from "../_testdata/waiting.ts";
 
 const HELLO = toBinary(
@@ -97,7 +98,7 @@ const HEAD_FAULTS: readonly BadRequest[] = [
     status: Status.DEADLINE_EXCEEDED,
     message: /Deadline/,
   },
-  ...["gzip", "deflate", "x"].map((encoding) => ({
+  ...["snappy", "GZIP", "x"].map((encoding) => ({
     what: `names the encoding ${encoding}`,
     fields: { "grpc-encoding": encoding },
     status: Status.UNIMPLEMENTED,
@@ -163,6 +164,32 @@ const BODY_FAULTS: readonly BadRequest[] = [
     status: Status.INTERNAL,
     message: /compressed/,
   },
+  {
+    what: "has a compressed message and names the encoding identity",
+    fields: { "grpc-encoding": "identity" },
+    body: grpcMessage(HELLO, { flag: 1 }),
+    status: Status.INTERNAL,
+    message: /compressed/,
+  },
+  ...[...compressors.values()].flatMap((compressor) => [
+    {
+      what: `has a compressed message that is no ${compressor.name}`,
+      fields: { "grpc-encoding": compressor.name },
+      body: grpcMessage(HELLO, { flag: 1 }),
+      status: Status.INTERNAL,
+      message: new RegExp(`not well-formed ${compressor.name}`),
+    },
+    {
+      what:
+        `has a message that inflates to more than the limit by ${compressor.name}`,
+      fields: { "grpc-encoding": compressor.name },
+      body: grpcMessage(compressor.compress(new Uint8Array(4 * MIB + 1)), {
+        flag: 1,
+      }),
+      status: Status.RESOURCE_EXHAUSTED,
+      message: /inflates to more than the 4194304/,
+    },
+  ]),
   {
     what: "has no message",
     body: new Uint8Array(),
@@ -244,8 +271,11 @@ for (const request of [...HEAD_FAULTS, ...BODY_FAULTS]) {
     assertEquals(answer.head["content-type"], "application/grpc+proto");
     assertEquals(answer.trailers["grpc-status"], `${status}`);
     assertMatch(decodeURIComponent(answer.trailers["grpc-message"]!), message);
-    if (fields?.["grpc-encoding"] !== undefined) {
-      assertEquals(answer.head["grpc-accept-encoding"], "identity");
+    if (status === Status.UNIMPLEMENTED && fields?.["grpc-encoding"]) {
+      assertEquals(
+        answer.head["grpc-accept-encoding"],
+        "identity,gzip,deflate,zstd,br",
+      );
     }
     assertEquals(answer.data.length, 0);
     assert(answer.ended);
@@ -280,6 +310,17 @@ const TOLERATED: readonly (Partial<BadRequest> & { readonly what: string })[] =
       fields: { "trace": "\xfc\xff" },
     },
     { what: "has an empty field", fields: { "trace": "" } },
+    ...[...compressors.values()].flatMap((compressor) => [
+      {
+        what: `has a message compressed by ${compressor.name}`,
+        fields: { "grpc-encoding": compressor.name },
+        body: grpcMessage(compressor.compress(HELLO), { flag: 1 }),
+      },
+      {
+        what: `names the encoding ${compressor.name} and does not use it`,
+        fields: { "grpc-encoding": compressor.name },
+      },
+    ]),
     {
       what: "names the encoding identity",
       fields: { "grpc-encoding": "identity" },

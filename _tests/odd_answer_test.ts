@@ -28,6 +28,7 @@ import {
   uint32,
   uint32At,
 } from "../_testdata/raw_h2.ts";
+import { compressors } from "../_zlib.ts";
 import { soon } from "../_testdata/waiting.ts";
 
 const CANCEL = 8;
@@ -40,6 +41,20 @@ const ODDITIES: Readonly<Record<string, Answering>> = {
     await connection.headers(streamId, [[":status", "103"], ["link", "a"]]);
     await answerWell(connection, streamId);
   },
+  ...Object.fromEntries(
+    [...compressors.values()].flatMap((compressor) => {
+      const { name } = compressor;
+      const head: Field[] = [...RESPONSE_HEAD, ["grpc-encoding", name]];
+      const compressed = grpcMessage(compressor.compress(REPLY), { flag: 1 });
+      return [
+        [`is compressed by ${name}`, answer(head, compressed, OK_TRAILERS)],
+        [
+          `names the encoding ${name} and does not use it`,
+          answer(head, REPLY_MESSAGE, OK_TRAILERS),
+        ],
+      ];
+    }),
+  ),
   "has an error in its head that its trailers do not repeat": answer(
     [...RESPONSE_HEAD, ["grpc-status", "5"]],
     REPLY_MESSAGE,
