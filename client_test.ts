@@ -15,6 +15,7 @@ import {
   Configuration,
   createStub,
   GRPCError,
+  ProtoJsonCodec,
   Status,
   streamStream,
   StreamTerminatedError,
@@ -288,6 +289,42 @@ Deno.test("Codec of the user's own carries the messages when both sides have it"
     null,
   );
   assertEquals(await method({ value: "ping" }), { value: "ping: pong" });
+});
+
+Deno.test("ProtoJsonCodec carries the messages when both sides have it", async () => {
+  const codec = new ProtoJsonCodec();
+  await using echo = await startEcho({ channel: { codec }, server: { codec } });
+  const payload = new Uint8Array([0, 255]);
+  const reply = await echo.stub.unary({ text: "grün", payload });
+  assertEquals([reply.text, reply.payload], ["grün", payload]);
+  const replies = await Array.fromAsync(
+    echo.stub.bidi([{ text: "a", count: 2 }]),
+  );
+  assertEquals(replies.map(({ index }) => index), [0, 1]);
+  await assertStatus(
+    Status.NOT_FOUND,
+    () => echo.stub.unary({ status: 5, statusMessage: "no" }),
+    "no",
+  );
+});
+
+Deno.test("Codec that gives no bytes makes the call fail before anything is sent", async () => {
+  const codec: Codec = {
+    ...JSON_CODEC,
+    contentSubtype: "proto",
+    encode: () => Promise.resolve(new Uint8Array()) as unknown as Uint8Array,
+  };
+  await using echo = await startEcho({ channel: { codec } });
+  await assertRejects(
+    () => echo.stub.unary({}),
+    TypeError,
+    "the codec must encode it to a Uint8Array",
+  );
+  await assertRejects(
+    () => Array.fromAsync(echo.stub.bidi([{}])),
+    TypeError,
+    "the codec must encode it to a Uint8Array",
+  );
 });
 
 Deno.test("Codec of one side alone makes calls fail", async () => {

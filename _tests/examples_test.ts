@@ -58,3 +58,8 @@ Deno.test("examples/tracing has one id on both sides of a call", async () => {
     "[call-2] /helloworld.Greeter/SayHello ended with OK",
   ]);
 });
+
+Deno.test("examples/json_codec carries messages without Protocol Buffers", async () => {
+  const [said] = await runExample("json_codec");
+  assertEquals(said, ["ping? pong!"]);
+});
