@@ -1,11 +1,68 @@
 /**
- * Where a server listens, and for how long.
+ * What a server can be told: how to serve, where to listen, and for how long.
  *
  * @module
  */
 
+import type { Clock } from "./core/clock.ts";
+import type { Codec } from "./core/codec.ts";
+import type { Configuration, ConfigurationOptions } from "./core/config.ts";
+import type { Peer } from "./core/peer.ts";
+import type { StatusDetailsCodec } from "./core/status_details.ts";
 import type { ServerTLSOptions } from "./core/tls.ts";
+import type { Compression } from "./_wire/compression.ts";
 import type { ListenOptions } from "./_http2/listener.ts";
+
+/** Where a handler failed. */
+export interface HandlerErrorInfo {
+  /** The path of the method, such as `/helloworld.Greeter/SayHello`. */
+  readonly methodName: string;
+  /** The client that called. */
+  readonly peer: Peer;
+}
+
+/** Options for {@linkcode Server}. */
+export interface ServerOptions {
+  /**
+   * Makes bytes of messages and messages of bytes.
+   *
+   * @default {new ProtoCodec()}
+   */
+  readonly codec?: Codec;
+  /**
+   * Makes bytes of the details of a status, and details of bytes; `null` for
+   * none.
+   *
+   * @default {new ProtoStatusDetailsCodec()}
+   */
+  readonly statusDetailsCodec?: StatusDetailsCodec | null;
+  /**
+   * How replies are compressed, for clients that accept it. Requests are
+   * decompressed in any case.
+   *
+   * @default {"identity"} not at all
+   */
+  readonly compression?: Compression;
+  /**
+   * Window sizes, message limits and the like.
+   *
+   * @default {new Configuration()}
+   */
+  readonly config?: Configuration | ConfigurationOptions;
+  /**
+   * Told what a handler threw that is no {@linkcode GRPCError}. The client sees
+   * `UNKNOWN` and not a word of it.
+   *
+   * @default writes it to the console
+   */
+  readonly onError?: (error: unknown, info: HandlerErrorInfo) => void;
+  /**
+   * What deadlines, keepalive and the ages of connections go by, for tests.
+   *
+   * @default {undefined} the clock of the system
+   */
+  readonly clock?: Clock;
+}
 
 /** Options for {@linkcode Server.start}. */
 export interface StartOptions {

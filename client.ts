@@ -50,6 +50,12 @@ import { type Channel, hostOf } from "./_channel.ts";
 
 export { Channel, type ChannelOptions, type WaitOptions } from "./_channel.ts";
 export type { ConnectivityState } from "./_http2/client_session.ts";
+export type {
+  ConnectFunction,
+  Connection,
+  ConnectOptions,
+  WebConnection,
+} from "./_http2/given.ts";
 export * from "./core/mod.ts";
 export { ClientStream, type SendOptions } from "./_call/client_stream.ts";
 export type { CallOptions } from "./_call/call_options.ts";

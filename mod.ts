@@ -34,7 +34,10 @@ export {
   Channel,
   type ChannelOptions,
   ClientStream,
+  type ConnectFunction,
+  type Connection,
   type ConnectivityState,
+  type ConnectOptions,
   createStub,
   type DynamicMessage,
   type DynamicMethod,
@@ -52,10 +55,12 @@ export {
   unaryUnary,
   type UnaryUnaryMethod,
   type WaitOptions,
+  type WebConnection,
 } from "./client.ts";
 
 // The server
 export {
+  attach,
   type Closable,
   type CloseOptions,
   createService,
@@ -70,6 +75,7 @@ export {
   type Reply,
   type ReplyOptions,
   Server,
+  type ServerContext,
   type ServerOptions,
   ServerStream,
   type Service,
@@ -86,6 +92,8 @@ export {
   type ChannelTLSOptions,
   type ClientCertificates,
   type ClientEvent,
+  type Clock,
+  type ClockTimer,
   type Codec,
   type Compression,
   Configuration,

@@ -6,6 +6,7 @@ import { USER_AGENT, VERSION } from "./core/version.ts";
 
 /** What both sides speak. */
 const CORE = [
+  ...["Clock", "ClockTimer"],
   ...["CallInfo", "ClientEvent", "Compression", "Event", "EventClass"],
   ...["Listenable", "MethodFunc", "ProtoJsonCodec"],
   ...["ProtoJsonCodecOptions", "ProtoStatusDetailsCodec"],
@@ -31,14 +32,19 @@ const CORE = [
 ];
 
 const CLIENT = [
+  ...["DynamicMessage", "DynamicMethod"],
+  ...["Connection", "WebConnection"],
   ...["CallOptions", "Channel", "ChannelOptions", "ClientStream", "Messages"],
   ...["MethodInfo", "SendOptions", "StreamStreamMethod", "StreamUnaryMethod"],
   ...["Stub", "StubMethod", "UnaryStreamMethod", "UnaryUnaryMethod"],
   ...["ConnectivityState", "WaitOptions"],
+  ...["ConnectFunction", "ConnectOptions"],
   ...["createStub", "streamStream", "streamUnary", "unaryStream", "unaryUnary"],
 ];
 
 const SERVER = [
+  ...["ServerContext", "attach"],
+  ...["Connection", "WebConnection"],
   ...["Closable", "CloseOptions", "GracefulExitOptions", "Handler"],
   ...["HandlerErrorInfo", "InitialMetadataOptions", "MethodImplementation"],
   ...[
@@ -67,10 +73,14 @@ const DETAILS = [
 ];
 
 const DOORS: Readonly<Record<string, readonly string[]>> = {
-  "mod.ts": [...CORE, ...CLIENT, ...SERVER],
+  "mod.ts": [...new Set([...CORE, ...CLIENT, ...SERVER])],
   "client.ts": [...CORE, ...CLIENT],
   "server.ts": [...CORE, ...SERVER],
   "error_details.ts": DETAILS,
+  "reflection/mod.ts": [
+    ...["Reflection", "ReflectOptions", "ServerReflection"],
+    ...["ServerReflectionOptions", "reflect"],
+  ],
 };
 
 /** What `deno doc --json` tells, as far as it is used here. */
@@ -97,7 +107,9 @@ Deno.test("deno.json has the entry points that it should", () => {
     ".": "./mod.ts",
     "./client": "./client.ts",
     "./server": "./server.ts",
+    "./health": "./health/mod.ts",
     "./error-details": "./error_details.ts",
+    "./reflection": "./reflection/mod.ts",
     "./protoc-gen-grpclib": "./plugin/main.ts",
   });
 });

@@ -24,8 +24,9 @@
  * @module
  */
 
-import { type Codec, ProtoCodec } from "./core/codec.ts";
-import { Configuration, type ConfigurationOptions } from "./core/config.ts";
+import type { Clock, ClockTimer } from "./core/clock.ts";
+import { ProtoCodec } from "./core/codec.ts";
+import { Configuration } from "./core/config.ts";
 import { GRPCError, ProtocolError } from "./core/errors.ts";
 import {
   type EventClass,
@@ -34,30 +35,39 @@ import {
   type ServerEvent,
 } from "./core/events.ts";
 import { Listeners } from "./core/_listeners.ts";
-import type { Peer } from "./core/peer.ts";
+import { Peer } from "./core/peer.ts";
 import { Status } from "./core/status.ts";
-import {
-  ProtoStatusDetailsCodec,
-  type StatusDetailsCodec,
-} from "./core/status_details.ts";
+import { ProtoStatusDetailsCodec } from "./core/status_details.ts";
 import { formatTarget } from "./core/target.ts";
 import type { ServerTLSOptions } from "./core/tls.ts";
-import { acceptEncodingOf, type Compression } from "./_wire/compression.ts";
+import { acceptEncodingOf } from "./_wire/compression.ts";
 import { FrameWriter } from "./_wire/frame.ts";
 import { compressorFor } from "./_call/compressor_for.ts";
-import { mapping, type Route, type Service } from "./_call/handler.ts";
+import { routesOf, type Service } from "./_call/handler.ts";
+import { running } from "./_call/running.ts";
+import { deadlinesOn } from "./_call/scope.ts";
 import { type CallHost, serve } from "./_call/serve.ts";
 import type { ServerCall } from "./_call/server_call.ts";
+import { type Connection, socketOf } from "./_http2/given.ts";
 import { type ListenAddress, Listener } from "./_http2/listener.ts";
+import { systemClock } from "./_http2/system_clock.ts";
 import {
   type CloseOptions,
+  type HandlerErrorInfo,
   listenOptionsOf,
+  type ServerOptions,
   type StartOptions,
 } from "./_server_options.ts";
 import { compressors } from "./_zlib.ts";
 
 export * from "./core/mod.ts";
-export { type Handler, mapping, type Service } from "./_call/handler.ts";
+export {
+  attach,
+  type Handler,
+  mapping,
+  type ServerContext,
+  type Service,
+} from "./_call/handler.ts";
 export type { Compression } from "./_wire/compression.ts";
 export type { Many, MessageOf, Received } from "./_call/many.ts";
 export {
@@ -78,52 +88,13 @@ export {
   gracefulExit,
   type GracefulExitOptions,
 } from "./_graceful_exit.ts";
-export type { CloseOptions, StartOptions } from "./_server_options.ts";
-
-/** Where a handler failed. */
-export interface HandlerErrorInfo {
-  /** The path of the method, such as `/helloworld.Greeter/SayHello`. */
-  readonly methodName: string;
-  /** The client that called. */
-  readonly peer: Peer;
-}
-
-/** Options for {@linkcode Server}. */
-export interface ServerOptions {
-  /**
-   * Makes bytes of messages and messages of bytes.
-   *
-   * @default {new ProtoCodec()}
-   */
-  readonly codec?: Codec;
-  /**
-   * Makes bytes of the details of a status, and details of bytes; `null` for
-   * none.
-   *
-   * @default {new ProtoStatusDetailsCodec()}
-   */
-  readonly statusDetailsCodec?: StatusDetailsCodec | null;
-  /**
-   * How replies are compressed, for clients that accept it. Requests are
-   * decompressed in any case.
-   *
-   * @default {"identity"} not at all
-   */
-  readonly compression?: Compression;
-  /**
-   * Window sizes, message limits and the like.
-   *
-   * @default {new Configuration()}
-   */
-  readonly config?: Configuration | ConfigurationOptions;
-  /**
-   * Told what a handler threw that is no {@linkcode GRPCError}. The client sees
-   * `UNKNOWN` and not a word of it.
-   *
-   * @default writes it to the console
-   */
-  readonly onError?: (error: unknown, info: HandlerErrorInfo) => void;
-}
+export type { Connection, WebConnection } from "./_http2/given.ts";
+export type {
+  CloseOptions,
+  HandlerErrorInfo,
+  ServerOptions,
+  StartOptions,
+} from "./_server_options.ts";
 
 type AnyCall = ServerCall<unknown, unknown>;
 
@@ -144,13 +115,14 @@ type AnyCall = ServerCall<unknown, unknown>;
 export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   readonly #listener: Listener;
   readonly #calls = new Set<AnyCall>();
+  readonly #clock: Clock;
   #idle: PromiseWithResolvers<void> | undefined;
   #address: ListenAddress | null = null;
   #started = false;
-  #closing = false;
-  /** When running calls are ended, on the clock of `performance.now()`. */
+  readonly #closing = new AbortController();
+  /** When running calls are ended, on the server's clock. */
   #graceEnd = Infinity;
-  #graceTimer: ReturnType<typeof setTimeout> | undefined;
+  #graceTimer: ClockTimer | undefined;
 
   /**
    * Creates a server. It does nothing on the network.
@@ -166,7 +138,9 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       statusDetailsCodec = new ProtoStatusDetailsCodec(),
       compression = "identity",
       onError = logError,
+      clock,
     } = options;
+    this.#clock = clock ?? systemClock;
     const config = Configuration.from(options.config).forServer();
     const host: CallHost = {
       codec,
@@ -179,10 +153,15 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       ),
       acceptEncoding: acceptEncodingOf(compressors.keys()),
       listeners: new Listeners("Server", this),
+      deadlines: deadlinesOn(clock),
       config,
       writer: new FrameWriter(),
       contentType: `application/grpc+${codec.contentSubtype}`,
-      routes: routesOf(services),
+      routes: routesOf(services, {
+        closing: this.#closing.signal,
+        report: (error, methodName) =>
+          onError(error, { methodName, peer: new Peer(null) }),
+      }),
       onCallStart: (call) => this.#onCallStart(call),
       onCallEnd: (call) => this.#onCallEnd(call),
       onHandlerError: (error, { methodName, peer }) =>
@@ -191,6 +170,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     this.#listener = new Listener(
       config,
       (stream, raw, peer) => serve(host, stream, raw, peer),
+      this.#clock,
     );
   }
 
@@ -249,7 +229,9 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     port?: number,
     last: StartOptions = {},
   ): Promise<void> {
-    if (this.#closing) throw new ProtocolError("Server is closed");
+    if (this.#closing.signal.aborted) {
+      throw new ProtocolError("Server is closed");
+    }
     if (this.#started) throw new ProtocolError("Server is already started");
     const listening = typeof first === "object"
       ? listenOptionsOf(undefined, undefined, first)
@@ -263,8 +245,48 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       throw error;
     }
     // Closed meanwhile: the listener has given the port back.
-    if (this.#closing) throw new ProtocolError("Server is closed");
+    if (this.#closing.signal.aborted) {
+      throw new ProtocolError("Server is closed");
+    }
     this.#address = address;
+  }
+
+  /**
+   * Serves a connection that somebody else accepted, whether the server was
+   * started or not. The connection is the server's own from now on, to the end
+   * of the server at the latest.
+   *
+   * @example Usage
+   * ```ts
+   * import { Channel, createService, createStub, Server } from "@grpclib/grpclib";
+   * import { Greeter } from "@example/greeter";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using server = new Server([
+   *   createService(Greeter, { sayHello: ({ name }) => ({ message: `Hello, ${name}!` }) }),
+   * ]);
+   * await using channel = new Channel("localhost", 80, {
+   *   connect() {
+   *     const there = new TransformStream<Uint8Array, Uint8Array>();
+   *     const back = new TransformStream<Uint8Array, Uint8Array>();
+   *     server.accept({ readable: there.readable, writable: back.writable });
+   *     return { readable: back.readable, writable: there.writable };
+   *   },
+   * });
+   * const { message } = await createStub(Greeter, channel).sayHello({ name: "Ada" });
+   *
+   * assertEquals(message, "Hello, Ada!");
+   * ```
+   *
+   * @param connection The connection; encrypted, if at all, by whoever made it.
+   * @throws {ProtocolError} If the server was closed before.
+   * @throws {TypeError} If it is no connection.
+   */
+  accept(connection: Connection): void {
+    if (this.#closing.signal.aborted) {
+      throw new ProtocolError("Server is closed");
+    }
+    this.#listener.accept(socketOf(connection));
   }
 
   /**
@@ -300,19 +322,21 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
         `Cannot close server: graceMs must be a number of at least 0, received ${graceMs}`,
       );
     }
-    this.#closing = true;
+    // Services may have something to say before the listener says goodbye.
+    this.#closing.abort();
     this.#listener.stop();
-    const graceEnd = performance.now() + graceMs;
+    const clock = this.#clock;
+    const graceEnd = clock.now() + graceMs;
     if (graceEnd >= this.#graceEnd) return;
     this.#graceEnd = graceEnd;
-    clearTimeout(this.#graceTimer);
+    clock.clearTimeout(this.#graceTimer);
     if (graceMs === 0) {
       this.#endCalls();
     } else if (graceMs < 2 ** 31) {
-      this.#graceTimer = setTimeout(() => this.#endCalls(), graceMs);
+      this.#graceTimer = clock.setTimeout(() => this.#endCalls(), graceMs);
       // Not when the last handler is through: a client that does not read
       // what it was sent must not hold its connection for ever.
-      this.#listener.closed.then(() => clearTimeout(this.#graceTimer));
+      this.#listener.closed.then(() => clock.clearTimeout(this.#graceTimer));
     }
   }
 
@@ -336,6 +360,11 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     await this.waitClosed();
   }
 
+  /** @ignore For tests. */
+  get [running](): readonly string[] {
+    return [...this.#calls].map(({ methodName }) => methodName);
+  }
+
   /** Ends the calls that are still running. */
   #endCalls(): void {
     const error = new GRPCError(
@@ -356,24 +385,6 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     this.#calls.delete(call);
     if (this.#calls.size === 0) this.#idle?.resolve();
   }
-}
-
-/** Collects the handlers of all services. */
-function routesOf(services: Iterable<Service>): ReadonlyMap<string, Route> {
-  const routes = new Map<string, Route>();
-  for (const service of services) {
-    if (typeof service?.[mapping] !== "function") {
-      throw new TypeError(
-        `Cannot create server: a service needs a [mapping]() method, received ${
-          service === null ? "null" : typeof service
-        }`,
-      );
-    }
-    for (const [path, handler] of Object.entries(service[mapping]())) {
-      routes.set(path, { path, handler });
-    }
-  }
-  return routes;
 }
 
 /** What is done with a handler's error when nobody else wants it. */

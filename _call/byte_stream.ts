@@ -69,8 +69,6 @@ export interface ByteStream {
 
 /** A call, as its stream sees it. */
 export interface ByteSink {
-  /** The path of the method that is called, for people; if there is one. */
-  readonly methodName?: string;
   /** The peer's head; with `end` its half is over with it. Client side only. */
   onHead(raw: RawHeaders, end: boolean): void;
   /** Some of the peer's bytes, cut anywhere. */

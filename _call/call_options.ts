@@ -110,12 +110,10 @@ export function readOptions(
   }
   return {
     metadata: metadata === undefined ? null : new Metadata(metadata),
-    deadline: timeoutMs === undefined
-      ? deadline
-      : Deadline.earliest(
-        deadline,
-        Deadline.fromTimeout(timeoutMs, host.deadlines.clock),
-      ),
+    deadline: timeoutMs === undefined ? deadline : Deadline.earliest(
+      deadline,
+      Deadline.fromTimeout(timeoutMs, host.deadlines.clock),
+    ),
     signal,
     waitForReady: options.waitForReady ?? false,
     maxReceiveMessageSize: sizeOf("maxReceiveMessageSize", options) ??

@@ -86,11 +86,10 @@ export class ClientCall<Req, Rep>
   #onFinish: FinishListener | undefined;
 
   constructor(target: ClientTarget, options: ClientCallOptions) {
-    const { cardinality, host: { listeners } } = target;
+    const { cardinality, host: { listeners, deadlines } } = target;
     this.#target = target;
     this.#options = options;
     this.reply = new Half(isServerStreaming(cardinality));
-    const { deadlines } = target.host;
     this.#scope = new Scope(this, options.deadline, options.signal, deadlines);
     this.#inbox = new Inbox(this);
     this.#reader = new FrameReader(this, options.maxReceiveMessageSize);
@@ -104,10 +103,6 @@ export class ClientCall<Req, Rep>
       options,
       this.#events,
     );
-  }
-
-  get methodName(): string {
-    return this.#target.head.fields.path;
   }
 
   /** The half that is sent. */

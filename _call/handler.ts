@@ -61,6 +61,51 @@ export interface Handler {
  */
 export const mapping: unique symbol = Symbol.for("grpclib.mapping");
 
+/** What a service may know of the server that serves it. */
+export interface ServerContext {
+  /**
+   * Aborted when the server begins to close, before any call is refused or
+   * ended.
+   */
+  readonly closing: AbortSignal;
+
+  /**
+   * Reports an error that belongs to no call, to `onError` of the server.
+   *
+   * @param error The error.
+   * @param methodName The path of the method that it has most to do with.
+   */
+  report(error: unknown, methodName: string): void;
+}
+
+/**
+ * The key of the method by which a service gets to know its server. Few need
+ * it: such as those that have something to say before the server closes.
+ *
+ * @example Usage
+ * ```ts
+ * import { attach, mapping, Server, type ServerContext, type Service } from "@grpclib/grpclib";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Announcer implements Service {
+ *   isClosing = false;
+ *
+ *   [mapping]() {
+ *     return {};
+ *   }
+ *
+ *   [attach](server: ServerContext) {
+ *     server.closing.addEventListener("abort", () => this.isClosing = true);
+ *   }
+ * }
+ *
+ * const announcer = new Announcer();
+ * await new Server([announcer])[Symbol.asyncDispose]();
+ * assertEquals(announcer.isClosing, true);
+ * ```
+ */
+export const attach: unique symbol = Symbol.for("grpclib.attach");
+
 /** A service: something that can say which paths it handles, and how. */
 export interface Service {
   /**
@@ -69,6 +114,13 @@ export interface Service {
    * @returns The handlers by the path of their method.
    */
   [mapping](): Readonly<Record<string, Handler>>;
+
+  /**
+   * Gets to know a server, when that is created.
+   *
+   * @param server What it may know of it.
+   */
+  [attach]?(server: ServerContext): void;
 }
 
 /** A path with its handler. */
@@ -77,4 +129,34 @@ export interface Route {
   readonly path: string;
   /** The handler. */
   readonly handler: Handler;
+}
+
+/**
+ * Collects the handlers of services, and tells the services whose they are.
+ *
+ * @param services The services; of two with the same path the later counts.
+ * @param server What they may know of their server.
+ * @returns The routes, by path.
+ * @throws {TypeError} If a service is none.
+ */
+export function routesOf(
+  services: Iterable<Service>,
+  server: ServerContext,
+): ReadonlyMap<string, Route> {
+  const all = [...services];
+  const routes = new Map<string, Route>();
+  for (const service of all) {
+    if (typeof service?.[mapping] !== "function") {
+      throw new TypeError(
+        `Cannot create server: a service needs a [mapping]() method, received ${
+          service === null ? "null" : typeof service
+        }`,
+      );
+    }
+    for (const [path, handler] of Object.entries(service[mapping]())) {
+      routes.set(path, { path, handler });
+    }
+  }
+  for (const service of all) service[attach]?.(server);
+  return routes;
 }

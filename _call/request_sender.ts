@@ -166,11 +166,9 @@ export class RequestSender {
 
   #open(stream: ByteStream): void {
     const { expiresAt } = this.#owner;
-    const timeout = expiresAt === Infinity
-      ? null
-      : encodeTimeout(
-        Math.max(0, expiresAt - this.#target.host.deadlines.now()),
-      );
+    const timeout = expiresAt === Infinity ? null : encodeTimeout(
+      Math.max(0, expiresAt - this.#target.host.deadlines.now()),
+    );
     const block = requestHead(
       this.#target.head,
       timeout,

@@ -14,6 +14,7 @@ import type { SocketAttempt } from "./connect.ts";
 import type { Dialing } from "./dialing.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { Keepalive } from "./keepalive.ts";
+import { openConnections } from "./open_connections.ts";
 import { peerOf } from "./peer_of.ts";
 import { refer } from "./refer.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
@@ -93,6 +94,7 @@ export class ClientConnection implements StreamOwner {
       const what = this.#session === null ? "connection" : "HTTP/2 SETTINGS";
       this.destroy(this.#loss(`no ${what} within ${connectTimeoutMs} ms`));
     }, connectTimeoutMs);
+    openConnections.add(this);
     this.#attempt = dialing.connect({
       onSocket: (socket) => {
         this.#attempt = null;
@@ -133,6 +135,15 @@ export class ClientConnection implements StreamOwner {
   /** How many streams there are. */
   get streamCount(): number {
     return this.#streams.size;
+  }
+
+  /** The paths of the methods that are called on it. */
+  get paths(): string[] {
+    return [...this.#streams].map(({ path }) => path);
+  }
+
+  toString(): string {
+    return `connection to ${this.#dialing.authority}`;
   }
 
   /** Says whether calls wait for a stream of this connection. */
@@ -376,6 +387,7 @@ export class ClientConnection implements StreamOwner {
     this.#idleTimer.stop();
     this.#keepalive?.stop();
     this.#noteEnd();
+    openConnections.delete(this);
     this.#listener.onClosed(this, this.#endReason!);
     this.#closed.resolve();
   }

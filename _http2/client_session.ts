@@ -73,6 +73,11 @@ export class ClientSession implements StreamSource {
     return this.#changed.promise;
   }
 
+  /** The paths of the methods that are called. */
+  get paths(): string[] {
+    return [...this.#connections].flatMap(({ paths }) => paths);
+  }
+
   /** How many connections there are, how many streams, how many calls wait. */
   get counts(): { connections: number; streams: number; waiting: number } {
     let streams = 0;

@@ -23,6 +23,7 @@ import type { ResolvedConfiguration } from "../core/config.ts";
 import type { Peer } from "../core/peer.ts";
 import { PingStrikes, RapidResets } from "./abuse.ts";
 import { Keepalive } from "./keepalive.ts";
+import { openConnections } from "./open_connections.ts";
 import { peerOf } from "./peer_of.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
 import { ServerLifetime } from "./server_lifetime.ts";
@@ -101,6 +102,7 @@ export class ServerConnection implements StreamOwner {
   constructor(accepted: AcceptedSocket, options: ServerConnectionOptions) {
     const { socket, path, asked } = accepted;
     const { config, clock } = options;
+    openConnections.add(this);
     this.#socket = socket;
     this.#options = options;
     this.#peer = peerOf(socket, path, asked);
@@ -148,12 +150,16 @@ export class ServerConnection implements StreamOwner {
     });
     session.on("error", (error) => this.#onError(error));
     session.on("close", () => this.#onGone());
-    this.#lifetime = new ServerLifetime({
-      onSilent: () =>
-        this.#give(`no HTTP/2 SETTINGS within ${config.connectTimeoutMs} ms`),
-      onExpired: () => this.close(),
-      onOverdue: () => this.#give("the grace of its maximum age is over"),
-    }, config, clock);
+    this.#lifetime = new ServerLifetime(
+      {
+        onSilent: () =>
+          this.#give(`no HTTP/2 SETTINGS within ${config.connectTimeoutMs} ms`),
+        onExpired: () => this.close(),
+        onOverdue: () => this.#give("the grace of its maximum age is over"),
+      },
+      config,
+      clock,
+    );
   }
 
   /** Why the connection ended, if it has, or is about to. */
@@ -172,6 +178,10 @@ export class ServerConnection implements StreamOwner {
   /** How many streams there are. */
   get streamCount(): number {
     return this.#streams.size;
+  }
+
+  toString(): string {
+    return `connection from ${this.#peer}`;
   }
 
   /** Bids farewell: no new streams, and the end when those there are ended. */
@@ -314,6 +324,7 @@ export class ServerConnection implements StreamOwner {
     this.#lifetime.stop();
     this.#keepalive?.stop();
     this.#noteEnd();
+    openConnections.delete(this);
     this.#options.onClosed(this);
   }
 }

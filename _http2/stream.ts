@@ -64,6 +64,8 @@ const RESPOND_END = { endStream: true, sendDate: false };
 
 /** One HTTP/2 stream of a call, on either side. */
 export class H2Stream implements ByteStream, StreamEvents {
+  /** The path of the method that a client calls. */
+  path = "";
   readonly #owner: StreamOwner;
   readonly #session: ClientHttp2Session | null;
   #sink: ByteSink;
@@ -205,6 +207,7 @@ export class H2Stream implements ByteStream, StreamEvents {
       process.nextTick(() => this.#close({ ...why, unprocessed: true }));
       return;
     }
+    this.path = String(head[":path"]);
     this.#localEnded = end;
     this.#h2 = h2;
     listenAsClient(h2, this);

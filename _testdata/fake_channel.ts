@@ -14,6 +14,7 @@ import {
   type UnaryStreamMethod,
   type UnaryUnaryMethod,
 } from "../_call/method.ts";
+import { deadlines } from "../_call/scope.ts";
 import { Cardinality } from "../core/cardinality.ts";
 import { type Codec, ProtoCodec } from "../core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "../core/config.ts";
@@ -58,6 +59,7 @@ export class FakeChannel implements Listenable<ClientEvent> {
       compressors: options.compressors ?? new Map(),
       compressor: options.compressor ?? null,
       listeners: new Listeners("Channel", this),
+      deadlines,
     };
     this.unaryUnary = this.#method(Cardinality.UNARY_UNARY);
     this.unaryStream = this.#method(Cardinality.UNARY_STREAM);

@@ -12,6 +12,8 @@ import {
   type Service,
 } from "../_call/handler.ts";
 import type { Many } from "../_call/many.ts";
+import type { DeadlineQueue } from "../_call/deadline_queue.ts";
+import { deadlines } from "../_call/scope.ts";
 import { type CallHost, serve } from "../_call/serve.ts";
 import type { ServerCall } from "../_call/server_call.ts";
 import type { ServerStream } from "../_call/server_stream.ts";
@@ -86,6 +88,7 @@ export class FakeServer implements CallHost, Listenable<ServerEvent> {
   readonly acceptEncoding: string;
   readonly events: readonly EventClass<ServerEvent>[] = SERVER_EVENTS;
   readonly listeners: Listeners<ServerEvent> = new Listeners("Server", this);
+  readonly deadlines: DeadlineQueue = deadlines;
   readonly routes: ReadonlyMap<string, Route>;
   readonly peer: Peer = new Peer({ hostname: "127.0.0.1", port: 1234 });
   /** The calls that began and those that ended, as the server is told. */

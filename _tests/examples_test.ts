@@ -63,3 +63,8 @@ Deno.test("examples/json_codec carries messages without Protocol Buffers", async
   const [said] = await runExample("json_codec");
   assertEquals(said, ["ping? pong!"]);
 });
+
+Deno.test("examples/health tells each change to who watches", async () => {
+  const [said] = await runExample("health");
+  assertEquals(said, ["SERVING", "NOT_SERVING", "SERVING"]);
+});

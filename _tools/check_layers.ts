@@ -20,7 +20,8 @@ import { codeOnly } from "./code_only.ts";
 const ROOMS: readonly (readonly string[])[] = [
   [
     ...["core/status.ts", "core/cardinality.ts", "core/errors.ts"],
-    ...["core/metadata.ts", "core/deadline.ts", "core/peer.ts", "core/_*"],
+    ...["core/metadata.ts", "core/clock.ts", "core/deadline.ts"],
+    ...["core/peer.ts", "core/_*"],
   ],
   ["core/*"],
   ["_wire/frame.ts"],
