@@ -24,11 +24,12 @@ export interface HandlerErrorInfo {
 /** Options for {@linkcode Server}. */
 export interface ServerOptions {
   /**
-   * Makes bytes of messages and messages of bytes.
+   * Makes bytes of messages and messages of bytes. Of several codecs a client
+   * chooses one by the content type of its requests.
    *
    * @default {new ProtoCodec()}
    */
-  readonly codec?: Codec;
+  readonly codec?: Codec | readonly Codec[];
   /**
    * Makes bytes of the details of a status, and details of bytes; `null` for
    * none.

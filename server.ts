@@ -47,6 +47,7 @@ import { routesOf, type Service } from "./_call/handler.ts";
 import { running } from "./_call/running.ts";
 import { deadlinesOn } from "./_call/scope.ts";
 import { type CallHost, serve } from "./_call/serve.ts";
+import { codecsOf } from "./_call/server_codecs.ts";
 import type { ServerCall } from "./_call/server_call.ts";
 import { type Connection, socketOf } from "./_http2/given.ts";
 import { type ListenAddress, Listener } from "./_http2/listener.ts";
@@ -143,7 +144,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     this.#clock = clock ?? systemClock;
     const config = Configuration.from(options.config).forServer();
     const host: CallHost = {
-      codec,
+      codecs: codecsOf(codec),
       statusDetailsCodec,
       compressors,
       compressor: compressorFor(
@@ -156,7 +157,6 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       deadlines: deadlinesOn(clock),
       config,
       writer: new FrameWriter(),
-      contentType: `application/grpc+${codec.contentSubtype}`,
       routes: routesOf(services, {
         closing: this.#closing.signal,
         report: (error, methodName) =>

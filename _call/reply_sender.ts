@@ -13,7 +13,7 @@ import {
   type Compression,
   type Compressor,
 } from "../_wire/compression.ts";
-import { type RequestHead, responseHead } from "../_wire/headers.ts";
+import { responseHead } from "../_wire/headers.ts";
 import { type Outcome, outcomeTrailers } from "../_wire/outcome.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { compressorFor } from "./compressor_for.ts";
@@ -22,7 +22,7 @@ import { type Half, misuse } from "./half.ts";
 import { checkHeaderLimit, fitsHeaderLimit } from "./header_limit.ts";
 import { SendGate } from "./send_gate.ts";
 import type { ServerEvents } from "./server_events.ts";
-import type { ServerHost } from "./server_host.ts";
+import type { RequestStart, ServerHost } from "./server_host.ts";
 import { after } from "./serial.ts";
 import { encodeDetails } from "./status_details.ts";
 
@@ -43,8 +43,7 @@ export class ReplySender {
   readonly #owner: ReplyOwner;
   readonly #host: ServerHost;
   readonly #stream: ByteStream;
-  readonly #head: RequestHead;
-  readonly #type: unknown;
+  readonly #start: RequestStart;
   readonly #events: ServerEvents | null;
   /** What compresses the messages; null for nothing. */
   #compressor: Compressor | null = null;
@@ -55,16 +54,14 @@ export class ReplySender {
     half: Half,
     host: ServerHost,
     stream: ByteStream,
-    head: RequestHead,
-    type: unknown,
+    start: RequestStart,
     events: ServerEvents | null,
   ) {
     this.#owner = owner;
     this.half = half;
     this.#host = host;
     this.#stream = stream;
-    this.#head = head;
-    this.#type = type;
+    this.#start = start;
     this.#events = events;
   }
 
@@ -162,7 +159,7 @@ export class ReplySender {
     this.#require("head");
     const compressor = this.#chosen(wanted);
     const head = responseHead(
-      this.#host.contentType,
+      this.#start.codec.contentType,
       metadata,
       compressor?.name ?? null,
     );
@@ -178,14 +175,15 @@ export class ReplySender {
   #sendMessage(message: unknown, compress: boolean): void | Promise<void> {
     const { half } = this;
     const host = this.#host;
+    const { codec, route } = this.#start;
     if (half.phase !== "idle") this.#require("message");
     const compressor = half.phase === "idle"
       ? this.#chosen(host.compressor)
       : this.#compressor;
     const frame = host.writer.frame(
-      host.codec,
+      codec.codec,
       message,
-      this.#type,
+      route.handler.replyType,
       host.config.maxSendMessageSize,
       compress ? compressor : null,
       host.config.minCompressMessageSize,
@@ -216,7 +214,7 @@ export class ReplySender {
     if (headSent) return this.#stream.sendTrailers(trailers);
     // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
     // A trailers-only answer: one frame that is head and trailers at once.
-    const head = responseHead(this.#host.contentType, null);
+    const head = responseHead(this.#start.codec.contentType, null);
     this.#stream.sendHead({ ...head, ...trailers }, true);
   }
 
@@ -227,7 +225,7 @@ export class ReplySender {
    */
   #chosen(wanted: Compressor | null): Compressor | null {
     if (wanted === null) return null;
-    const { acceptEncoding } = this.#head;
+    const { acceptEncoding } = this.#start.head;
     return acceptsEncoding(acceptEncoding, wanted.name) ? wanted : null;
   }
 

@@ -10,8 +10,6 @@ import { GRPCError } from "../core/errors.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
 import {
-  acceptsSubtype,
-  contentSubtype,
   parseRequestHead,
   type RawHeaders,
   type RequestHead,
@@ -23,6 +21,7 @@ import { type Ending, endingOf, INTERNAL_SERVER_ERROR, OK } from "./ending.ts";
 import { misuse } from "./half.ts";
 import type { Route } from "./handler.ts";
 import { ServerCall } from "./server_call.ts";
+import { codecFor } from "./server_codecs.ts";
 import type { ServerHost } from "./server_host.ts";
 import { ServerStream } from "./server_stream.ts";
 
@@ -55,18 +54,19 @@ export function serve(
 ): ByteSink {
   const head = parseRequestHead(raw);
   const refusal = checkHead(host, head);
-  if (refusal !== null) return refuse(host, stream, refusal);
+  if (refusal !== null) return refuse(host, stream, head, refusal);
   const route = host.routes.get(head.path)!;
   const timeoutMs = head.timeout === null ? null : decodeTimeout(head.timeout);
   const deadline = timeoutMs === null
     ? null
     : Deadline.fromTimeout(timeoutMs, host.deadlines.clock);
+  const codec = codecFor(host.codecs, head.contentType!)!;
   const compressor = host.compressors.get(head.encoding ?? "identity") ?? null;
   let running = false;
   const call: AnyCall = new ServerCall(
     host,
     stream,
-    { route, head, headers: raw, deadline, peer, compressor },
+    { route, head, headers: raw, deadline, peer, codec, compressor },
     {
       onReady() {
         running = true;
@@ -108,17 +108,12 @@ function checkHead(host: CallHost, head: RequestHead): Refusal | null {
       message: "Missing content-type header",
     };
   }
-  if (head.contentType !== host.contentType) {
-    const subtype = contentSubtype(head.contentType);
-    if (
-      subtype === null || !acceptsSubtype(subtype, host.codec.contentSubtype)
-    ) {
-      return {
-        http: 415,
-        status: Status.UNKNOWN,
-        message: `Unacceptable content-type header: "${head.contentType}"`,
-      };
-    }
+  if (codecFor(host.codecs, head.contentType) === undefined) {
+    return {
+      http: 415,
+      status: Status.UNKNOWN,
+      message: `Unacceptable content-type header: "${head.contentType}"`,
+    };
   }
   // Its absence tells of a proxy in between that loses trailers.
   if (head.te !== "trailers") {
@@ -173,11 +168,15 @@ function checkHead(host: CallHost, head: RequestHead): Refusal | null {
 function refuse(
   host: CallHost,
   stream: ByteStream,
+  head: RequestHead,
   refusal: Refusal,
 ): ByteSink {
+  const { contentType } = head.contentType === null
+    ? host.codecs[0]!
+    : codecFor(host.codecs, head.contentType) ?? host.codecs[0]!;
   stream.sendHead({
     ":status": `${refusal.http}`,
-    "content-type": host.contentType,
+    "content-type": contentType,
     ...(refusal.acceptEncoding === undefined
       ? {}
       : { "grpc-accept-encoding": refusal.acceptEncoding }),

@@ -80,7 +80,7 @@ export class ServerCall<Req, Rep>
     owner: ServerCallOwner,
   ) {
     const { handler } = start.route;
-    const { codec, config, listeners } = host;
+    const { config, listeners } = host;
     const maxBytes = config.maxReceiveMessageSize;
     this.#host = host;
     this.#stream = stream;
@@ -93,7 +93,7 @@ export class ServerCall<Req, Rep>
     this.#reader = new FrameReader(this, maxBytes);
     this.#decoding = {
       what: "request",
-      codec,
+      codec: start.codec.codec,
       type: handler.requestType,
       compressor: start.compressor,
       maxBytes,
@@ -108,8 +108,7 @@ export class ServerCall<Req, Rep>
       this.response,
       host,
       stream,
-      start.head,
-      handler.replyType,
+      start,
       this.#events,
     );
   }

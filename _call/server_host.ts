@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Codec } from "../core/codec.ts";
 import type { Configuration } from "../core/config.ts";
 import type { Deadline } from "../core/deadline.ts";
 import type { ServerEvent } from "../core/events.ts";
@@ -16,6 +15,7 @@ import type { FrameWriter } from "../_wire/frame.ts";
 import type { RawHeaders, RequestHead } from "../_wire/headers.ts";
 import type { DeadlineQueue } from "./deadline_queue.ts";
 import type { Route } from "./handler.ts";
+import type { ServerCodec } from "./server_codecs.ts";
 
 /** What tells one call from another, for people. */
 export interface CallIdentity {
@@ -27,7 +27,7 @@ export interface CallIdentity {
 
 /** What a server gives to its calls. */
 export interface ServerHost {
-  readonly codec: Codec;
+  readonly codecs: readonly ServerCodec[];
   readonly config: Configuration;
   readonly writer: FrameWriter;
   readonly statusDetailsCodec: StatusDetailsCodec | null;
@@ -40,8 +40,6 @@ export interface ServerHost {
   readonly listeners: Listeners<ServerEvent>;
   /** Where calls wait for their deadlines. */
   readonly deadlines: DeadlineQueue;
-  /** The content-type of every answer. */
-  readonly contentType: string;
   /** A handler or listener failed with something other than a status. */
   onHandlerError(error: unknown, call: CallIdentity): void;
 }
@@ -54,6 +52,8 @@ export interface RequestStart {
   readonly headers: RawHeaders;
   readonly deadline: Deadline | null;
   readonly peer: Peer;
+  /** What encodes and decodes the messages. */
+  readonly codec: ServerCodec;
   /** What decompresses the messages; null if the head names no encoding. */
   readonly compressor: Compressor | null;
 }

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { Duplex } from "node:stream";
+import type { Duplex } from "node:stream";
 import type { SocketSource } from "./connect.ts";
+import { WebDuplex } from "./web_duplex.ts";
 
 /**
  * A connection that somebody else made: a stream of Node, such as a socket, or a
@@ -66,22 +67,21 @@ export function given(connect: ConnectFunction): SocketSource {
  * @throws {TypeError} If it is none.
  */
 export function socketOf(connection: Connection): Duplex {
-  const { on, write, destroy, readable, writable } = (connection ??
-    {}) as Partial<Duplex & WebConnection>;
-  if ([on, write, destroy].every((method) => typeof method === "function")) {
-    return connection as Duplex;
-  }
+  if (isDuplex(connection)) return connection;
   if (
-    readable as unknown instanceof ReadableStream &&
-    writable as unknown instanceof WritableStream
+    connection?.readable instanceof ReadableStream &&
+    connection.writable instanceof WritableStream
   ) {
-    return Duplex.fromWeb(
-      { readable, writable } as unknown as Parameters<typeof Duplex.fromWeb>[0],
-    );
+    return new WebDuplex(connection.readable, connection.writable);
   }
   throw new TypeError(
     "A connection has to be a Duplex stream, or a pair { readable, writable } of Web Streams",
   );
+}
+
+function isDuplex(connection: Connection): connection is Duplex {
+  const { on, write, destroy } = (connection ?? {}) as Partial<Duplex>;
+  return [on, write, destroy].every((it) => typeof it === "function");
 }
 
 /** Closes a connection that nobody wants any more. */

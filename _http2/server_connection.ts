@@ -66,6 +66,9 @@ export interface AcceptedSocket {
 }
 
 /** How long a peer may take to close its side, once all streams are ended. */
+/** What is no larger may be the answer to a PING, and nothing more. */
+const PING_FRAME_BYTES = 17;
+
 const LINGER_MS = 1000;
 
 const ENHANCE_YOUR_CALM = 11;
@@ -103,6 +106,7 @@ export class ServerConnection implements StreamOwner {
     const { socket, path, asked } = accepted;
     const { config, clock } = options;
     openConnections.add(this);
+    this.#strikes = new PingStrikes(config);
     this.#socket = socket;
     this.#options = options;
     this.#peer = peerOf(socket, path, asked);
@@ -110,11 +114,17 @@ export class ServerConnection implements StreamOwner {
     // when the ends of its streams are told.
     socket.on("error", (error) => this.#onError(error));
     socket.on("close", () => this.#noteEnd());
-    batchWrites(socket, SERVER_BATCH);
+    batchWrites(socket, {
+      ...SERVER_BATCH,
+      // A long message is many frames, and gRPC clients measure the bandwidth
+      // by a PING for some of them: those are no strikes.
+      onWrite: (bytes) => {
+        if (bytes > PING_FRAME_BYTES) this.#strikes.onSent();
+      },
+    });
     this.#backlog = new Backlog(socket, () => {
       for (const stream of this.#streams.keys()) stream.onDrain();
     });
-    this.#strikes = new PingStrikes(config);
     this.#resets = new RapidResets(config.maxResetStreamsPerSecond);
     const session = this.#session = http2.performServerHandshake(socket, {
       settings: {

@@ -45,6 +45,8 @@ export interface BatchOptions {
   readonly schedule: (write: () => void) => void;
   /** The number of collected bytes that are written at once. */
   readonly maxBytes: number;
+  /** Told of each frame that is written: its size in bytes. */
+  readonly onWrite?: (bytes: number) => void;
 }
 
 /**
@@ -75,7 +77,7 @@ export const CLIENT_BATCH: BatchOptions = {
  * @param options When to write.
  */
 export function batchWrites(socket: Duplex, options: BatchOptions): void {
-  const { schedule, maxBytes } = options;
+  const { schedule, maxBytes, onWrite } = options;
   const { write, end, destroy } = socket;
   let chunks: Uint8Array[] = [];
   let bytes = 0;
@@ -109,6 +111,7 @@ export function batchWrites(socket: Duplex, options: BatchOptions): void {
     }
     chunks.push(chunk);
     bytes += chunk.byteLength;
+    onWrite?.(chunk.byteLength);
     if (bytes >= maxBytes) {
       flush();
     } else if (!scheduled) {

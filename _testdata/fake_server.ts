@@ -15,6 +15,7 @@ import type { Many } from "../_call/many.ts";
 import type { DeadlineQueue } from "../_call/deadline_queue.ts";
 import { deadlines } from "../_call/scope.ts";
 import { type CallHost, serve } from "../_call/serve.ts";
+import { codecsOf, type ServerCodec } from "../_call/server_codecs.ts";
 import type { ServerCall } from "../_call/server_call.ts";
 import type { ServerStream } from "../_call/server_stream.ts";
 import { Cardinality } from "../core/cardinality.ts";
@@ -78,10 +79,9 @@ export interface FakeHandlers {
 
 /** A server with at most one method of each kind. */
 export class FakeServer implements CallHost, Listenable<ServerEvent> {
-  readonly codec: Codec;
+  readonly codecs: readonly ServerCodec[];
   readonly config: Configuration;
   readonly writer: FrameWriter = new FrameWriter();
-  readonly contentType: string;
   readonly statusDetailsCodec: StatusDetailsCodec | null;
   readonly compressors: ReadonlyMap<string, Compressor>;
   readonly compressor: Compressor | null;
@@ -101,9 +101,8 @@ export class FakeServer implements CallHost, Listenable<ServerEvent> {
     handlers: Partial<FakeHandlers>,
     options: FakeServerOptions = {},
   ) {
-    this.codec = options.codec ?? new ProtoCodec();
+    this.codecs = codecsOf(options.codec ?? new ProtoCodec());
     this.config = new Configuration(options.config);
-    this.contentType = `application/grpc+${this.codec.contentSubtype}`;
     this.statusDetailsCodec = options.statusDetailsCodec ?? null;
     this.compressors = options.compressors ?? new Map();
     this.compressor = options.compressor ?? null;

@@ -60,7 +60,7 @@ const STATUS_OF_HTTP: Readonly<Record<string, Status>> = {
   404: Status.UNIMPLEMENTED,
   415: Status.UNKNOWN,
   429: Status.UNAVAILABLE,
-  431: Status.INTERNAL,
+  431: Status.UNKNOWN,
   500: Status.UNKNOWN,
   502: Status.UNAVAILABLE,
   503: Status.UNAVAILABLE,

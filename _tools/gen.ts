@@ -41,7 +41,11 @@ const OTHER_OPTIONS: Readonly<Record<string, string>> = {
  * The folders that get no classes: the library has services there of its own,
  * and imports nothing by its own name.
  */
-const MESSAGES_ONLY = new Set(["health/proto", "reflection/proto"]);
+const MESSAGES_ONLY = new Set([
+  "health/proto",
+  "interop/conformance/proto",
+  "reflection/proto",
+]);
 
 /** A folder that import paths of .proto files are relative to. */
 export interface ProtoRoot {

@@ -121,7 +121,6 @@ function synthesized(message: string): ParsedOutcome {
 export function statusOfHttp(httpStatus: number): Status {
   switch (httpStatus) {
     case 400:
-    case 431:
       return Status.INTERNAL;
     case 401:
       return Status.UNAUTHENTICATED;

@@ -184,7 +184,7 @@ Deno.test("statusOfHttp() maps every status as http-grpc-status-mapping.md does"
     [403, Status.PERMISSION_DENIED],
     [404, Status.UNIMPLEMENTED],
     [429, Status.UNAVAILABLE],
-    [431, Status.INTERNAL],
+    [431, Status.UNKNOWN],
     [502, Status.UNAVAILABLE],
     [503, Status.UNAVAILABLE],
     [504, Status.UNAVAILABLE],
