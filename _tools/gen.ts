@@ -44,6 +44,7 @@ const OTHER_OPTIONS: Readonly<Record<string, string>> = {
 const MESSAGES_ONLY = new Set([
   "health/proto",
   "interop/conformance/proto",
+  "interop/proto",
   "reflection/proto",
 ]);
 

@@ -1,0 +1,73 @@
+/**
+ * The client of the official interoperability tests:
+ *
+ *     deno run --allow-net interop/client.ts --server_host=127.0.0.1 \
+ *       --server_port=10000 --test_case=large_unary
+ *
+ * Several cases may be asked for with commas between them, and `all` stands for
+ * all. With `--use_tls` it needs `--ca_file`, and the permission to read it.
+ * Prints a line for each case, and exits with 1 if one has failed.
+ *
+ * @module
+ */
+
+import { Channel, type ChannelOptions, createStub } from "@grpclib/grpclib";
+import { CASES, type Context } from "./cases.ts";
+import { flagsOf } from "./flags.ts";
+import { TestService } from "./gen/grpc/testing/test_pb.ts";
+
+const flags = flagsOf(Deno.args);
+const names = flags.test_case === "all"
+  ? Object.keys(CASES)
+  : (flags.test_case ?? "large_unary").split(",");
+
+const tls = flags.use_tls === "true"
+  ? {
+    tls: {
+      ...(flags.ca_file === undefined
+        ? {}
+        : { ca: await Deno.readTextFile(flags.ca_file) }),
+      ...(flags.server_host_override === undefined
+        ? {}
+        : { serverName: flags.server_host_override }),
+    },
+  }
+  : {};
+
+function connect(options: ChannelOptions = {}): Channel {
+  const host = flags.server_host ?? "localhost";
+  const port = Number(flags.server_port ?? 10_000);
+  return new Channel(host, port, { ...tls, ...options });
+}
+
+await using channel = connect();
+const context: Context = {
+  channel,
+  stub: createStub(TestService, channel),
+  connect,
+  soakIterations: Number(flags.soak_iterations ?? 10),
+};
+
+/** A case that takes longer hangs. */
+const LIMIT_MS = 30_000;
+
+let failed = 0;
+for (const name of names) {
+  const test = CASES[name];
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`It took longer than ${LIMIT_MS} ms`)),
+    LIMIT_MS,
+  );
+  try {
+    if (test === undefined) throw new Error("There is no such case");
+    await Promise.race([test(context), late.promise]);
+    console.log(`ok ${name}`);
+  } catch (error) {
+    failed++;
+    console.log(`FAILED ${name}: ${error}`.replaceAll("\n", " "));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+if (failed > 0) Deno.exit(1);
