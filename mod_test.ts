@@ -110,6 +110,7 @@ Deno.test("deno.json has the entry points that it should", () => {
     "./health": "./health/mod.ts",
     "./error-details": "./error_details.ts",
     "./reflection": "./reflection/mod.ts",
+    "./testing": "./testing/mod.ts",
     "./protoc-gen-grpclib": "./plugin/main.ts",
   });
 });

@@ -1,0 +1,293 @@
+/**
+ * Runs the official interoperability cases over a matrix of clients and
+ * servers, in plain text and with TLS:
+ *
+ *     deno task interop:tools   installs the foreign ones
+ *     deno task interop         runs it; --report writes docs/conformance.md
+ *
+ * A peer that is not installed is told in one line, and its rows are left out.
+ *
+ * @module
+ */
+
+// A tool speaks on the console.
+// deno-lint-ignore-file no-console
+
+import { Authority } from "../_testdata/certificates.ts";
+import { python, tool } from "../_testdata/tools.ts";
+import { report, table } from "./report.ts";
+
+/** Where a server listens, and what clients need to trust it. */
+interface Address {
+  readonly port: number;
+  readonly caFile: string | undefined;
+}
+
+/** A program, and the cases that it has. */
+interface Peer {
+  readonly name: string;
+  readonly command: string | null;
+  readonly args: readonly string[];
+  readonly cases: readonly string[];
+}
+
+/** The cases that every peer has. */
+const COMMON = [
+  ...["empty_unary", "large_unary", "client_streaming", "server_streaming"],
+  ...["ping_pong", "empty_stream", "custom_metadata"],
+  ...["status_code_and_message", "special_status_message"],
+  ...["unimplemented_method", "unimplemented_service", "cancel_after_begin"],
+  ...["cancel_after_first_response", "timeout_on_sleeping_server", "rpc_soak"],
+];
+
+const COMPRESSED_REPLIES = [
+  ...["server_compressed_unary", "server_compressed_streaming"],
+];
+
+const COMPRESSED_REQUESTS = [
+  ...["client_compressed_unary", "client_compressed_streaming"],
+];
+
+/** Those that are ours alone, or that other servers need nothing for. */
+const MORE = [
+  ...["channel_soak", "per_rpc_creds", "many_large_unary", "client_pushback"],
+  ...["server_pushback", "large_metadata", "cancel_before_start"],
+];
+
+const DENO = ["run", "--no-prompt", "--allow-net", "--allow-read"];
+
+const OURS: Peer = {
+  name: "grpclib for Deno",
+  command: Deno.execPath(),
+  args: [...DENO, "interop/client.ts"],
+  cases: [...COMMON, ...MORE, ...COMPRESSED_REPLIES, ...COMPRESSED_REQUESTS],
+};
+
+const CLIENTS: readonly Peer[] = [
+  {
+    name: "grpc-go",
+    command: tool("interop-client"),
+    args: [],
+    cases: [...COMMON, "channel_soak"],
+  },
+  {
+    name: "grpcio",
+    command: python(),
+    args: ["interop/peers/grpcio_client.py"],
+    cases: [...COMMON, ...COMPRESSED_REPLIES, "client_compressed_unary"],
+  },
+];
+
+const OUR_SERVER: Peer = {
+  ...OURS,
+  args: [...DENO, "interop/server.ts"],
+};
+
+const SERVERS: readonly Peer[] = [
+  OUR_SERVER,
+  {
+    name: "grpc-go",
+    command: tool("interop-server"),
+    args: [],
+    // It looks at no compression.
+    cases: [...COMMON, ...MORE],
+  },
+  {
+    name: "grpcio",
+    command: python(),
+    args: ["interop/peers/grpcio_server.py"],
+    // It cannot see whether a request came compressed.
+    cases: [...COMMON, ...MORE, ...COMPRESSED_REPLIES],
+  },
+];
+
+/** What came of one row of the matrix. */
+interface Row {
+  readonly client: string;
+  readonly server: string;
+  readonly secure: boolean;
+  readonly passed: number;
+  readonly failures: readonly string[];
+}
+
+/** How long one client may take for all of its cases. */
+const LIMIT_MS = 120_000;
+
+async function output(command: string, args: string[]): Promise<string> {
+  const { stdout, stderr, success } = await new Deno.Command(command, {
+    args,
+    signal: AbortSignal.timeout(LIMIT_MS),
+  }).output();
+  const decoder = new TextDecoder();
+  const text = decoder.decode(stdout) + decoder.decode(stderr);
+  return success ? text : `${text}\nexit code not 0`;
+}
+
+/** Runs the cases of a client, and gives what failed. */
+async function runClient(
+  client: Peer,
+  cases: readonly string[],
+  { port, caFile }: Address,
+): Promise<string[]> {
+  if (client.name === "grpc-go") {
+    // One case a run: so some at a time.
+    const failures: string[] = [];
+    for (const name of cases) {
+      const text = await output(client.command!, [
+        ...["-server_host=localhost", `-server_port=${port}`],
+        `-test_case=${name}`,
+        ...(caFile === undefined
+          ? []
+          : ["-use_tls", "-use_test_ca", `-ca_file=${caFile}`]),
+      ]);
+      if (text.includes("exit code not 0")) {
+        failures.push(`${name}: ${text.trim().split("\n").at(-2)}`);
+      }
+    }
+    return failures;
+  }
+  const text = await output(client.command!, [
+    ...client.args,
+    ...["--server_host=localhost", `--server_port=${port}`],
+    `--test_case=${cases.join()}`,
+    ...(caFile === undefined ? [] : ["--use_tls=true", `--ca_file=${caFile}`]),
+  ]);
+  const ok = new Set(
+    [...text.matchAll(/^ok (\w+)$/gm)].map(([, name]) => name),
+  );
+  return cases.filter((name) => !ok.has(name)).map((name) =>
+    text.split("\n").find((line) => line.startsWith(`FAILED ${name}:`)) ??
+      `${name}: no result`
+  );
+}
+
+/** Waits until something listens on a port. */
+async function untilListening(port: number): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    try {
+      using _ = await Deno.connect({ hostname: "127.0.0.1", port });
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  throw new Error(`Nothing listens on port ${port}`);
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** Runs all clients against a server. */
+async function runServer(
+  server: Peer,
+  files: Files | undefined,
+): Promise<Row[]> {
+  const port = freePort();
+  const dash = server.name === "grpc-go" ? "-" : "--";
+  const child = new Deno.Command(server.command!, {
+    args: [
+      ...server.args,
+      `${dash}port=${port}`,
+      ...(files === undefined ? [] : [
+        ...(server.name === "grpcio" ? [] : [`${dash}use_tls=true`]),
+        `${dash}tls_cert_file=${files.cert}`,
+        `${dash}tls_key_file=${files.key}`,
+      ]),
+    ],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  try {
+    await untilListening(port);
+    const rows: Row[] = [];
+    const clients = server === OUR_SERVER ? [OURS, ...CLIENTS] : [OURS];
+    for (const client of clients) {
+      if (client.command === null) continue;
+      const cases = client.cases.filter((name) => server.cases.includes(name));
+      const address = { port, caFile: files?.ca };
+      const failures = await runClient(client, cases, address);
+      const row: Row = {
+        client: client.name,
+        server: server.name,
+        secure: files !== undefined,
+        passed: cases.length - failures.length,
+        failures,
+      };
+      rows.push(row);
+      const wire = row.secure ? "TLS" : "plaintext";
+      console.log(
+        `${row.client} → ${row.server}, ${wire}: ${row.passed} of ${cases.length}`,
+      );
+      for (const failure of failures) console.log(`  ${failure}`);
+    }
+    return rows;
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+  }
+}
+
+/** The files of a certificate, its key, and who signed it. */
+interface Files {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
+async function makeFiles(dir: string): Promise<Files> {
+  const authority = new Authority();
+  const { cert, key } = authority.issue({
+    commonName: "localhost",
+    hosts: ["localhost", "127.0.0.1"],
+  });
+  const texts = { cert, key, ca: authority.cert };
+  const files = { cert: "", key: "", ca: "" };
+  for (const name of ["cert", "key", "ca"] as const) {
+    files[name] = `${dir}/${name}.pem`;
+    await Deno.writeTextFile(files[name], texts[name]);
+  }
+  return files;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  for (const { name, command } of [...CLIENTS, ...SERVERS]) {
+    if (command === null) {
+      console.log(`Skipped: no ${name} (deno task interop:tools)`);
+    }
+  }
+  const dir = await Deno.makeTempDir({ prefix: "grpclib_interop_" });
+  const rows: Row[] = [];
+  try {
+    const files = await makeFiles(dir);
+    for (const server of SERVERS) {
+      if (server.command === null) continue;
+      rows.push(...await runServer(server, undefined));
+      rows.push(...await runServer(server, files));
+    }
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+  if (args.includes("--report")) {
+    await report(
+      "interop",
+      table([
+        ["client", "server", "wire", "passed", "failed"],
+        ...rows.map(({ client, server, secure, passed, failures }) => [
+          client,
+          server,
+          secure ? "TLS" : "plaintext",
+          `${passed}`,
+          `${failures.length}`,
+        ]),
+      ]),
+    );
+  }
+  const passed = rows.reduce((sum, row) => sum + row.passed, 0);
+  const failed = rows.reduce((sum, row) => sum + row.failures.length, 0);
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed > 0 ? 1 : 0;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
