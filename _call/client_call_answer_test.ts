@@ -45,7 +45,7 @@ const HTTP: Record<string, Status> = {
   "403": Status.PERMISSION_DENIED,
   "404": Status.UNIMPLEMENTED,
   "429": Status.UNAVAILABLE,
-  "431": Status.INTERNAL,
+  "431": Status.UNKNOWN,
   "500": Status.UNKNOWN,
   "502": Status.UNAVAILABLE,
   "503": Status.UNAVAILABLE,

@@ -76,6 +76,12 @@ const CLIENTS: readonly Peer[] = [
     args: ["interop/peers/grpcio_client.py"],
     cases: [...COMMON, ...COMPRESSED_REPLIES, "client_compressed_unary"],
   },
+  {
+    name: "grpclib for Python",
+    command: python(),
+    args: ["interop/peers/grpclib_client.py"],
+    cases: COMMON,
+  },
 ];
 
 const OUR_SERVER: Peer = {
@@ -98,6 +104,15 @@ const SERVERS: readonly Peer[] = [
     args: ["interop/peers/grpcio_server.py"],
     // It cannot see whether a request came compressed.
     cases: [...COMMON, ...MORE, ...COMPRESSED_REPLIES],
+  },
+  {
+    name: "grpclib for Python",
+    command: python(),
+    args: ["interop/peers/grpclib_server.py"],
+    // It answers an unknown path without a content-type.
+    cases: [...COMMON, ...MORE].filter((name) =>
+      !name.startsWith("unimplemented_")
+    ),
   },
 ];
 
@@ -191,7 +206,7 @@ async function runServer(
       ...server.args,
       `${dash}port=${port}`,
       ...(files === undefined ? [] : [
-        ...(server.name === "grpcio" ? [] : [`${dash}use_tls=true`]),
+        ...(server.args.at(-1)?.endsWith(".py") ? [] : [`${dash}use_tls=true`]),
         `${dash}tls_cert_file=${files.cert}`,
         `${dash}tls_key_file=${files.key}`,
       ]),

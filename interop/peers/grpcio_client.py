@@ -6,6 +6,7 @@ Prints a line for each case: "ok name" or "FAILED name: why".
 """
 
 import sys
+import threading
 
 import grpc
 from messages import (
@@ -121,26 +122,18 @@ def server_compressed_streaming():
 
 
 def ping_pong():
-    answered = []
+    answered = threading.Semaphore(0)
 
     def requests():
         for size, reply in zip(REQUESTS, REPLIES):
             yield output(reply, payload=payload(size))
-            while len(answered) < 1:
-                sleep()
-            answered.clear()
+            answered.acquire(timeout=5)
 
     got = []
     for reply in method("FullDuplexCall")(requests(), timeout=LIMIT):
         got.append(len(reply.payload.body))
-        answered.append(True)
+        answered.release()
     assert got == REPLIES
-
-
-def sleep():
-    import time
-
-    time.sleep(0.001)
 
 
 def empty_stream():
@@ -198,8 +191,6 @@ def unimplemented_service():
 
 
 def cancel_after_begin():
-    import threading
-
     held = threading.Event()
     requests = iter(lambda: held.wait(5), None)
     call = method("StreamingInputCall").future(requests, timeout=LIMIT)
@@ -209,25 +200,29 @@ def cancel_after_begin():
 
 
 def cancel_after_first_response():
+    held = threading.Event()
+
     def requests():
         yield output(31415, payload=payload(27182))
-        while call.is_active():
-            sleep()
+        held.wait(5)
 
     call = method("FullDuplexCall")(requests(), timeout=LIMIT)
     next(call)
     call.cancel()
     fails(grpc.StatusCode.CANCELLED, lambda: next(call))
+    held.set()
 
 
 def timeout_on_sleeping_server():
+    held = threading.Event()
+
     def requests():
         yield output(payload=payload(27182))
-        while call.is_active():
-            sleep()
+        held.wait(5)
 
     call = method("FullDuplexCall")(requests(), timeout=0.01)
     fails(grpc.StatusCode.DEADLINE_EXCEEDED, lambda: next(call))
+    held.set()
 
 
 def rpc_soak():
@@ -242,6 +237,6 @@ for name in options["test_case"].split(","):
         print(f"ok {name}", flush=True)
     except BaseException as error:  # pylint: disable=broad-except
         failed = True
-        print(f"FAILED {name}: {error!r}"[:500], flush=True)
+        print(f"FAILED {name}: {error!r}".replace("\n", " ")[:500], flush=True)
 channel.close()
 sys.exit(1 if failed else 0)
