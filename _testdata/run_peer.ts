@@ -44,7 +44,12 @@ async function run(command: string, args: string[]): Promise<number> {
     stdout: "inherit",
     stderr: "inherit",
   }).spawn();
-  return (await process.status).code;
+  // Whoever ends this means the peer.
+  const end = (): void => process.kill("SIGTERM");
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", end);
+  const { code } = await process.status;
+  if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGTERM", end);
+  return code;
 }
 
 async function main(args: string[]): Promise<number> {

@@ -63,7 +63,19 @@ const OURS: Peer = {
   cases: [...COMMON, ...MORE, ...COMPRESSED_REPLIES, ...COMPRESSED_REQUESTS],
 };
 
+/** grpc-js, under Node where there is one. */
+const GRPC_JS = [
+  ...["run", "--no-prompt", "-A", "_testdata/run_peer.ts"],
+  "../interop/peers/grpc_js.mjs",
+];
+
 const CLIENTS: readonly Peer[] = [
+  {
+    name: "grpc-js",
+    command: Deno.execPath(),
+    args: [...GRPC_JS, "client"],
+    cases: COMMON,
+  },
   {
     name: "grpc-go",
     command: tool("interop-client"),
@@ -96,6 +108,12 @@ const SERVERS: readonly Peer[] = [
     command: tool("interop-server"),
     args: [],
     // It looks at no compression.
+    cases: [...COMMON, ...MORE],
+  },
+  {
+    name: "grpc-js",
+    command: Deno.execPath(),
+    args: [...GRPC_JS, "server"],
     cases: [...COMMON, ...MORE],
   },
   {
@@ -239,8 +257,11 @@ async function runServer(
     }
     return rows;
   } finally {
-    child.kill("SIGKILL");
+    // Not SIGKILL, which a program that runs another could not pass on.
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), 3_000);
     await child.status;
+    clearTimeout(timer);
   }
 }
 
