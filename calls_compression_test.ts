@@ -13,7 +13,7 @@ import {
   type ServerOptions,
   Status,
 } from "./mod.ts";
-import { startEcho } from "./_testdata/echo_service.ts";
+import { startEcho } from "./_testdata/echo_in_memory.ts";
 
 const ALL: readonly Compression[] = [
   "identity",

@@ -20,7 +20,7 @@ import {
   UnknownDetail,
 } from "./mod.ts";
 import { BadRequestSchema } from "./error_details.ts";
-import { startEcho } from "./_testdata/echo_service.ts";
+import { startEcho } from "./_testdata/echo_in_memory.ts";
 
 const BAD = create(BadRequestSchema, {
   fieldViolations: [{ field: "text", description: "is empty" }],

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { GRPCError, Status } from "./client.ts";
-import { startEcho } from "./_testdata/echo_service.ts";
+import { startEcho } from "./_testdata/echo_in_memory.ts";
 import { assertStatus } from "./_testdata/waiters.ts";
 import { soon } from "./_testdata/waiting.ts";
 

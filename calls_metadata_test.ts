@@ -15,7 +15,7 @@ import {
   Status,
   statusName,
 } from "./client.ts";
-import { startEcho } from "./_testdata/echo_service.ts";
+import { startEcho } from "./_testdata/echo_in_memory.ts";
 
 const BYTES = new Uint8Array([0, 1, 2, 250, 255]);
 

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { GRPCError, Status } from "./client.ts";
-import { startEcho } from "./_testdata/echo_service.ts";
+import { startEcho } from "./_testdata/echo_in_memory.ts";
 import { assertCancelled, Waiters } from "./_testdata/waiters.ts";
 import { soon, turns } from "./_testdata/waiting.ts";
 

@@ -9,7 +9,7 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { GRPCError, ProtocolError, Status } from "./client.ts";
-import { startEcho } from "./_testdata/echo_service.ts";
+import { startEcho } from "./_testdata/echo_in_memory.ts";
 import { assertCancelled, assertStatus, Waiters } from "./_testdata/waiters.ts";
 import { settled, soon, turns, until } from "./_testdata/waiting.ts";
 

@@ -77,6 +77,16 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "client.ts": [...CORE, ...CLIENT],
   "server.ts": [...CORE, ...SERVER],
   "error_details.ts": DETAILS,
+  "testing/mod.ts": [
+    ...["Call", "ChannelFor", "ChannelForOptions", "Clock", "ClockTimer"],
+    ...["CutOptions", "DelayOptions", "FaultOptions", "Faults"],
+    ...["FaultsOptions", "GoawayOptions", "GrpcTestContext"],
+    ...["GrpcTestDefinition", "HandlerError", "MethodScript"],
+    ...["RecordedRequest", "RecordedRequests", "RefuseOptions"],
+    ...["ResetOptions", "ScriptedAnswer", "ScriptedReply", "ServiceScript"],
+    ...["Services", "StubbedService", "TruncateOptions", "VirtualClock"],
+    ...["assertRejectsStatus", "grpcTest", "stubService"],
+  ],
   "reflection/mod.ts": [
     ...["Reflection", "ReflectOptions", "ServerReflection"],
     ...["ServerReflectionOptions", "reflect"],

@@ -5,117 +5,22 @@
  */
 
 import { concat, type Frame, FrameType } from "./_frame_scanner.ts";
+import type {
+  CutOptions,
+  DelayOptions,
+  FaultOptions,
+  FaultsOptions,
+  GoawayOptions,
+  RefuseOptions,
+  ResetOptions,
+  TruncateOptions,
+} from "./fault_options.ts";
 import type { Side } from "./_lane.ts";
 import {
   connectionError,
   type MemoryWire,
   type WireGuard,
 } from "./_memory_wire.ts";
-
-/** When a fault strikes, and which way it looks. */
-export interface FaultOptions {
-  /**
-   * The side whose frames are counted.
-   *
-   * @default {"server"}
-   */
-  readonly from?: "client" | "server";
-  /**
-   * The frame the fault strikes at, counted from 1 and from now on. Frames of
-   * calls count, HEADERS and DATA: of the reply to a unary call the first is the
-   * initial metadata, the second the message, the third the status.
-   *
-   * @default {undefined} strikes at once
-   */
-  readonly atFrame?: number;
-}
-
-/** Options of {@linkcode Faults.cut}. */
-export interface CutOptions extends FaultOptions {
-  /**
-   * How many bytes still arrive, from now on, those of HTTP/2 included; in place
-   * of `atFrame`.
-   *
-   * @default {undefined} strikes at once, or at the frame
-   */
-  readonly afterBytes?: number;
-}
-
-/** Options of {@linkcode Faults.reset}. */
-export interface ResetOptions extends FaultOptions {
-  /**
-   * The error code of HTTP/2 that the client sees, such as 7, `REFUSED_STREAM`.
-   *
-   * @default {8} `CANCEL`
-   */
-  readonly code?: number;
-}
-
-/** Options of {@linkcode Faults.goaway}. */
-export interface GoawayOptions extends FaultOptions {
-  /**
-   * The error code of HTTP/2. With any but 0 the client gives the connection up.
-   *
-   * @default {0} `NO_ERROR`: calls under way may end
-   */
-  readonly code?: number;
-  /**
-   * What is said beside it, for people.
-   *
-   * @default {""}
-   */
-  readonly debugData?: string;
-  /**
-   * The last stream the server has looked at. Calls on later ones are sent anew
-   * on the next connection. Streams are numbered 1, 3, 5 and so on.
-   *
-   * @default {undefined} the last there is
-   */
-  readonly lastStreamId?: number;
-}
-
-/** Options of {@linkcode Faults.truncate}. */
-export interface TruncateOptions extends FaultOptions {
-  /**
-   * How many bytes the message lacks at its end.
-   *
-   * @default {1}
-   */
-  readonly bytes?: number;
-}
-
-/** Options of {@linkcode Faults.delay}. */
-export interface DelayOptions {
-  /** How long every frame takes, in milliseconds; 0 for no time. */
-  readonly ms: number;
-  /**
-   * How much longer a frame may take, in milliseconds; how much it does is a
-   * matter of the seed.
-   *
-   * @default {0}
-   */
-  readonly jitterMs?: number;
-}
-
-/** Options of {@linkcode Faults.refuse}. */
-export interface RefuseOptions {
-  /**
-   * How many attempts to connect fail.
-   *
-   * @default {Infinity} all, until {@linkcode Faults.heal}
-   */
-  readonly times?: number;
-}
-
-/** Options for {@linkcode Faults}. */
-export interface FaultsOptions {
-  /**
-   * What chance goes by: the same seed gives the same delays.
-   *
-   * @default {1}
-   */
-  readonly seed?: number;
-}
 
 /** A fault that has not struck yet. */
 interface Plan {

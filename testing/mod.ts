@@ -3,7 +3,7 @@
  *
  * ```ts
  * import { createService, createStub, Status } from "@grpclib/grpclib";
- * import { assertRejectsStatus, grpcTest } from "@grpclib/grpclib/testing";
+ * import { assertRejectsStatus, ChannelFor, Faults } from "@grpclib/grpclib/testing";
  * import { Greeter } from "@example/greeter"; // made by protoc-gen-es
  * import { assertEquals } from "@std/assert";
  *
@@ -11,16 +11,15 @@
  *   sayHello: ({ name }) => ({ message: `Hello, ${name}!` }),
  * });
  *
- * grpcTest("Greeter greets by name", [greeter], async ({ channel }) => {
- *   const reply = await createStub(Greeter, channel).sayHello({ name: "Ada" });
- *   assertEquals(reply.message, "Hello, Ada!");
- * });
+ * const faults = new Faults();
+ * await using channel = new ChannelFor([greeter], { faults });
+ * const stub = createStub(Greeter, channel);
  *
- * grpcTest("A lost connection is UNAVAILABLE", [greeter], async ({ channel, faults }) => {
- *   faults.cut({ atFrame: 1 });
- *   const call = createStub(Greeter, channel).sayHello({ name: "Ada" });
- *   await assertRejectsStatus(call, Status.UNAVAILABLE, "lost");
- * });
+ * const reply = await stub.sayHello({ name: "Ada" });
+ * assertEquals(reply.message, "Hello, Ada!");
+ *
+ * faults.cut({ atFrame: 1 });
+ * await assertRejectsStatus(stub.sayHello({}), Status.UNAVAILABLE, "lost");
  * ```
  *
  * All of it works in memory, and needs no permission.
@@ -30,17 +29,17 @@
 
 export { assertRejectsStatus, type Call } from "./assert_rejects_status.ts";
 export { ChannelFor, type ChannelForOptions } from "./channel_for.ts";
-export {
-  type CutOptions,
-  type DelayOptions,
-  type FaultOptions,
-  Faults,
-  type FaultsOptions,
-  type GoawayOptions,
-  type RefuseOptions,
-  type ResetOptions,
-  type TruncateOptions,
-} from "./faults.ts";
+export type {
+  CutOptions,
+  DelayOptions,
+  FaultOptions,
+  FaultsOptions,
+  GoawayOptions,
+  RefuseOptions,
+  ResetOptions,
+  TruncateOptions,
+} from "./fault_options.ts";
+export { Faults } from "./faults.ts";
 export {
   grpcTest,
   type GrpcTestContext,

@@ -113,9 +113,26 @@ export interface GrpcTestDefinition<T = void> {
  * The test fails if it leaves something behind: calls that run, connections,
  * timers, faults that did not strike, or what a handler threw and nobody took.
  *
- * ```ts ignore
- * grpcTest("Greeter greets by name", [new Greeter()], async ({ channel }) => {
- *   const reply = await new GreeterStub(channel).sayHello({ name: "Ada" });
+ * @example Usage
+ * ```ts
+ * import { createService, createStub } from "@grpclib/grpclib";
+ * import { ChannelFor, grpcTest } from "@grpclib/grpclib/testing";
+ * import { Greeter } from "@example/greeter"; // made by protoc-gen-es
+ * import { assertEquals } from "@std/assert";
+ *
+ * const greeter = createService(Greeter, {
+ *   sayHello: ({ name }) => ({ message: `Hello, ${name}!` }),
+ * });
+ *
+ * grpcTest("Greeter greets by name", [greeter], async ({ channel }) => {
+ *   const reply = await createStub(Greeter, channel).sayHello({ name: "Ada" });
+ *   assertEquals(reply.message, "Hello, Ada!");
+ * });
+ *
+ * // The same by hand; nobody looks for what it leaves.
+ * Deno.test("Greeter greets by name, by hand", async () => {
+ *   await using channel = new ChannelFor([greeter]);
+ *   const reply = await createStub(Greeter, channel).sayHello({ name: "Ada" });
  *   assertEquals(reply.message, "Hello, Ada!");
  * });
  * ```
@@ -132,16 +149,6 @@ export function grpcTest(
 /**
  * Registers a test of services with `Deno.test`, with all that can be said about
  * it.
- *
- * ```ts ignore
- * grpcTest({
- *   name: "Greeter is tired after half a minute",
- *   services: () => [new Greeter()],
- *   setUp: ({ channel }) => new GreeterStub(channel),
- *   fn: async (_context, stub) => { … },
- *   ignore: Deno.build.os === "windows",
- * });
- * ```
  *
  * @param definition The test.
  * @typeParam T What `setUp` gives.

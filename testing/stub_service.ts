@@ -143,6 +143,11 @@ export function stubService<S extends DescService>(
   return Object.assign(made, { requests: requests as RecordedRequests<S> });
 }
 
+/** The part of a call that says when it ended before its time. */
+interface Aborting {
+  readonly signal: AbortSignal;
+}
+
 type AnyFunction = (requests: unknown, call: unknown) => unknown;
 type AnyAnswer = object | AnyFunction;
 type AnyScript = readonly AnyAnswer[] | AnyFunction;
@@ -184,7 +189,8 @@ function functionOf(
       const requests = record(given);
       const answer = next();
       if (typeof answer === "function") {
-        yield* answer(requests, call) as Iterable<unknown>;
+        const replies = answer(requests, call);
+        yield* untilAborted(replies, (call as Aborting).signal);
         return;
       }
       if (answer instanceof Error) throw answer;
@@ -201,7 +207,12 @@ function functionOf(
   return async (given, call) => {
     const requests = record(given);
     const answer = next();
-    if (typeof answer === "function") return answer(requests, call);
+    if (typeof answer === "function") {
+      return await orAborted(
+        answer(requests, call),
+        (call as Aborting).signal,
+      );
+    }
     if (answer instanceof Error) throw answer;
     if (hasMany) await drain(requests);
     return answer;
@@ -216,6 +227,47 @@ async function* recorded(
   for await (const message of messages) {
     into.push(message);
     yield message;
+  }
+}
+
+/** Waits for a reply, but not when the call is over: it may never come. */
+async function orAborted(
+  reply: unknown,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort);
+  try {
+    return await Promise.race([reply, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Gives replies, but not when the call is over: the next may never come. */
+async function* untilAborted(
+  replies: unknown,
+  signal: AbortSignal,
+): AsyncGenerator<unknown> {
+  const iterable = replies as AsyncIterable<unknown> | Iterable<unknown>;
+  const iterator = Symbol.asyncIterator in iterable
+    ? iterable[Symbol.asyncIterator]()
+    : iterable[Symbol.iterator]();
+  let done: boolean | undefined = false;
+  try {
+    for (;;) {
+      const result = await orAborted(iterator.next(), signal) as IteratorResult<
+        unknown
+      >;
+      done = result.done;
+      if (done) return;
+      yield result.value;
+    }
+  } finally {
+    // Not waited for: it may be the one that never comes.
+    if (!done) Promise.resolve(iterator.return?.()).catch(() => {});
   }
 }
 

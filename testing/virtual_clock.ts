@@ -36,8 +36,7 @@ class VirtualTimer implements ClockTimer {
  *
  * @example Usage
  * ```ts
- * import { Status } from "@grpclib/grpclib";
- * import { createStub } from "@grpclib/grpclib/client";
+ * import { createStub, Status } from "@grpclib/grpclib";
  * import {
  *   assertRejectsStatus,
  *   ChannelFor,
@@ -46,20 +45,23 @@ class VirtualTimer implements ClockTimer {
  * } from "@grpclib/grpclib/testing";
  * import { Greeter } from "@example/greeter";
  *
- * const never = new Promise<never>(() => {});
- * const greeter = stubService(Greeter, { sayHello: [() => never] });
+ * const greeter = stubService(Greeter, {
+ *   sayHello: () => new Promise(() => {}), // never answers
+ * });
  * const clock = new VirtualClock();
- * const channel = new ChannelFor([greeter], { clock });
+ * await using channel = new ChannelFor([greeter], { clock });
  *
- * const call = createStub(Greeter, channel).sayHello({}, { timeoutMs: 30_000 });
+ * const late = assertRejectsStatus(
+ *   createStub(Greeter, channel).sayHello({}, { timeoutMs: 30_000 }),
+ *   Status.DEADLINE_EXCEEDED,
+ * );
  * await clock.advance(30_000);
- * await assertRejectsStatus(call, Status.DEADLINE_EXCEEDED);
+ * await late;
  * ```
  */
 export class VirtualClock implements Clock {
-  // Where the system's clock stands, so that a Deadline made by that one means
-  // about the same here.
-  #now = performance.now();
+  // About where the system's clock stands; whole, so that sums are exact.
+  #now = Math.floor(performance.now());
   readonly #timers = new Set<VirtualTimer>();
 
   /** How many timers run on it. */
