@@ -74,6 +74,7 @@ export class BareClient {
         ":path": "/grpclib.test.Echo/Unary",
         "te": "trailers",
         "content-type": "application/grpc",
+        "grpc-accept-encoding": "identity,gzip,deflate,zstd,br",
         "user-agent": "bare",
       });
       let complete = false;

@@ -6,7 +6,7 @@
  */
 
 import {
-  Channel,
+  type Channel,
   type ChannelOptions,
   type ClientStream,
   createStub,

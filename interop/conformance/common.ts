@@ -11,7 +11,7 @@ import {
   Metadata,
   type MetadataValue,
   type Status,
-  UnknownDetail,
+  type UnknownDetail,
 } from "@grpclib/grpclib";
 import {
   type Code,
