@@ -15,6 +15,7 @@ import {
   Configuration,
   createStub,
   GRPCError,
+  ProtoCodec,
   ProtoJsonCodec,
   Status,
   streamStream,
@@ -306,6 +307,36 @@ Deno.test("ProtoJsonCodec carries the messages when both sides have it", async (
     () => echo.stub.unary({ status: 5, statusMessage: "no" }),
     "no",
   );
+});
+
+Deno.test("Server with several codecs has each client choose its own", async () => {
+  const server = { codec: [new ProtoCodec(), new ProtoJsonCodec()] };
+  for (const codec of server.codec) {
+    await using echo = await startEcho({ channel: { codec }, server });
+    assertEquals((await echo.stub.unary({ text: "a" })).text, "a");
+    await assertStatus(
+      Status.NOT_FOUND,
+      () => echo.stub.unary({ status: 5, statusMessage: "no" }),
+      "no",
+    );
+  }
+  const other = { ...JSON_CODEC, contentSubtype: "other" };
+  await using echo = await startEcho({ channel: { codec: other }, server });
+  const error = await assertRejects(() => echo.stub.unary({}), GRPCError);
+  assertStringIncludes(error.message, "content-type");
+  for (
+    const [codec, message] of [
+      [[], "a codec is needed"],
+      [[new ProtoCodec(), new ProtoCodec()], 'the content subtype "proto"'],
+      [null, "a codec needs a contentSubtype, received null"],
+    ] as const
+  ) {
+    assertThrows(
+      () => new Server([], { codec: codec as unknown as Codec }),
+      TypeError,
+      message,
+    );
+  }
 });
 
 Deno.test("Codec that gives no bytes makes the call fail before anything is sent", async () => {

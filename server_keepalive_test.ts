@@ -220,3 +220,28 @@ Deno.test("Channel goes on with another connection when its PINGs were too many"
   );
   assertEquals((await soon(stub.unary({ text: "on" }))).text, "on");
 });
+
+Deno.test("Server bears the PINGs that a client sends between the frames of a long message", async () => {
+  // As grpc-go does, which measures the bandwidth by them.
+  await using echo = await startEcho({
+    server: { config: { http2MaxPingStrikes: 1 } },
+    handlers: {
+      async unary(stream) {
+        await stream.sendMessage({ payload: new Uint8Array(400_000) });
+      },
+    },
+  });
+  using client = await RawConnection.open(echo.port);
+  await client.headers(1, requestFields(PATHS.unary));
+  await client.data(1, grpcMessage(new Uint8Array()), { end: true });
+  // The window of the stream is 65535 bytes: opened piece by piece.
+  for (let i = 0; i < 6; i++) {
+    await client.nextOf(FrameType.DATA);
+    await client.write(
+      frame(FrameType.WINDOW_UPDATE, { streamId: 1 }, uint32(60_000)),
+    );
+    await client.write(frame(FrameType.WINDOW_UPDATE, {}, uint32(60_000)));
+    await ping(client);
+  }
+  client.close();
+});

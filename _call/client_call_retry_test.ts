@@ -4,7 +4,9 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { FakeChannel } from "../_testdata/fake_channel.ts";
 import { FakeClock } from "../_testdata/fake_clock.ts";
 import { closed, OK_HEAD } from "../_testdata/fake_stream.ts";
+import { turns } from "../_testdata/waiting.ts";
 import { stateOf } from "../_testdata/states.ts";
+import { listen, SendRequest } from "../core/events.ts";
 import { GRPCError, StreamTerminatedError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
 import type { CloseReason } from "./byte_stream.ts";
@@ -158,4 +160,26 @@ Deno.test("ClientCall() sends the time that is left when it is sent anew", async
   assertEquals(error.status, Status.DEADLINE_EXCEEDED);
   assertEquals(channel.source.waiting, []);
   assertEquals(clock.delays, []);
+});
+
+Deno.test("ClientCall() tells listeners of its request once when it is sent anew", async () => {
+  const channel = new FakeChannel();
+  let told = 0;
+  using _ = listen(channel, SendRequest, async (event) => {
+    told++;
+    await Promise.resolve();
+    event.metadata.set("tag", `${told}`);
+  });
+  const reply = channel.unaryUnary({ value: "Ada" });
+  // The stream goes while listeners are at work, and then once more.
+  channel.stream.close(REFUSED);
+  await turns(2);
+  const second = channel.stream;
+  assertEquals(second.log, ["head", "message Ada end"]);
+  second.close(REFUSED);
+  const third = channel.stream;
+  assertEquals(third.log, ["head", "message Ada end"]);
+  assertEquals([third.head!["tag"], told], ["1", 1]);
+  third.peerAnswers("Hello");
+  assertEquals((await reply).value, "Hello");
 });

@@ -11,7 +11,13 @@
  * @module
  */
 
-import { Channel, type ChannelOptions, createStub } from "@grpclib/grpclib";
+import {
+  Channel,
+  type ChannelOptions,
+  createStub,
+  listen,
+  SendRequest,
+} from "@grpclib/grpclib";
 import { CASES, type Context } from "./cases.ts";
 import { flagsOf } from "./flags.ts";
 import { TestService } from "./gen/grpc/testing/test_pb.ts";
@@ -34,10 +40,24 @@ const tls = flags.use_tls === "true"
   }
   : {};
 
+/** The metadata of `--additional_metadata`: `key:value;key:value`. */
+const additional = (flags.additional_metadata ?? "").split(";")
+  .filter((pair) => pair !== "")
+  .map((pair) => {
+    const colon = pair.indexOf(":");
+    return [pair.slice(0, colon), pair.slice(colon + 1)] as const;
+  });
+
 function connect(options: ChannelOptions = {}): Channel {
   const host = flags.server_host ?? "localhost";
   const port = Number(flags.server_port ?? 10_000);
-  return new Channel(host, port, { ...tls, ...options });
+  const channel = new Channel(host, port, { ...tls, ...options });
+  if (additional.length > 0) {
+    listen(channel, SendRequest, (event) => {
+      for (const [key, value] of additional) event.metadata.append(key, value);
+    });
+  }
+  return channel;
 }
 
 await using channel = connect();
