@@ -40,6 +40,11 @@ export function tool(name: string): string | null {
   return pathOf(new URL(`bin/${name}${WINDOWS ? ".exe" : ""}`, ROOT));
 }
 
+/** What a tool was made of, such as `google.golang.org/grpc@v1.85.0`. */
+export function versionOf(name: string): string | undefined {
+  return INSTALLED[name];
+}
+
 /** The path of a Python with gRPC's packages; null if it is not installed. */
 export function python(): string | null {
   if (!("python" in INSTALLED)) return null;

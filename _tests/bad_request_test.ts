@@ -335,3 +335,26 @@ for (const request of TOLERATED) {
     assertEquals(server.started, 1);
   });
 }
+
+Deno.test("Server compresses replies for clients alone that accept it", async () => {
+  const text = "words ".repeat(1000);
+  const cases: [string | null, string | undefined][] = [
+    [null, undefined],
+    ["identity", undefined],
+    ["identity,deflate", undefined],
+    ["identity, gzip", "gzip"],
+  ];
+  for (const [accepted, expected] of cases) {
+    await using pair = await startEcho({ server: { compression: "gzip" } });
+    using connection = await RawConnection.open(pair.port);
+    const { head, data, trailers } = await send(connection, 1, {
+      fields: { "grpc-accept-encoding": accepted },
+      body: grpcMessage(
+        toBinary(EchoRequestSchema, create(EchoRequestSchema, { text })),
+      ),
+    });
+    assertEquals(trailers["grpc-status"], "0");
+    assertEquals(head["grpc-encoding"], expected);
+    assertEquals(data[0], expected === undefined ? 0 : 1);
+  }
+});

@@ -14,7 +14,7 @@
 // deno-lint-ignore-file no-console
 
 import { Authority } from "../_testdata/certificates.ts";
-import { python, tool } from "../_testdata/tools.ts";
+import { python, tool, versionOf } from "../_testdata/tools.ts";
 import { report, table } from "./report.ts";
 
 /** Where a server listens, and what clients need to trust it. */
@@ -287,6 +287,12 @@ async function makeFiles(dir: string): Promise<Files> {
   return files;
 }
 
+/** The version of grpc-js, as the lock file has it. */
+async function grpcJs(): Promise<string> {
+  const lock = await Deno.readTextFile("deno.lock");
+  return /"(@grpc\/grpc-js@[0-9.]+)"/.exec(lock)?.[1] ?? "@grpc/grpc-js";
+}
+
 async function main(args: readonly string[]): Promise<number> {
   for (const { name, command } of [...CLIENTS, ...SERVERS]) {
     if (command === null) {
@@ -306,18 +312,23 @@ async function main(args: readonly string[]): Promise<number> {
     await Deno.remove(dir, { recursive: true });
   }
   if (args.includes("--report")) {
+    const peers = [versionOf("interop-server"), versionOf("python")]
+      .filter((version) => version !== undefined)
+      .join(", ");
     await report(
       "interop",
-      table([
-        ["client", "server", "wire", "passed", "failed"],
-        ...rows.map(({ client, server, secure, passed, failures }) => [
-          client,
-          server,
-          secure ? "TLS" : "plaintext",
-          `${passed}`,
-          `${failures.length}`,
-        ]),
-      ]),
+      `${
+        table([
+          ["client", "server", "wire", "passed", "failed"],
+          ...rows.map(({ client, server, secure, passed, failures }) => [
+            client,
+            server,
+            secure ? "TLS" : "plaintext",
+            `${passed}`,
+            `${failures.length}`,
+          ]),
+        ])
+      }\n\nPeers: ${await grpcJs()}, ${peers}.`,
     );
   }
   const passed = rows.reduce((sum, row) => sum + row.passed, 0);
