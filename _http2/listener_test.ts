@@ -13,6 +13,8 @@ import {
 } from "../_testdata/raw_h2.ts";
 import { soon, turns, until } from "../_testdata/waiting.ts";
 import { Listener } from "./listener.ts";
+import { nodeEngine } from "./node/engine.ts";
+import { systemClock } from "./system_clock.ts";
 
 const DEAF: ByteSink = { onHead() {}, onData() {}, onEnd() {}, onClose() {} };
 
@@ -20,14 +22,16 @@ const DEAF: ByteSink = { onHead() {}, onData() {}, onEnd() {}, onClose() {} };
 function makeListener() {
   const streams: ByteStream[] = [];
   const peers: string[] = [];
-  const listener = new Listener(
-    new Configuration().forServer(),
-    (stream, _raw, peer) => {
+  const listener = new Listener({
+    config: new Configuration().forServer(),
+    clock: systemClock,
+    engine: nodeEngine,
+    onStream: (stream, _raw, peer) => {
       streams.push(stream);
       peers.push(`${peer}`);
       return DEAF;
     },
-  );
+  });
   const listen = async (port = 0) => {
     const address = await listener.listen({ host: "127.0.0.1", port });
     assert("port" in address);

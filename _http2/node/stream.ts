@@ -18,12 +18,12 @@ import type {
 import process from "node:process";
 import {
   type ByteSink,
-  type ByteStream,
   type CloseReason,
   ResetCode,
-} from "../_call/byte_stream.ts";
-import type { HeaderBlock, RawHeaders } from "../_wire/headers.ts";
-import { CLEAN, reasonOfLoss, reasonOfReset } from "./reset.ts";
+} from "../../_call/byte_stream.ts";
+import type { HeaderBlock, RawHeaders } from "../../_wire/headers.ts";
+import type { H2Stream } from "../engine.ts";
+import { CLEAN, reasonOfLoss, reasonOfReset } from "../reset.ts";
 import {
   listenAsClient,
   listenAsServer,
@@ -46,7 +46,7 @@ export interface StreamOwner {
   /** The peer answered a call. */
   onAnswer(): void;
   /** The stream is gone. */
-  onStreamClose(stream: H2Stream): void;
+  onStreamClose(stream: NodeStream): void;
 }
 
 /** How many bytes may wait for the end of the tick before they are written. */
@@ -63,9 +63,9 @@ const RESPOND = { waitForTrailers: true, sendDate: false };
 const RESPOND_END = { endStream: true, sendDate: false };
 
 /** One HTTP/2 stream of a call, on either side. */
-export class H2Stream implements ByteStream, StreamEvents {
-  /** The path of the method that a client calls. */
+export class NodeStream implements H2Stream, StreamEvents {
   path = "";
+  openedAt = 0;
   readonly #owner: StreamOwner;
   readonly #session: ClientHttp2Session | null;
   #sink: ByteSink;
@@ -106,7 +106,6 @@ export class H2Stream implements ByteStream, StreamEvents {
     listenToData(this.#h2!);
   }
 
-  /** Whether it ended, if it has, before this side was through or gave up. */
   get isCutOff(): boolean {
     return !this.#localEnded && !this.#resetting;
   }
@@ -376,7 +375,7 @@ export class H2Stream implements ByteStream, StreamEvents {
   }
 }
 
-function flushStream(stream: H2Stream): void {
+function flushStream(stream: NodeStream): void {
   stream.flushPending();
 }
 
