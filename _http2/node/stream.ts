@@ -12,7 +12,6 @@ import type {
   ClientHttp2Session,
   ClientHttp2Stream,
   Http2Stream,
-  OutgoingHttpHeaders,
   ServerHttp2Stream,
 } from "node:http2";
 import process from "node:process";
@@ -24,6 +23,7 @@ import {
 import type { HeaderBlock, RawHeaders } from "../../_wire/headers.ts";
 import type { H2Stream } from "../engine.ts";
 import { CLEAN, reasonOfLoss, reasonOfReset } from "../reset.ts";
+import { headerObject } from "./header_object.ts";
 import {
   listenAsClient,
   listenAsServer,
@@ -117,7 +117,7 @@ export class NodeStream implements H2Stream, StreamEvents {
     if (this.#isGone) return;
     const h2 = this.#h2 as ServerHttp2Stream;
     h2.respond(
-      head as OutgoingHttpHeaders,
+      headerObject(head),
       end ? RESPOND_END : RESPOND,
     );
     this.#owner.onSent();
@@ -192,10 +192,11 @@ export class NodeStream implements H2Stream, StreamEvents {
   }
 
   #request(head: HeaderBlock, end: boolean): void {
+    const headers = headerObject(head);
     let h2: ClientHttp2Stream;
     try {
       h2 = this.#session!.request(
-        head as OutgoingHttpHeaders,
+        headers,
         end ? REQUEST_END : REQUEST,
       );
     } catch (error) {
@@ -206,7 +207,7 @@ export class NodeStream implements H2Stream, StreamEvents {
       process.nextTick(() => this.#close({ ...why, unprocessed: true }));
       return;
     }
-    this.path = String(head[":path"]);
+    this.path = String(headers[":path"]);
     this.#localEnded = end;
     this.#h2 = h2;
     listenAsClient(h2, this);
@@ -313,7 +314,9 @@ export class NodeStream implements H2Stream, StreamEvents {
   onWantTrailers(): void {
     const h2 = this.#h2 as ServerHttp2Stream;
     if (h2.destroyed || h2.closed) return;
-    h2.sendTrailers((this.#trailersOut ?? {}) as OutgoingHttpHeaders);
+    h2.sendTrailers(
+      this.#trailersOut === null ? {} : headerObject(this.#trailersOut),
+    );
     this.#dropRest();
   }
 
