@@ -163,12 +163,12 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       routes: routesOf(services, {
         closing: this.#closing.signal,
         report: (error, methodName) =>
-          onError(error, { methodName, peer: new Peer(null) }),
+          report(onError, error, { methodName, peer: new Peer(null) }),
       }),
       onCallStart: (call) => this.#onCallStart(call),
       onCallEnd: (call) => this.#onCallEnd(call),
       onHandlerError: (error, { methodName, peer }) =>
-        onError(error, { methodName, peer }),
+        report(onError, error, { methodName, peer }),
     };
     this.#listener = new Listener({
       config,
@@ -388,6 +388,20 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   #onCallEnd(call: AnyCall): void {
     this.#calls.delete(call);
     if (this.#calls.size === 0) this.#idle?.resolve();
+  }
+}
+
+/** Tells the server's owner of an error, whatever becomes of that. */
+function report(
+  onError: NonNullable<ServerOptions["onError"]>,
+  error: unknown,
+  info: HandlerErrorInfo,
+): void {
+  try {
+    onError(error, info);
+  } catch (failure) {
+    logError(error, info);
+    logError(failure, info);
   }
 }
 

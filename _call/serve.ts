@@ -193,6 +193,7 @@ function refuse(
 const DEAF: ByteSink = {
   onHead() {},
   onData() {},
+  onStop() {},
   onEnd() {},
   onClose() {},
 };

@@ -315,6 +315,7 @@ export class ClientConnection implements H2ClientOwner {
   // The end
 
   #linger(): void {
+    if (this.#gone) return;
     this.#lingerTimer ??= this.#dialing.clock.setTimeout(
       () => this.#socket?.destroy(),
       LINGER_MS,

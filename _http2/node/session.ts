@@ -46,7 +46,10 @@ export abstract class NodeSession<H2 extends Http2Session>
       owner.onGoaway(code, lastStreamId, debugText(data));
     });
     h2.on("error", (error) => owner.onError(error));
-    h2.on("close", () => owner.onClosed());
+    h2.on("close", () => {
+      for (const stream of [...this.#streams]) stream.abandon();
+      owner.onClosed();
+    });
   }
 
   get streamCount(): number {

@@ -128,7 +128,12 @@ export class NodeStream implements H2Stream, StreamEvents {
   }
 
   send(bytes: Uint8Array, end = false): void | Promise<void> {
-    if (this.#isGone) return;
+    if (this.#isGone) {
+      // Its end is about to be told. Who sends without a pause has to wait for
+      // it, or nothing else would ever run.
+      if (this.#closed) return;
+      return (this.#drained ??= Promise.withResolvers()).promise;
+    }
     this.#unwritten.add(bytes);
     if (end) {
       this.#localEnded = true;
@@ -171,16 +176,29 @@ export class NodeStream implements H2Stream, StreamEvents {
     // Without this the stream is ended before it is reset, and the peer takes
     // a call that broke off for one that is complete.
     if (code !== ResetCode.NO_ERROR) h2.end = endNothing;
-    // Not at once: not on the stack of nghttp2, and not before the HEADERS of
-    // a request made in this tick, which would then never be reset.
-    process.nextTick(() => {
-      if (!h2.destroyed) h2.close(code);
+    // Not at once: not on the stack of nghttp2, and not before the HEADERS of a
+    // request made in this turn. On Deno these leave in an immediate of their
+    // own, and a reset of a stream without them would be lost.
+    setImmediate(() => {
+      if (!h2.destroyed) {
+        // With NO_ERROR it waits for what is ended and not sent yet, which may
+        // be for ever.
+        const isStuck = h2.writableEnded && !h2.writableFinished;
+        h2.close(isStuck ? ResetCode.CANCEL : code);
+      }
       // A reset stream with unread data would never be closed.
       h2.resume();
       // Nor would one with data that the peer did not take, if it was closed
       // with NO_ERROR.
       if (!h2.writableFinished) setImmediate(() => h2.destroy());
     });
+  }
+
+  /** The connection is gone: so is a stream that was not opened on it yet. */
+  abandon(): void {
+    if (this.#h2 !== null) return;
+    const why = this.#owner.endReason ?? reasonOfLoss("Cannot open a stream");
+    this.#close({ ...why, unprocessed: true });
   }
 
   pause(): void {
@@ -318,6 +336,16 @@ export class NodeStream implements H2Stream, StreamEvents {
       this.#trailersOut === null ? {} : headerObject(this.#trailersOut),
     );
     this.#dropRest();
+  }
+
+  onClientAborted(): void {
+    if (this.#resetting || this.#h2!.rstCode !== ResetCode.NO_ERROR) return;
+    // "A server may request that the client abort transmission of a request …
+    // after sending a complete response by sending RST_STREAM with NO_ERROR."
+    // https://www.rfc-editor.org/rfc/rfc9113#section-8.1
+    this.#drained?.resolve();
+    this.#drained = null;
+    this.#sink.onStop();
   }
 
   onDrain(): void {
