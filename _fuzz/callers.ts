@@ -248,7 +248,8 @@ async function pipeThrough(setting: Setting) {
     async pull(controller) {
       await dawdle(random);
       if (left-- > 0) controller.enqueue(someRequest(random));
-      else if (random.chance(0.7)) controller.close();
+      // Where one message is all there is, a pipe ends with its source alone.
+      else if (takesOne || random.chance(0.7)) controller.close();
       else if (random.chance(0.5)) controller.error(new Planned("by a source"));
     },
   }, { highWaterMark: 0 });

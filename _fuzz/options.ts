@@ -4,12 +4,13 @@
  * @module
  */
 
-import { type Engine, ENGINES, type Transport, TRANSPORTS } from "./world.ts";
+import type { HTTP2Engine } from "../client.ts";
+import { ENGINES, type Transport, TRANSPORTS } from "./world.ts";
 
 /** What is played. */
 export interface FuzzOptions {
   readonly transport: Transport;
-  readonly engine: Engine;
+  readonly engine: HTTP2Engine;
   /** The first seed. */
   readonly from: number;
   /** How many seeds. */

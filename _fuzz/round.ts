@@ -5,7 +5,13 @@
  * @module
  */
 
-import { createStub, GRPCError, listen, Status } from "../client.ts";
+import {
+  createStub,
+  GRPCError,
+  type HTTP2Engine,
+  listen,
+  Status,
+} from "../client.ts";
 import { CLIENT_EVENTS, SERVER_EVENTS } from "../core/events.ts";
 import { hostOf } from "../_channel.ts";
 import { deadlines } from "../_call/scope.ts";
@@ -16,7 +22,7 @@ import { after, turns } from "../_testdata/waiting.ts";
 import { call } from "./callers.ts";
 import { Random } from "./random.ts";
 import { Planned } from "./service.ts";
-import { type Engine, makeWorld, type Transport, type World } from "./world.ts";
+import { makeWorld, type Transport, type World } from "./world.ts";
 
 /** How long what has to come may take on a busy machine, in milliseconds. */
 const PATIENCE_MS = 8_000;
@@ -25,7 +31,7 @@ const PATIENCE_MS = 8_000;
 export interface RoundOptions {
   readonly seed: number;
   readonly transport: Transport;
-  readonly engine: Engine;
+  readonly engine: HTTP2Engine;
   /** Says what is done, for those who look for the cause of a finding. */
   readonly say: (what: string) => void;
 }
@@ -44,6 +50,14 @@ globalThis.addEventListener("error", (event) => {
 
 /** Runs a round; gives what must not be, in words. */
 export async function playRound(options: RoundOptions): Promise<string[]> {
+  try {
+    return await play(options);
+  } catch (error) {
+    return [`the round failed: ${describe(error)}`, ...stray.splice(0)];
+  }
+}
+
+async function play(options: RoundOptions): Promise<string[]> {
   const { seed, transport, engine, say } = options;
   const random = new Random(seed);
   const findings: string[] = [];

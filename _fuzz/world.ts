@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Channel, type ChannelOptions } from "../client.ts";
+import { Channel, type ChannelOptions, type HTTP2Engine } from "../client.ts";
 import { Server, type ServerOptions } from "../server.ts";
 import { systemClock } from "../_http2/system_clock.ts";
 import { Authority, type KeyPair } from "../_testdata/certificates.ts";
@@ -21,16 +21,13 @@ export const TRANSPORTS = ["tcp", "tls", "memory"] as const;
 /** One of {@linkcode TRANSPORTS}. */
 export type Transport = typeof TRANSPORTS[number];
 
-/** What speaks HTTP/2, as the option `http2` of channels and servers has it. */
-export const ENGINES = ["node"] as const;
-
-/** One of {@linkcode ENGINES}. */
-export type Engine = typeof ENGINES[number];
+/** The engines of HTTP/2, as the option `http2` of channels and servers has them. */
+export const ENGINES: readonly HTTP2Engine[] = ["node", "native"];
 
 /** What a world is made of. */
 export interface WorldOptions {
   readonly transport: Transport;
-  readonly engine: Engine;
+  readonly engine: HTTP2Engine;
   readonly random: Random;
   /** Told of every error that nobody planned. */
   readonly onFinding: (what: string, error: unknown) => void;
@@ -50,11 +47,6 @@ export interface World {
   heal(): void;
   /** Closes what is in between, after the client and the server. */
   close(): Promise<void>;
-}
-
-/** The option that chooses the engine; that of Node is the default. */
-function engineOption(engine: Engine): object {
-  return engine === "node" ? {} : { http2: engine };
 }
 
 /** Makes a world. */
@@ -84,12 +76,12 @@ export async function makeWorld(options: WorldOptions): Promise<World> {
       if (!isPlanned(error)) onFinding(`onError of ${methodName}`, error);
       if (random.chance(0.2)) throw new Error("planned, by onError");
     },
-    ...engineOption(engine),
+    http2: engine,
   };
   const channelOptions: ChannelOptions = {
     clock,
     config: { ...windows, ...reconnect },
-    ...engineOption(engine),
+    http2: engine,
   };
   const common = {
     maxStreams,
@@ -105,9 +97,8 @@ export async function makeWorld(options: WorldOptions): Promise<World> {
       faults,
       onError: onError!,
       config: { ...windows, ...limits, ...reconnect },
-      channel: engineOption(engine),
+      http2: engine,
       server,
-      ...engineOption(engine),
     });
     return Object.assign(Object.create(common), {
       channel,
