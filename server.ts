@@ -58,6 +58,7 @@ import {
   listenOptionsOf,
   type ServerOptions,
   type StartOptions,
+  unfailing,
 } from "./_server_options.ts";
 import { engineOf } from "./_engines.ts";
 import { compressors } from "./_zlib.ts";
@@ -140,21 +141,18 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       codec = new ProtoCodec(),
       statusDetailsCodec = new ProtoStatusDetailsCodec(),
       compression = "identity",
-      onError = logError,
       http2,
       clock,
     } = options;
     this.#clock = clock ?? systemClock;
+    const action = "Cannot create server";
+    const onError = unfailing(options.onError ?? logError, logError);
     const config = Configuration.from(options.config).forServer();
     const host: CallHost = {
       codecs: codecsOf(codec),
       statusDetailsCodec,
       compressors,
-      compressor: compressorFor(
-        "Cannot create server",
-        compression,
-        compressors,
-      ),
+      compressor: compressorFor(action, compression, compressors),
       acceptEncoding: acceptEncodingOf(compressors.keys()),
       listeners: new Listeners("Server", this),
       deadlines: deadlinesOn(clock),
@@ -163,17 +161,17 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       routes: routesOf(services, {
         closing: this.#closing.signal,
         report: (error, methodName) =>
-          report(onError, error, { methodName, peer: new Peer(null) }),
+          onError(error, { methodName, peer: new Peer(null) }),
       }),
       onCallStart: (call) => this.#onCallStart(call),
       onCallEnd: (call) => this.#onCallEnd(call),
       onHandlerError: (error, { methodName, peer }) =>
-        report(onError, error, { methodName, peer }),
+        onError(error, { methodName, peer }),
     };
     this.#listener = new Listener({
       config,
       clock: this.#clock,
-      engine: engineOf("Cannot create server", http2),
+      engine: engineOf(action, http2),
       onStream: (stream, raw, peer) => serve(host, stream, raw, peer),
     });
   }
@@ -391,24 +389,9 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   }
 }
 
-/** Tells the server's owner of an error, whatever becomes of that. */
-function report(
-  onError: NonNullable<ServerOptions["onError"]>,
-  error: unknown,
-  info: HandlerErrorInfo,
-): void {
-  try {
-    onError(error, info);
-  } catch (failure) {
-    logError(error, info);
-    logError(failure, info);
-  }
-}
-
 /** What is done with a handler's error when nobody else wants it. */
 function logError(error: unknown, info: HandlerErrorInfo): void {
-  // A lost exception is worse than a line on the console.
-  // deno-lint-ignore no-console
+  // deno-lint-ignore no-console -- a lost exception is worse
   console.error(
     `Handler of ${info.methodName} failed for ${info.peer}:`,
     error,
