@@ -3,6 +3,7 @@
  * the server took all that was to be sent.
  */
 
+import { create, toBinary } from "@bufbuild/protobuf";
 import {
   assert,
   assertEquals,
@@ -18,6 +19,7 @@ import {
   GRPCError,
   listen,
   ProtocolError,
+  RecvMessage,
   SendMessage,
   SendRequest,
   Status,
@@ -25,12 +27,15 @@ import {
 } from "./client.ts";
 import { openConnections } from "./_http2/open_connections.ts";
 import { type EchoPair, startEcho } from "./_testdata/echo_service.ts";
-import { Echo } from "./_testdata/gen/echo_pb.ts";
+import { Echo, EchoReplySchema } from "./_testdata/gen/echo_pb.ts";
 import {
+  frame,
   FrameType,
+  grpcMessage,
   RawServer,
   RESPONSE_HEAD,
   Setting,
+  uint32,
   uint32At,
 } from "./_testdata/raw_h2.ts";
 import { assertCancelled, assertStatus } from "./_testdata/waiters.ts";
@@ -377,3 +382,90 @@ Deno.test("ClientStream sends nothing when its block was left before the request
   await turns(5);
   assertEquals(calls, 0);
 });
+
+/** What a server says right behind RST_STREAM, in the same packet. */
+const FAREWELLS = {
+  "GOAWAY with an error": frame(FrameType.GOAWAY, {}, uint32(2 ** 31 - 1, 2)),
+  "GOAWAY": frame(FrameType.GOAWAY, {}, uint32(2 ** 31 - 1, 0)),
+  "FIN": new Uint8Array(),
+};
+
+for (const [what, farewell] of Object.entries(FAREWELLS)) {
+  for (
+    const [code, status] of [
+      [8, Status.CANCELLED],
+      [11, Status.RESOURCE_EXHAUSTED],
+    ] as const
+  ) {
+    Deno.test(`UnaryUnaryMethod() fails with the status of the reset, ${code}, when ${what} comes with it`, async () => {
+      await using server = new RawServer(async (connection) => {
+        await connection.acceptPreface();
+        await connection.settings();
+        const { streamId } = await connection.request();
+        await connection.write(
+          frame(FrameType.RST_STREAM, { streamId }, uint32(code)),
+          farewell,
+        );
+        if (what === "FIN") connection.close();
+        else await connection.end();
+      });
+      await using channel = new Channel("127.0.0.1", server.port);
+      const { unary, bidi } = createStub(Echo, channel);
+      await assertStatus(status, () => unary({}));
+      // And a call that has not ended its requests.
+      await using stream = bidi.open();
+      await stream.sendMessage({}, { end: true });
+      await assertStatus(status, () => stream.recvMessage());
+    });
+  }
+}
+
+const REPLIES = 5;
+
+for (const size of [1, 100_000]) {
+  for (const isSlow of [false, true]) {
+    Deno.test(
+      `UnaryStreamMethod() gives the replies of ${size} bytes that came before the connection was lost${
+        isSlow ? ", to slow listeners" : ""
+      }`,
+      async () => {
+        const body = toBinary(
+          EchoReplySchema,
+          create(EchoReplySchema, { payload: new Uint8Array(size) }),
+        );
+        const asked = Promise.withResolvers<void>();
+        await using server = new RawServer(async (connection) => {
+          await connection.acceptPreface();
+          await connection.settings();
+          const { streamId } = await connection.request();
+          await connection.headers(streamId, RESPONSE_HEAD);
+          for (let i = 0; i < REPLIES; i++) {
+            await connection.data(streamId, grpcMessage(body));
+          }
+          asked.resolve();
+          connection.close();
+        });
+        await using channel = new Channel("127.0.0.1", server.port);
+        using _listening = isSlow
+          ? listen(channel, RecvMessage, () => turns(3))
+          : null;
+        const replies = createStub(Echo, channel)
+          .serverStream({})[Symbol.asyncIterator]();
+        const first = replies.next();
+        await soon(asked.promise, "the request");
+        const { source } = hostOf(channel);
+        if (!isSlow) {
+          await until(
+            () => source.counts.connections === 0,
+            "the connection is lost",
+          );
+        }
+        let count = (await first).done ? 0 : 1;
+        await assertStatus(Status.UNAVAILABLE, async () => {
+          for (; !(await replies.next()).done; count++);
+        });
+        assertEquals(count, REPLIES);
+      },
+    );
+  }
+}

@@ -47,7 +47,7 @@ export class ClientConnection implements H2ClientOwner {
   readonly #closed = Promise.withResolvers<void>();
   readonly #calm: number;
   readonly #idleTimer: IdleTimer;
-  #attempt: SocketAttempt | null;
+  #attempt: SocketAttempt | null = null;
   #socket: Duplex | null = null;
   #session: H2ClientSession | null = null;
   #keepalive: Keepalive | null = null;
@@ -84,17 +84,37 @@ export class ClientConnection implements H2ClientOwner {
       this.destroy(this.#loss(`no ${what} within ${connectTimeoutMs} ms`));
     }, connectTimeoutMs);
     openConnections.add(this);
-    this.#attempt = dialing.connect({
-      onSocket: (socket) => {
-        this.#attempt = null;
-        this.#handshake(socket);
-      },
-      onFailure: (error) => {
-        this.#attempt = null;
-        this.#error = error;
-        this.onClosed();
-      },
-    });
+    this.#connect();
+  }
+
+  #connect(): void {
+    let isReturning = true;
+    const fail = (error: unknown): void => {
+      // Nobody would know this connection yet.
+      if (isReturning) return queueMicrotask(() => fail(error));
+      this.#attempt = null;
+      this.#error = error;
+      this.onClosed();
+    };
+    try {
+      const attempt = this.#dialing.connect({
+        onSocket: (socket) => {
+          this.#attempt = null;
+          try {
+            this.#handshake(socket);
+          } catch (error) {
+            // Such as a connection of the user's that is none.
+            socket.destroy();
+            fail(error);
+          }
+        },
+        onFailure: fail,
+      });
+      if (this.#socket === null) this.#attempt = attempt;
+    } catch (error) {
+      fail(error);
+    }
+    isReturning = false;
   }
 
   /** Why the connection ended, if it has, or is about to. */
@@ -204,6 +224,7 @@ export class ClientConnection implements H2ClientOwner {
   #handshake(socket: Duplex): void {
     const { engine, config, authority, scheme } = this.#dialing;
     this.#socket = socket;
+    refer(socket, this.#referred);
     this.#session = engine.connect(socket, this, {
       authority,
       scheme,
@@ -236,6 +257,7 @@ export class ClientConnection implements H2ClientOwner {
     if (this.#draining) return;
     this.#ready = true;
     this.#dialing.clock.clearTimeout(this.#connectTimer);
+    this.#connectTimer = undefined;
     this.#peer = peerOf(this.#socket!, this.#dialing.path, true);
     const { config, clock } = this.#dialing;
     this.#keepalive = new Keepalive(
@@ -305,11 +327,14 @@ export class ClientConnection implements H2ClientOwner {
 
   /** What nobody waits for should not keep the process from its end. */
   #refer(): void {
-    if (!this.#ready || this.#dialing.keepProcessAlive) return;
+    if (this.#dialing.keepProcessAlive) return;
     const needed = this.#awaited || this.streamCount > 0;
     if (needed === this.#referred) return;
     this.#referred = needed;
+    this.#attempt?.refer(needed);
     refer(this.#socket, needed);
+    if (needed) this.#connectTimer?.ref();
+    else this.#connectTimer?.unref();
   }
 
   // The end

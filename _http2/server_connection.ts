@@ -84,7 +84,6 @@ export class ServerConnection implements H2ServerOwner {
   constructor(accepted: AcceptedSocket, options: ServerConnectionOptions) {
     const { socket, path, asked } = accepted;
     const { config, clock } = options;
-    openConnections.add(this);
     this.#strikes = new PingStrikes(config);
     this.#socket = socket;
     this.#options = options;
@@ -96,6 +95,7 @@ export class ServerConnection implements H2ServerOwner {
       maxHeaderListSize: config.maxHeaderListSize,
       maxConcurrentStreams: config.maxConcurrentStreams,
     });
+    openConnections.add(this);
     this.#lifetime = new ServerLifetime(
       {
         onSilent: () =>

@@ -78,6 +78,10 @@ export class NodeStream implements H2Stream, StreamEvents {
   #localEnded = false;
   #resetting = false;
   #closed = false;
+  /** Whether the head of the answer was told. */
+  #headed = false;
+  /** What the peer reset the stream with, before the end of the connection. */
+  #resetCode: number | null = null;
   #error: unknown;
   readonly #unwritten = new Unwritten();
   #flushScheduled = false;
@@ -194,6 +198,14 @@ export class NodeStream implements H2Stream, StreamEvents {
     });
   }
 
+  /**
+   * The connection is about to end, which resets its streams as well: what the
+   * peer reset before is told apart from that now.
+   */
+  seal(): void {
+    if (this.#h2?.closed) this.#resetCode = this.#h2.rstCode;
+  }
+
   /** The connection is gone: so is a stream that was not opened on it yet. */
   abandon(): void {
     if (this.#h2 !== null) return;
@@ -285,6 +297,7 @@ export class NodeStream implements H2Stream, StreamEvents {
   onResponse(raw: RawHeaders, flags: number): void {
     if (this.#resetting) return;
     this.#owner.onAnswer();
+    this.#headed = true;
     const end = (flags & END_STREAM) !== 0;
     if (end) {
       this.#peerEnded = true;
@@ -339,7 +352,9 @@ export class NodeStream implements H2Stream, StreamEvents {
   }
 
   onClientAborted(): void {
-    if (this.#resetting || this.#h2!.rstCode !== ResetCode.NO_ERROR) return;
+    // Without an answer it may be sent anew, on another stream.
+    if (this.#resetting || !this.#headed) return;
+    if (this.#h2!.rstCode !== ResetCode.NO_ERROR) return;
     // "A server may request that the client abort transmission of a request …
     // after sending a complete response by sending RST_STREAM with NO_ERROR."
     // https://www.rfc-editor.org/rfc/rfc9113#section-8.1
@@ -363,15 +378,14 @@ export class NodeStream implements H2Stream, StreamEvents {
     this.#close(this.#closeReason());
   }
 
-  /** An answer that was complete is not lost with its connection. */
+  /** What came of an answer is not lost with its connection. */
   #endLate(): void {
-    if (this.#session === null || this.#peerEnded) return;
-    if (this.#trailersIn.length === 0) return;
+    if (this.#session === null || this.#peerEnded || !this.#headed) return;
     const h2 = this.#h2!;
     for (let rest = h2.read(); rest !== null; rest = h2.read()) {
       this.onData(rest);
     }
-    if (this.#resetting) return;
+    if (this.#resetting || this.#trailersIn.length === 0) return;
     this.#peerEnded = true;
     this.#sink.onEnd(this.#trailersIn);
   }
@@ -379,7 +393,6 @@ export class NodeStream implements H2Stream, StreamEvents {
   #closeReason(): CloseReason {
     if (this.#resetting) return CLEAN;
     if (this.#peerEnded && this.#localEnded) return CLEAN;
-    // The end of a connection resets its streams; that is not the peer's doing.
     const { endReason } = this.#owner;
     const { id = 0, rstCode = 0 } = this.#h2!;
     // Nobody but the peer refuses a stream, even if it ends the connection then.
@@ -389,8 +402,9 @@ export class NodeStream implements H2Stream, StreamEvents {
         reasonOfReset(ResetCode.REFUSED_STREAM, this.#error);
       return { ...why, unprocessed: true };
     }
-    if (endReason !== null) return endReason;
-    const code = rstCode;
+    // The end of a connection resets its streams; that is not the peer's doing.
+    if (endReason !== null && this.#resetCode === null) return endReason;
+    const code = this.#resetCode ?? rstCode;
     if (code === ResetCode.NO_ERROR && this.#error === undefined) return CLEAN;
     return reasonOfReset(code, this.#error);
   }
