@@ -13,6 +13,7 @@ import type { Dialing } from "./dialing.ts";
 import type { H2ClientOwner, H2ClientSession, H2Stream } from "./engine.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { Keepalive } from "./keepalive.ts";
+import { LastWords } from "./last_words.ts";
 import { openConnections } from "./open_connections.ts";
 import { peerOf } from "./peer_of.ts";
 import { refer } from "./refer.ts";
@@ -51,6 +52,7 @@ export class ClientConnection implements H2ClientOwner {
   #socket: Duplex | null = null;
   #session: H2ClientSession | null = null;
   #keepalive: Keepalive | null = null;
+  #lastWords: LastWords | null = null;
   #connectTimer: ClockTimer | undefined;
   #lingerTimer: ClockTimer | undefined;
   #ready = false;
@@ -224,6 +226,7 @@ export class ClientConnection implements H2ClientOwner {
   #handshake(socket: Duplex): void {
     const { engine, config, authority, scheme } = this.#dialing;
     this.#socket = socket;
+    this.#lastWords = new LastWords(socket, this.#dialing.clock);
     refer(socket, this.#referred);
     this.#session = engine.connect(socket, this, {
       authority,
@@ -247,6 +250,12 @@ export class ClientConnection implements H2ClientOwner {
   onSocketEnd(): void {
     // The peer said all: what is opened from now on would find nobody.
     this.#drain();
+  }
+
+  onEnding(): void {
+    if (this.#gone) return;
+    this.#noteEnd();
+    this.#lastWords?.watch();
   }
 
   onSocketClose(): void {
@@ -378,6 +387,7 @@ export class ClientConnection implements H2ClientOwner {
     const { clock } = this.#dialing;
     clock.clearTimeout(this.#connectTimer);
     clock.clearTimeout(this.#lingerTimer);
+    this.#lastWords?.stop();
     this.#idleTimer.stop();
     this.#keepalive?.stop();
     this.#noteEnd();

@@ -44,6 +44,12 @@ export abstract class NodeSession<H2 extends Http2Session>
       owner.onSocketClose();
     });
     const h2 = this.h2 = makeSession();
+    // Each way in which node:http2 ends a session ends the socket so.
+    const { end } = socket;
+    socket.end = function (...args: unknown[]): Duplex {
+      owner.onEnding();
+      return (end as (...args: unknown[]) => Duplex).call(socket, ...args);
+    } as Duplex["end"];
     this.#backlog = new Backlog(socket, () => {
       for (const stream of this.#streams) stream.onDrain();
     });
