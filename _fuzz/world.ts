@@ -58,13 +58,23 @@ export async function makeWorld(options: WorldOptions): Promise<World> {
     http2StreamWindowSize: 65_535,
     http2ConnectionWindowSize: random.pick([65_535, 200_000]),
   };
+  // Sooner than most pauses between calls.
+  const idle = random.chance(0.1) ? { idleTimeoutMs: 3 } : {};
+  const pings = random.chance(0.1)
+    ? { keepaliveTimeMs: 5, keepalivePermitWithoutCalls: true }
+    : {};
   const reconnect = {
+    ...idle,
+    ...pings,
+    http2MaxPingsWithoutData: 0,
+    http2MinSentPingIntervalWithoutDataMs: 5,
     initialReconnectBackoffMs: 2,
     maxReconnectBackoffMs: 10,
     connectTimeoutMs: 2_000,
   };
   const limits = {
     maxConcurrentStreams: maxStreams,
+    http2MaxPingStrikes: 0,
     ...(random.chance(0.1)
       ? { maxConnectionAgeMs: 30, maxConnectionAgeGraceMs: 50 }
       : {}),
