@@ -53,7 +53,8 @@ export interface ServerOptions {
   readonly config?: Configuration | ConfigurationOptions;
   /**
    * Told what a handler threw that is no {@linkcode GRPCError}. The client sees
-   * `UNKNOWN` and not a word of it.
+   * `UNKNOWN` and not a word of it. What this throws itself goes to the console,
+   * with what it was told.
    *
    * @default writes it to the console
    */
@@ -132,6 +133,30 @@ export interface CloseOptions {
    * @default {0}
    */
   readonly graceMs?: number;
+}
+
+/** Told what failed in a handler, and where. */
+type ErrorListener = NonNullable<ServerOptions["onError"]>;
+
+/**
+ * Makes a listener that never throws: a call has to end whatever becomes of the
+ * report of its failure.
+ *
+ * @param listener The listener.
+ * @param otherwise Told what it threw, and what it was told.
+ */
+export function unfailing(
+  listener: ErrorListener,
+  otherwise: ErrorListener,
+): ErrorListener {
+  return (error, info) => {
+    try {
+      listener(error, info);
+    } catch (failure) {
+      otherwise(error, info);
+      otherwise(failure, info);
+    }
+  };
 }
 
 /** Where to listen, and how, once it is checked. */

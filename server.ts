@@ -58,6 +58,7 @@ import {
   listenOptionsOf,
   type ServerOptions,
   type StartOptions,
+  unfailing,
 } from "./_server_options.ts";
 import { engineOf } from "./_engines.ts";
 import { compressors } from "./_zlib.ts";
@@ -140,21 +141,18 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       codec = new ProtoCodec(),
       statusDetailsCodec = new ProtoStatusDetailsCodec(),
       compression = "identity",
-      onError = logError,
       http2,
       clock,
     } = options;
     this.#clock = clock ?? systemClock;
+    const action = "Cannot create server";
+    const onError = unfailing(options.onError ?? logError, logError);
     const config = Configuration.from(options.config).forServer();
     const host: CallHost = {
       codecs: codecsOf(codec),
       statusDetailsCodec,
       compressors,
-      compressor: compressorFor(
-        "Cannot create server",
-        compression,
-        compressors,
-      ),
+      compressor: compressorFor(action, compression, compressors),
       acceptEncoding: acceptEncodingOf(compressors.keys()),
       listeners: new Listeners("Server", this),
       deadlines: deadlinesOn(clock),
@@ -173,7 +171,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     this.#listener = new Listener({
       config,
       clock: this.#clock,
-      engine: engineOf("Cannot create server", http2),
+      engine: engineOf(action, http2),
       onStream: (stream, raw, peer) => serve(host, stream, raw, peer),
     });
   }
@@ -393,8 +391,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
 
 /** What is done with a handler's error when nobody else wants it. */
 function logError(error: unknown, info: HandlerErrorInfo): void {
-  // A lost exception is worse than a line on the console.
-  // deno-lint-ignore no-console
+  // deno-lint-ignore no-console -- a lost exception is worse
   console.error(
     `Handler of ${info.methodName} failed for ${info.peer}:`,
     error,

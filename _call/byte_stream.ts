@@ -73,6 +73,11 @@ export interface ByteSink {
   onHead(raw: RawHeaders, end: boolean): void;
   /** Some of the peer's bytes, cut anywhere. */
   onData(chunk: Uint8Array): void;
+  /**
+   * The peer wants no more of this side's half, and is through with its own, of
+   * which there is data that was not told yet. Client side only.
+   */
+  onStop(): void;
   /** The end of the peer's half, after all its data, with its trailers or none. */
   onEnd(trailers: RawHeaders): void;
   /** The end of the stream: exactly once, and the last callback. */

@@ -254,37 +254,48 @@ export class ClientStream<in out Req, in out Rep>
    *   cancelled before.
    */
   cancel(): void {
-    this.#requireRequest();
     if (this.#cancelled) {
       throw new ProtocolError("Stream was already cancelled");
     }
+    if (!this.#call.finished) this.#requireRequest();
+    this.#cancelled = true;
     this.#cancel("Call was cancelled");
   }
 
   /**
-   * The replies as a Web Stream. Cancelling it cancels the call. Read either it
-   * or {@linkcode recvMessage}, not both.
+   * The replies as a Web Stream, which wait for the request if that was not sent
+   * yet. Cancelling it cancels the call. Read either it or
+   * {@linkcode recvMessage}, not both.
    */
   get readable(): ReadableStream<MessageOf<Rep>> {
     return this.#readable ??= readableOf<MessageOf<Rep>>(
-      () => this.#next(),
+      () => {
+        // Whoever pipes through a call reads from it before it is written to.
+        const begun = this.#call.whenBegun();
+        return begun === undefined
+          ? this.#next()
+          : begun.then(() => this.#next());
+      },
       () => this.#cancel("Call was cancelled by its reader"),
     );
   }
 
   /**
    * The requests as a Web Stream. Closing it ends the requests, aborting it
-   * cancels the call.
+   * cancels the call. When the server ends the call before, whatever its status
+   * is, the stream is errored, so that a pipe into it ends.
    */
   get writable(): WritableStream<MessageInit<MessageOf<Req>>> {
     return this.#writable ??= writableOf<MessageInit<MessageOf<Req>>>({
       write: (message) => this.#send(message, false, true),
       close: () => this.#close(),
       abort: () => this.#cancel("Call was cancelled by its writer"),
-      watch: (fail) =>
-        this.#call.onFinish((error) => {
-          if (error !== null) fail(error);
-        }),
+      watch: (fail) => {
+        this.#call.watch();
+        this.#call.onceStopped((error) => {
+          if (this.#call.error !== null || !this.#isEnded) fail(error);
+        });
+      },
     });
   }
 
@@ -342,14 +353,20 @@ export class ClientStream<in out Req, in out Rep>
     return this.recvMessage() as Promise<MessageOf<Rep> | null>;
   }
 
+  /** Whether all requests are sent. */
+  get #isEnded(): boolean {
+    const { phase } = this.#call.request;
+    return phase === "ended" || phase === "full";
+  }
+
   #cancel(message: string): void {
-    this.#cancelled = true;
-    if (this.#call.finished || this.#call.request.phase === "idle") return;
     this.#call.cancel(new GRPCError(Status.CANCELLED, message));
   }
 
   #requireRequest(): void {
     if (this.#call.request.phase === "idle") {
+      // A call that was cancelled before it began.
+      if (this.#call.error !== null) throw this.#call.error;
       throw new ProtocolError("Request was not sent yet");
     }
   }

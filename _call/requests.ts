@@ -74,13 +74,13 @@ async function sendAsync(
     }
   };
   call.begin();
-  call.onFinish(() => {
+  call.onceStopped(() => {
     if (!exhausted) ignore(leave(source));
   });
   try {
     for (;;) {
       const { done, value } = await pull();
-      if (call.finished) return;
+      if (!call.takesRequests) return;
       if (done) break;
       const wait = call.send(call.prepare(value), false);
       if (wait !== undefined) await wait;
@@ -88,7 +88,7 @@ async function sendAsync(
     call.request.advance("end");
     await call.endRequests();
   } catch (error) {
-    call.cancel(asError(error));
+    fail(call, error);
   }
 }
 
@@ -114,16 +114,16 @@ async function sendSync(
     exhausted = true;
     ignore(leave(source));
   };
-  call.onFinish(stop);
+  call.onceStopped(stop);
   try {
     // One ahead, so that END_STREAM travels with the last message; and the
     // first is prepared before anything is sent, as it may be of a wrong type.
     let next = pull();
     let prepared = exhausted ? undefined : call.prepare(next.value);
     call.begin(exhausted);
-    while (prepared !== undefined && !call.finished) {
+    while (prepared !== undefined && call.takesRequests) {
       next = pull();
-      if (call.finished) return stop();
+      if (!call.takesRequests) return stop();
       const wait = call.send(prepared, exhausted);
       // The last one, too: its failure is an error that somebody has to catch.
       if (wait !== undefined) await wait;
@@ -131,8 +131,13 @@ async function sendSync(
       prepared = call.prepare(next.value);
     }
   } catch (error) {
-    call.cancel(asError(error));
+    fail(call, error);
   }
+}
+
+/** A source failed, or its request: of use to nobody, if none is wanted. */
+function fail(call: AnyCall, error: unknown): void {
+  if (call.takesRequests) call.cancel(asError(error));
 }
 
 /** Tells a source that no more is wanted of it. */

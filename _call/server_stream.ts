@@ -6,6 +6,7 @@
 
 import type { MessageInit } from "../core/codec.ts";
 import type { Deadline } from "../core/deadline.ts";
+import { describe } from "../core/_describe.ts";
 import { GRPCError, ProtocolError } from "../core/errors.ts";
 import { Metadata, type MetadataInit } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
@@ -204,7 +205,7 @@ export class ServerStream<in out Req, in out Rep>
    * @returns When they are on their way.
    * @throws {ProtocolError} If they were sent before, or a unary reply with
    *   status OK has no message yet.
-   * @throws {TypeError} If the metadata is not valid.
+   * @throws {TypeError} If the metadata is not valid, or the message no string.
    * @throws {RangeError} If the status is none.
    * @throws {Error} What the codec throws that cannot encode the details.
    * @throws {GRPCError} If the call was cancelled or failed.
@@ -222,6 +223,13 @@ export class ServerStream<in out Req, in out Rep>
     if (!isStatus(status)) {
       throw new RangeError(
         `Cannot send trailing metadata: status must be an integer from 0 to 16, received ${status}`,
+      );
+    }
+    if (typeof statusMessage !== "string") {
+      throw new TypeError(
+        `Cannot send trailing metadata: statusMessage must be a string, received ${
+          describe(statusMessage)
+        }`,
       );
     }
     return this.#call.sendOutcome({

@@ -13,6 +13,7 @@ import type { Dialing } from "./dialing.ts";
 import type { H2ClientOwner, H2ClientSession, H2Stream } from "./engine.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { Keepalive } from "./keepalive.ts";
+import { LastWords } from "./last_words.ts";
 import { openConnections } from "./open_connections.ts";
 import { peerOf } from "./peer_of.ts";
 import { refer } from "./refer.ts";
@@ -47,10 +48,11 @@ export class ClientConnection implements H2ClientOwner {
   readonly #closed = Promise.withResolvers<void>();
   readonly #calm: number;
   readonly #idleTimer: IdleTimer;
-  #attempt: SocketAttempt | null;
+  #attempt: SocketAttempt | null = null;
   #socket: Duplex | null = null;
   #session: H2ClientSession | null = null;
   #keepalive: Keepalive | null = null;
+  #lastWords: LastWords | null = null;
   #connectTimer: ClockTimer | undefined;
   #lingerTimer: ClockTimer | undefined;
   #ready = false;
@@ -84,17 +86,37 @@ export class ClientConnection implements H2ClientOwner {
       this.destroy(this.#loss(`no ${what} within ${connectTimeoutMs} ms`));
     }, connectTimeoutMs);
     openConnections.add(this);
-    this.#attempt = dialing.connect({
-      onSocket: (socket) => {
-        this.#attempt = null;
-        this.#handshake(socket);
-      },
-      onFailure: (error) => {
-        this.#attempt = null;
-        this.#error = error;
-        this.onClosed();
-      },
-    });
+    this.#connect();
+  }
+
+  #connect(): void {
+    let isReturning = true;
+    const fail = (error: unknown): void => {
+      // Nobody would know this connection yet.
+      if (isReturning) return queueMicrotask(() => fail(error));
+      this.#attempt = null;
+      this.#error = error;
+      this.onClosed();
+    };
+    try {
+      const attempt = this.#dialing.connect({
+        onSocket: (socket) => {
+          this.#attempt = null;
+          try {
+            this.#handshake(socket);
+          } catch (error) {
+            // Such as a connection of the user's that is none.
+            socket.destroy();
+            fail(error);
+          }
+        },
+        onFailure: fail,
+      });
+      if (this.#socket === null) this.#attempt = attempt;
+    } catch (error) {
+      fail(error);
+    }
+    isReturning = false;
   }
 
   /** Why the connection ended, if it has, or is about to. */
@@ -204,6 +226,8 @@ export class ClientConnection implements H2ClientOwner {
   #handshake(socket: Duplex): void {
     const { engine, config, authority, scheme } = this.#dialing;
     this.#socket = socket;
+    this.#lastWords = new LastWords(socket, this.#dialing.clock);
+    refer(socket, this.#referred);
     this.#session = engine.connect(socket, this, {
       authority,
       scheme,
@@ -228,6 +252,12 @@ export class ClientConnection implements H2ClientOwner {
     this.#drain();
   }
 
+  onEnding(): void {
+    if (this.#gone) return;
+    this.#noteEnd();
+    this.#lastWords?.watch();
+  }
+
   onSocketClose(): void {
     this.#noteEnd();
   }
@@ -236,6 +266,7 @@ export class ClientConnection implements H2ClientOwner {
     if (this.#draining) return;
     this.#ready = true;
     this.#dialing.clock.clearTimeout(this.#connectTimer);
+    this.#connectTimer = undefined;
     this.#peer = peerOf(this.#socket!, this.#dialing.path, true);
     const { config, clock } = this.#dialing;
     this.#keepalive = new Keepalive(
@@ -305,16 +336,20 @@ export class ClientConnection implements H2ClientOwner {
 
   /** What nobody waits for should not keep the process from its end. */
   #refer(): void {
-    if (!this.#ready || this.#dialing.keepProcessAlive) return;
+    if (this.#dialing.keepProcessAlive) return;
     const needed = this.#awaited || this.streamCount > 0;
     if (needed === this.#referred) return;
     this.#referred = needed;
+    this.#attempt?.refer(needed);
     refer(this.#socket, needed);
+    if (needed) this.#connectTimer?.ref();
+    else this.#connectTimer?.unref();
   }
 
   // The end
 
   #linger(): void {
+    if (this.#gone) return;
     this.#lingerTimer ??= this.#dialing.clock.setTimeout(
       () => this.#socket?.destroy(),
       LINGER_MS,
@@ -352,6 +387,7 @@ export class ClientConnection implements H2ClientOwner {
     const { clock } = this.#dialing;
     clock.clearTimeout(this.#connectTimer);
     clock.clearTimeout(this.#lingerTimer);
+    this.#lastWords?.stop();
     this.#idleTimer.stop();
     this.#keepalive?.stop();
     this.#noteEnd();

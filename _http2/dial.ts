@@ -12,6 +12,8 @@
 import dns, { type LookupAddress } from "node:dns";
 import net from "node:net";
 import process from "node:process";
+import { clearTimeout, setTimeout } from "node:timers";
+import { refer } from "./refer.ts";
 
 /** How long an address is tried alone before the next is tried beside it. */
 const HEAD_START_MS = 250;
@@ -51,7 +53,8 @@ export class Dial {
   readonly #running = new Set<net.Socket>();
   readonly #errors: Error[] = [];
   #waiting: net.NetConnectOpts[] = [];
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #referred = true;
   #over = false;
 
   constructor(
@@ -78,6 +81,14 @@ export class Dial {
     clearTimeout(this.#timer);
     for (const socket of this.#running) socket.destroy();
     this.#running.clear();
+  }
+
+  /** Says whether it keeps the process alive; looking up a name always does. */
+  refer(needed: boolean): void {
+    this.#referred = needed;
+    for (const socket of this.#running) refer(socket, needed);
+    if (needed) this.#timer?.ref();
+    else this.#timer?.unref();
   }
 
   #resolve(hostname: string, port: number): void {
@@ -117,6 +128,7 @@ export class Dial {
       return;
     }
     this.#running.add(socket);
+    refer(socket, this.#referred);
     const onError = (error: Error): void => {
       this.#errors.push(error);
     };
@@ -136,6 +148,7 @@ export class Dial {
     });
     if (this.#waiting.length > 0) {
       this.#timer = setTimeout(() => this.#next(), HEAD_START_MS);
+      if (!this.#referred) this.#timer.unref();
     }
   }
 

@@ -53,6 +53,9 @@ export function given(connect: ConnectFunction): SocketSource {
       listener.onFailure(error);
     });
     return {
+      refer(): void {
+        // Who makes the connection knows what keeps the process alive.
+      },
       cancel(): void {
         over = true;
         controller.abort();

@@ -22,6 +22,7 @@ import type {
   H2Stream,
 } from "./engine.ts";
 import { Keepalive } from "./keepalive.ts";
+import { LastWords } from "./last_words.ts";
 import { openConnections } from "./open_connections.ts";
 import { peerOf } from "./peer_of.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
@@ -72,6 +73,7 @@ export class ServerConnection implements H2ServerOwner {
   readonly #lifetime: ServerLifetime;
   readonly #strikes: PingStrikes;
   readonly #resets: RapidResets;
+  readonly #lastWords: LastWords;
   #keepalive: Keepalive | null = null;
   #lingerTimer: ClockTimer | undefined;
   #closing = false;
@@ -84,10 +86,10 @@ export class ServerConnection implements H2ServerOwner {
   constructor(accepted: AcceptedSocket, options: ServerConnectionOptions) {
     const { socket, path, asked } = accepted;
     const { config, clock } = options;
-    openConnections.add(this);
     this.#strikes = new PingStrikes(config);
     this.#socket = socket;
     this.#options = options;
+    this.#lastWords = new LastWords(socket, clock);
     this.#peer = peerOf(socket, path, asked);
     this.#resets = new RapidResets(config.maxResetStreamsPerSecond);
     this.#session = options.engine.accept(socket, this, {
@@ -96,6 +98,7 @@ export class ServerConnection implements H2ServerOwner {
       maxHeaderListSize: config.maxHeaderListSize,
       maxConcurrentStreams: config.maxConcurrentStreams,
     });
+    openConnections.add(this);
     this.#lifetime = new ServerLifetime(
       {
         onSilent: () =>
@@ -212,6 +215,10 @@ export class ServerConnection implements H2ServerOwner {
 
   onSocketEnd(): void {}
 
+  onEnding(): void {
+    if (!this.#gone) this.#lastWords.watch();
+  }
+
   onSocketClose(): void {
     this.#noteEnd();
   }
@@ -270,6 +277,7 @@ export class ServerConnection implements H2ServerOwner {
     if (this.#gone) return;
     this.#gone = true;
     this.#options.clock.clearTimeout(this.#lingerTimer);
+    this.#lastWords.stop();
     this.#lifetime.stop();
     this.#keepalive?.stop();
     this.#noteEnd();
