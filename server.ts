@@ -35,6 +35,7 @@ import {
   type ServerEvent,
 } from "./core/events.ts";
 import { Listeners } from "./core/_listeners.ts";
+import { noContext } from "./_context.ts";
 import { Peer } from "./core/peer.ts";
 import { Status } from "./core/status.ts";
 import { ProtoStatusDetailsCodec } from "./core/status_details.ts";
@@ -327,7 +328,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       );
     }
     // Services may have something to say before the listener says goodbye.
-    this.#closing.abort();
+    noContext(() => this.#closing.abort());
     this.#listener.stop();
     const clock = this.#clock;
     const graceEnd = clock.now() + graceMs;

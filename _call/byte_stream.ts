@@ -10,6 +10,7 @@
  * @module
  */
 
+import type { Context } from "../_context.ts";
 import type { Peer } from "../core/peer.ts";
 import type { Status } from "../core/status.ts";
 import type { HeaderBlock, RawHeaders } from "../_wire/headers.ts";
@@ -83,6 +84,8 @@ export interface ByteSink {
 export interface StreamClaim extends ByteSink {
   /** Whether the call waits through failed attempts to connect. */
   readonly waitForReady: boolean;
+  /** Whose context it goes on in; absent until it has to wait. */
+  context?: Context;
   /** The stream, now this call's own: nothing is sent before `sendHead`. */
   onStream(stream: ByteStream, peer: Peer): void;
 }

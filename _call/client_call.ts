@@ -18,6 +18,7 @@ import {
 import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
+import { type Context, noContext } from "../_context.ts";
 import { FrameReader } from "../_wire/frame.ts";
 import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
 import { type ParsedOutcome, parseOutcome } from "../_wire/outcome.ts";
@@ -57,6 +58,7 @@ export type FinishListener = (error: Error | null) => void;
 export class ClientCall<Req, Rep>
   implements StreamClaim, SenderOwner, ClientEventsOwner {
   readonly reply: Half;
+  context?: Context;
   peer: Peer | null = null;
   /** The initial metadata as it came; null before. */
   initialHeaders: RawHeaders | null = null;
@@ -96,6 +98,7 @@ export class ClientCall<Req, Rep>
     this.#events = listeners.isEmpty
       ? null
       : new ClientEvents(this, target, options);
+    if (this.#events !== null) this.context = this.#events.context;
     this.#sender = new RequestSender(
       this,
       new Half(isClientStreaming(cardinality)),
@@ -286,7 +289,9 @@ export class ClientCall<Req, Rep>
     if (why.unprocessed && hadStream && this.#mayRetry) {
       this.#retries++;
       this.peer = null;
-      return this.#target.host.source.claim(this);
+      // This is the context of the connection, or of any other call on it.
+      const context = this.context ?? noContext;
+      return context(() => this.#target.host.source.claim(this));
     }
     if (why.status === Status.CANCELLED && this.#scope.expired) {
       // The server's clock rang first: it is the deadline all the same.

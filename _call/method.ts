@@ -12,6 +12,7 @@ import {
 import type { MessageInit } from "../core/codec.ts";
 import { GRPCError, ProtocolError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
+import { currentContext } from "../_context.ts";
 import {
   type CallOptions,
   defaultOptions,
@@ -170,7 +171,7 @@ class Replies implements AsyncIterable<unknown> {
 
   constructor(call: AnyCall, send: Send, requests: unknown) {
     this.#call = call;
-    this.#send = send;
+    this.#send = send === sendAll ? inContext(requests) : send;
     this.#requests = requests;
   }
 
@@ -199,4 +200,14 @@ class Replies implements AsyncIterable<unknown> {
       ),
     );
   }
+}
+
+/**
+ * Sends requests in the context of now, whoever begins the call later by its
+ * iteration. Those of an array come without any code of the caller's.
+ */
+function inContext(requests: unknown): Send {
+  if (Array.isArray(requests)) return sendAll;
+  const context = currentContext();
+  return (call, requests) => context(() => sendAll(call, requests));
 }

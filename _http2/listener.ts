@@ -6,6 +6,7 @@
 
 import net from "node:net";
 import type { Duplex } from "node:stream";
+import { noContext } from "../_context.ts";
 import { formatTarget } from "../core/target.ts";
 import type { ServerTLSOptions } from "../core/tls.ts";
 import {
@@ -200,7 +201,10 @@ export class Listener {
   }
 
   #add(accepted: AcceptedSocket): void {
-    const connection = new ServerConnection(accepted, this.#options);
+    // Handlers run in this context.
+    const connection = noContext(() =>
+      new ServerConnection(accepted, this.#options)
+    );
     this.#connections.add(connection);
     if (this.#stopped) connection.close();
   }

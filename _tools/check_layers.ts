@@ -21,7 +21,7 @@ const ROOMS: readonly (readonly string[])[] = [
   [
     ...["core/status.ts", "core/cardinality.ts", "core/errors.ts"],
     ...["core/metadata.ts", "core/clock.ts", "core/deadline.ts"],
-    ...["core/peer.ts", "core/_*"],
+    ...["core/peer.ts", "core/_*", "_context.ts"],
   ],
   ["core/*"],
   ["_h2/*"],
