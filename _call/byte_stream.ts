@@ -46,6 +46,8 @@ export interface CloseReason {
   readonly cause?: unknown;
   /** Whether the peer has certainly not begun to work on the call. */
   readonly unprocessed: boolean;
+  /** Whether nothing of the call has even left this side. */
+  readonly unsent?: boolean;
 }
 
 /** One HTTP/2 stream, as the call that owns it sees it. */

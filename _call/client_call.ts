@@ -42,12 +42,7 @@ import {
 import { readResponseHead } from "./response_head.ts";
 import { deadlineExceeded, Scope } from "./scope.ts";
 import { decodeDetails } from "./status_details.ts";
-
-/**
- * How often a call is sent anew that servers say they have not looked at. One
- * that says so each time would otherwise keep the call going round.
- */
-const MAX_RETRIES = 5;
+import { TransparentRetry } from "./transparent_retry.ts";
 
 type Gate = PromiseWithResolvers<void>;
 
@@ -78,7 +73,7 @@ export class ClientCall<Req, Rep>
   readonly #reader: FrameReader;
   #decoding: Decoding | null = null;
   #stream: ByteStream | null = null;
-  #retries = 0;
+  readonly #retry = new TransparentRetry();
   /** Why the flow of bytes is stopped: how many reasons there are. */
   #holds = 0;
   #finished = false;
@@ -286,8 +281,7 @@ export class ClientCall<Req, Rep>
     const hadStream = this.#stream !== null;
     this.#stream = null;
     this.#sender.onStreamLost();
-    if (why.unprocessed && hadStream && this.#mayRetry) {
-      this.#retries++;
+    if (hadStream && this.#isUntouched && this.#retry.begin(why)) {
       this.peer = null;
       // This is the context of the connection, or of any other call on it.
       const context = this.context ?? noContext;
@@ -360,10 +354,9 @@ export class ClientCall<Req, Rep>
     this.#end(checkComplete(this.reply, this.#reader.truncated));
   }
 
-  /** Whether the call can be sent anew, as if it never had been. */
-  get #mayRetry(): boolean {
-    return this.#sender.isWhole && this.initialHeaders === null &&
-      this.#retries < MAX_RETRIES;
+  /** Whether all that was sent is still there, and nothing has come. */
+  get #isUntouched(): boolean {
+    return this.#sender.isWhole && this.initialHeaders === null;
   }
 
   /** The server is through; so is this side, whatever it had still to send. */

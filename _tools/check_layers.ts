@@ -21,9 +21,9 @@ const ROOMS: readonly (readonly string[])[] = [
   [
     ...["core/status.ts", "core/cardinality.ts", "core/errors.ts"],
     ...["core/metadata.ts", "core/clock.ts", "core/deadline.ts"],
-    ...["core/peer.ts", "core/_*", "_context.ts"],
+    ...["core/peer.ts", "core/_*"],
   ],
-  ["core/*"],
+  ["core/*", "_context.ts"],
   ["_h2/*"],
   ["_wire/frame.ts"],
   ["_wire/*"],
