@@ -7,6 +7,7 @@
 import type { MessageInit } from "../core/codec.ts";
 import { GRPCError, ProtocolError } from "../core/errors.ts";
 import type { Metadata } from "../core/metadata.ts";
+import { checkOptions, type OptionNames } from "../core/_options.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
 import { decodeMetadata } from "../_wire/headers.ts";
@@ -32,6 +33,8 @@ export interface SendOptions {
    */
   readonly compress?: boolean;
 }
+
+const SEND_OPTIONS: OptionNames<SendOptions> = { end: true, compress: true };
 
 /**
  * A call, held by the caller: everything that can be sent and received, one
@@ -131,6 +134,7 @@ export class ClientStream<in out Req, in out Rep>
    */
   // deno-lint-ignore require-await
   async sendRequest(options: SendOptions = {}): Promise<void> {
+    checkOptions("Cannot send request", options, SEND_OPTIONS);
     const { end = false } = options;
     const call = this.#call;
     const { phase, many } = call.request;
@@ -162,6 +166,7 @@ export class ClientStream<in out Req, in out Rep>
     message: MessageInit<MessageOf<Req>>,
     options: SendOptions = {},
   ): Promise<void> {
+    checkOptions("Cannot send message", options, SEND_OPTIONS);
     const { end = false, compress = true } = options;
     return this.#send(message, end, compress);
   }

@@ -8,6 +8,7 @@ import type { MessageInit } from "../core/codec.ts";
 import type { Deadline } from "../core/deadline.ts";
 import { GRPCError, ProtocolError } from "../core/errors.ts";
 import { Metadata, type MetadataInit } from "../core/metadata.ts";
+import { checkOptions, type OptionNames } from "../core/_options.ts";
 import type { Peer } from "../core/peer.ts";
 import { isStatus, Status } from "../core/status.ts";
 import type { Compression } from "../_wire/compression.ts";
@@ -73,6 +74,20 @@ export interface TrailingMetadataOptions {
    */
   readonly metadata?: MetadataInit;
 }
+
+const INITIAL_OPTIONS: OptionNames<InitialMetadataOptions> = {
+  metadata: true,
+  compression: true,
+};
+
+const REPLY_OPTIONS: OptionNames<ReplyOptions> = { compress: true };
+
+const TRAILING_OPTIONS: OptionNames<TrailingMetadataOptions> = {
+  status: true,
+  statusMessage: true,
+  statusDetails: true,
+  metadata: true,
+};
 
 /**
  * A call, held by its handler: everything that can be received and sent, one
@@ -169,6 +184,7 @@ export class ServerStream<in out Req, in out Rep>
   async sendInitialMetadata(
     options: InitialMetadataOptions = {},
   ): Promise<void> {
+    checkOptions("Cannot send initial metadata", options, INITIAL_OPTIONS);
     const { metadata, compression } = options;
     return this.#call.sendHead(
       metadata === undefined ? null : new Metadata(metadata),
@@ -193,6 +209,7 @@ export class ServerStream<in out Req, in out Rep>
     message: MessageInit<MessageOf<Rep>>,
     options: ReplyOptions = {},
   ): Promise<void> {
+    checkOptions("Cannot send message", options, REPLY_OPTIONS);
     return this.#call.sendMessage(message, options.compress);
   }
 
@@ -213,6 +230,7 @@ export class ServerStream<in out Req, in out Rep>
   async sendTrailingMetadata(
     options: TrailingMetadataOptions = {},
   ): Promise<void> {
+    checkOptions("Cannot send trailing metadata", options, TRAILING_OPTIONS);
     const {
       status = Status.OK,
       statusMessage = "",

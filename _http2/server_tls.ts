@@ -78,8 +78,8 @@ export class ServerTLS {
   }
 
   #serverOf(options: ServerTLSOptions): Server {
-    const asked = clientCertificatesOf(options) !== "none";
     const server = tls.createServer(serverTLSOptions(options));
+    const asked = clientCertificatesOf(options) !== "none";
     server.on("tlsClientError", (_error, socket) => {
       (socket as Layered)._parent?.destroy();
       socket.destroy();
