@@ -22,7 +22,7 @@ import { type Context, currentContext } from "../_context.ts";
 import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
 import type { ParsedOutcome } from "../_wire/outcome.ts";
 import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
-import { tell } from "./listener_failure.ts";
+import { messageOf, tell } from "./listener_failure.ts";
 import { after, Serial, type Step } from "./serial.ts";
 
 /** A call that has events: what is done when the listeners are through. */
@@ -116,7 +116,7 @@ export class ClientEvents {
       const event = new RecvMessage(this.#info, message, compressed);
       return after(tell(this.#listeners, event), () => {
         if (this.#owner.finished) return;
-        this.#owner.acceptMessage(bytes, compressed, event.message);
+        this.#owner.acceptMessage(bytes, compressed, messageOf(event));
       });
     });
   }

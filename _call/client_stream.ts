@@ -81,6 +81,7 @@ export class ClientStream<in out Req, in out Rep>
   readonly #call: ClientCall<MessageOf<Req>, MessageOf<Rep>>;
   #initialAsked = false;
   #trailingAsked = false;
+  #replyAsked = false;
   #cancelled = false;
   #readable: ReadableStream<MessageOf<Rep>> | undefined;
   #writable: WritableStream<MessageInit<MessageOf<Req>>> | undefined;
@@ -216,14 +217,22 @@ export class ClientStream<in out Req, in out Rep>
    * in; with a streaming reply `null` says that the status OK is in.
    *
    * @returns The message, or `null` when there are no more.
-   * @throws {ProtocolError} If the request was not sent yet.
+   * @throws {ProtocolError} If the request was not sent yet, or the message of a
+   *   unary reply was already received.
    * @throws {GRPCError} If the call failed.
    */
   async recvMessage(): Promise<Received<Rep>> {
     this.#requireRequest();
     this.#initialAsked = true;
     const call = this.#call;
-    if (!call.reply.many) await call.whenDone();
+    if (!call.reply.many) {
+      if (this.#replyAsked) {
+        if (call.error !== null) throw call.error;
+        throw new ProtocolError("Message was already received");
+      }
+      this.#replyAsked = true;
+      await call.whenDone();
+    }
     return await call.take() as Received<Rep>;
   }
 
@@ -344,6 +353,8 @@ export class ClientStream<in out Req, in out Rep>
       this.#initialAsked = true;
       return this.#call.take();
     }
+    // After the only one comes the end.
+    if (this.#replyAsked && this.#call.error === null) return null;
     return this.recvMessage() as Promise<MessageOf<Rep> | null>;
   }
 

@@ -30,6 +30,19 @@ export type Messages<M> =
   | Iterable<MessageInit<M>>
   | AsyncIterable<MessageInit<M>>;
 
+/**
+ * The replies of a call that begins when they are iterated, which can be done
+ * once. It is not to be awaited: that would begin nothing, and is refused by the
+ * compiler.
+ */
+export interface CallReplies<Rep> extends AsyncIterable<Rep> {
+  /**
+   * Never there. It makes `await` of the replies an error of types: iterate over
+   * them with `for await`.
+   */
+  readonly then?: (iterateInstead: "for await (const reply of …)") => never;
+}
+
 /** What all kinds of method have in common. */
 export interface MethodInfo {
   /** The path of the method, such as `/helloworld.Greeter/SayHello`. */
@@ -68,7 +81,7 @@ export interface UnaryStreamMethod<Req, Rep> extends MethodInfo {
    * @returns The replies, to be iterated once. Leaving the iteration early
    *   cancels the call; a failed call makes it throw a {@linkcode GRPCError}.
    */
-  (message: MessageInit<Req>, options?: CallOptions): AsyncIterable<Rep>;
+  (message: MessageInit<Req>, options?: CallOptions): CallReplies<Rep>;
   /**
    * Opens a stream for a call, step by step. Nothing is sent by this.
    *
@@ -110,7 +123,7 @@ export interface StreamStreamMethod<Req, Rep> extends MethodInfo {
    * @param options How to call.
    * @returns The replies, to be iterated once.
    */
-  (messages: Messages<Req>, options?: CallOptions): AsyncIterable<Rep>;
+  (messages: Messages<Req>, options?: CallOptions): CallReplies<Rep>;
   /**
    * Opens a stream for a call, step by step. Nothing is sent by this.
    *

@@ -22,7 +22,7 @@ import { type Context, currentContext, noContext } from "../_context.ts";
 import type { RequestHead } from "../_wire/headers.ts";
 import type { Ending } from "./ending.ts";
 import { copyMetadata } from "./join_metadata.ts";
-import { tell } from "./listener_failure.ts";
+import { messageOf, tell } from "./listener_failure.ts";
 import type { RequestStart } from "./server_host.ts";
 import { after, Serial, type Step } from "./serial.ts";
 
@@ -96,7 +96,7 @@ export class ServerEvents {
   ): void | Promise<void> {
     const event = new RecvMessage(this.#info, message, compressed);
     return after(tell(this.#listeners, event), () => {
-      if (this.#owner.aborted === undefined) next(event.message);
+      if (this.#owner.aborted === undefined) next(messageOf(event));
     });
   }
 

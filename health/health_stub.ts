@@ -45,7 +45,11 @@ export class HealthStub {
   /** Asks for the status of a service, and for each change of it. */
   readonly watch: UnaryStreamMethod<HealthCheckRequest, HealthCheckResponse>;
 
-  /** @param channel The channel to call on. */
+  /**
+   * Makes the methods.
+   *
+   * @param channel The channel to call on.
+   */
   constructor(channel: Channel) {
     const { check, list, watch } = HealthService.method;
     this.check = unaryUnary(channel, pathOf(check), check.input, check.output);
