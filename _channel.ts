@@ -50,6 +50,7 @@ import type { HTTP2Engine } from "./_http2/engine.ts";
 import { type ConnectFunction, given } from "./_http2/given.ts";
 import { systemClock } from "./_http2/system_clock.ts";
 import { clientTLSOptions } from "./_http2/tls.ts";
+import { likelyMixUp } from "./_http2/tls_faults.ts";
 import { engineOf } from "./_engines.ts";
 import { compressors } from "./_zlib.ts";
 
@@ -265,6 +266,8 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       : given(connect);
     const source = new ClientSession({
       authority,
+      target: connect === undefined ? formatTarget(target) : authority,
+      likelyMixUp: likelyMixUp(tls),
       scheme,
       config,
       path,

@@ -70,6 +70,14 @@ export interface ServerOptions {
    */
   readonly onError?: (error: unknown, info: HandlerErrorInfo) => void;
   /**
+   * Told of a connection that failed in the TLS handshake, and why: a client that
+   * does not speak TLS, or does not trust the certificate, or shows none. What it
+   * throws is ignored.
+   *
+   * @default {undefined} nobody is told
+   */
+  readonly onConnectionError?: (error: Error, peer: Peer) => void;
+  /**
    * The implementation of HTTP/2: `"node"` is `node:http2` of the runtime.
    *
    * @default {"node"}
@@ -151,6 +159,7 @@ const SERVER_OPTIONS: OptionNames<ServerOptions> = {
   compression: true,
   config: true,
   onError: true,
+  onConnectionError: true,
   clock: true,
   http2: true,
 };
@@ -175,6 +184,7 @@ export function checkServerOptions(options: ServerOptions): void {
   checkOptions(action, options, SERVER_OPTIONS);
   checkDetailsCodec(action, options.statusDetailsCodec);
   checkFunction(action, "onError", options.onError);
+  checkFunction(action, "onConnectionError", options.onConnectionError);
   checkClock(action, options.clock);
 }
 

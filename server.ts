@@ -178,6 +178,13 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       config,
       clock: this.#clock,
       engine: engineOf("Cannot create server", http2),
+      onFailure: (error, peer) => {
+        try {
+          options.onConnectionError?.(error, peer);
+        } catch {
+          // A client that cannot connect must not end the server.
+        }
+      },
       onStream: (stream, raw, peer) => serve(host, stream, raw, peer),
     });
   }

@@ -9,6 +9,7 @@ import type { Duplex } from "node:stream";
 import tls from "node:tls";
 import { Dial, type Endpoint } from "./dial.ts";
 import { faultOfProtocol } from "./tls.ts";
+import { explainHandshake } from "./tls_faults.ts";
 
 /** The one who wants a socket. Exactly one of its methods is called, once. */
 export interface SocketListener {
@@ -41,7 +42,7 @@ export function secure(
     const fail = (error: unknown): void => {
       if (over) return;
       over = true;
-      listener.onFailure(error);
+      listener.onFailure(explainHandshake(error));
       socket?.destroy();
     };
     const attempt = source({

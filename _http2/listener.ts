@@ -14,6 +14,7 @@ import {
   ServerConnection,
   type ServerConnectionOptions,
 } from "./server_connection.ts";
+import { peerOf } from "./peer_of.ts";
 import { explainPermission } from "./permission.ts";
 import { ServerTLS } from "./server_tls.ts";
 import { removeStaleSocket } from "./unix_socket.ts";
@@ -215,6 +216,8 @@ export class Listener {
       options,
       this.#options.config.connectTimeoutMs,
       (socket, asked) => this.#add({ socket, path: this.#path, asked }),
+      (error, socket) =>
+        this.#options.onFailure?.(error, peerOf(socket, this.#path, false)),
       () => this.#checkClosed(),
     );
   }
