@@ -10,6 +10,7 @@
  * @module
  */
 
+import type { Context } from "../_context.ts";
 import type { Peer } from "../core/peer.ts";
 import type { Status } from "../core/status.ts";
 import type { HeaderBlock, RawHeaders } from "../_wire/headers.ts";
@@ -45,6 +46,8 @@ export interface CloseReason {
   readonly cause?: unknown;
   /** Whether the peer has certainly not begun to work on the call. */
   readonly unprocessed: boolean;
+  /** Whether nothing of the call has even left this side. */
+  readonly unsent?: boolean;
 }
 
 /** One HTTP/2 stream, as the call that owns it sees it. */
@@ -88,6 +91,8 @@ export interface ByteSink {
 export interface StreamClaim extends ByteSink {
   /** Whether the call waits through failed attempts to connect. */
   readonly waitForReady: boolean;
+  /** Whose context it goes on in; absent until it has to wait. */
+  context?: Context;
   /** The stream, now this call's own: nothing is sent before `sendHead`. */
   onStream(stream: ByteStream, peer: Peer): void;
 }

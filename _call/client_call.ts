@@ -18,6 +18,7 @@ import {
 import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
+import { type Context, noContext } from "../_context.ts";
 import { FrameReader } from "../_wire/frame.ts";
 import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
 import { type ParsedOutcome, parseOutcome } from "../_wire/outcome.ts";
@@ -41,12 +42,7 @@ import {
 import { readResponseHead } from "./response_head.ts";
 import { deadlineExceeded, Scope } from "./scope.ts";
 import { decodeDetails } from "./status_details.ts";
-
-/**
- * How often a call is sent anew that servers say they have not looked at. One
- * that says so each time would otherwise keep the call going round.
- */
-const MAX_RETRIES = 5;
+import { TransparentRetry } from "./transparent_retry.ts";
 
 type Gate = PromiseWithResolvers<void>;
 
@@ -60,6 +56,7 @@ export type StopListener = (error: Error) => void;
 export class ClientCall<Req, Rep>
   implements StreamClaim, SenderOwner, ClientEventsOwner {
   readonly reply: Half;
+  context?: Context;
   peer: Peer | null = null;
   /** The initial metadata as it came; null before. */
   initialHeaders: RawHeaders | null = null;
@@ -79,7 +76,7 @@ export class ClientCall<Req, Rep>
   readonly #reader: FrameReader;
   #decoding: Decoding | null = null;
   #stream: ByteStream | null = null;
-  #retries = 0;
+  readonly #retry = new TransparentRetry();
   /** Why the flow of bytes is stopped: how many reasons there are. */
   #holds = 0;
   #finished = false;
@@ -105,6 +102,7 @@ export class ClientCall<Req, Rep>
     this.#events = listeners.isEmpty
       ? null
       : new ClientEvents(this, target, options);
+    if (this.#events !== null) this.context = this.#events.context;
     this.#sender = new RequestSender(
       this,
       new Half(isClientStreaming(cardinality)),
@@ -329,10 +327,11 @@ export class ClientCall<Req, Rep>
   #onClose(why: CloseReason): void {
     const hadStream = this.#stream !== null;
     this.#stream = null;
-    if (why.unprocessed && hadStream && this.#mayRetry) {
-      this.#retries++;
+    if (hadStream && this.#isUntouched && this.#retry.begin(why)) {
       this.peer = null;
-      return this.#target.host.source.claim(this);
+      // This is the context of the connection, or of any other call on it.
+      const context = this.context ?? noContext;
+      return context(() => this.#target.host.source.claim(this));
     }
     if (why.status === Status.CANCELLED && this.#scope.expired) {
       // The server's clock rang first: it is the deadline all the same.
@@ -401,10 +400,9 @@ export class ClientCall<Req, Rep>
     this.#end(checkComplete(this.reply, this.#reader.truncated));
   }
 
-  /** Whether the call can be sent anew, as if it never had been. */
-  get #mayRetry(): boolean {
-    return this.#sender.isWhole && this.initialHeaders === null &&
-      this.#retries < MAX_RETRIES;
+  /** Whether all that was sent is still there, and nothing has come. */
+  get #isUntouched(): boolean {
+    return this.#sender.isWhole && this.initialHeaders === null;
   }
 
   /** The server is through; so is this side, whatever it had still to send. */

@@ -7,6 +7,7 @@
 
 import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
+import { currentContext } from "../_context.ts";
 import type { ClientCall } from "./client_call.ts";
 
 type AnyCall = ClientCall<unknown, unknown>;
@@ -73,9 +74,10 @@ async function sendAsync(
       exhausted = next?.done ?? true;
     }
   };
+  const leave = leaving(source);
   call.begin();
   call.onceStopped(() => {
-    if (!exhausted) ignore(leave(source));
+    if (!exhausted) leave();
   });
   try {
     for (;;) {
@@ -108,11 +110,12 @@ async function sendSync(
       exhausted = next?.done ?? true;
     }
   };
+  const leave = leaving(source);
   const stop = (): void => {
     // A generator that ends its own call is still running: it is left later.
     if (exhausted || pulling) return;
     exhausted = true;
-    ignore(leave(source));
+    leave();
   };
   call.onceStopped(stop);
   try {
@@ -140,12 +143,26 @@ function fail(call: AnyCall, error: unknown): void {
   if (call.takesRequests) call.cancel(asError(error));
 }
 
-/** Tells a source that no more is wanted of it. */
+/**
+ * Gives what tells a source that no more is wanted of it, in the context of
+ * now: the call may be ended in any other.
+ */
+function leaving(
+  source: Iterator<unknown> | AsyncIterator<unknown>,
+): () => void {
+  // Such as that of an array.
+  if (source.return === undefined) return nothing;
+  const context = currentContext();
+  return () => ignore(context(() => leave(source)));
+}
+
 async function leave(
   source: Iterator<unknown> | AsyncIterator<unknown>,
 ): Promise<void> {
   await source.return?.();
 }
+
+function nothing(): void {}
 
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;

@@ -18,6 +18,7 @@ import { openConnections } from "./open_connections.ts";
 import { peerOf } from "./peer_of.ts";
 import { refer } from "./refer.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
+import { explainAlert } from "./tls_faults.ts";
 
 /** What a connection tells the one who uses it. */
 export interface ConnectionListener {
@@ -150,7 +151,7 @@ export class ClientConnection implements H2ClientOwner {
   }
 
   toString(): string {
-    return `connection to ${this.#dialing.authority}`;
+    return `connection to ${this.#dialing.target}`;
   }
 
   /** Says whether calls wait for a stream of this connection. */
@@ -305,7 +306,7 @@ export class ClientConnection implements H2ClientOwner {
       this.wasUseful = true;
     }
     if (code !== 0) {
-      this.#endReason ??= reasonOfGoaway(this.#dialing.authority, code, text);
+      this.#endReason ??= reasonOfGoaway(this.#dialing.target, code, text);
     }
     if (code === ENHANCE_YOUR_CALM && text === "too_many_pings") {
       this.#listener.onTooManyPings();
@@ -357,7 +358,7 @@ export class ClientConnection implements H2ClientOwner {
   }
 
   onError(error: unknown): void {
-    this.#error ??= error;
+    this.#error ??= this.#ready ? error : explainAlert(error);
     this.#noteEnd();
   }
 
@@ -366,7 +367,7 @@ export class ClientConnection implements H2ClientOwner {
       this.#error ??
         (this.#ready
           ? undefined
-          : "the connection was closed before HTTP/2 SETTINGS"),
+          : `the connection was closed before HTTP/2 SETTINGS, ${this.#dialing.likelyMixUp}`),
     );
     // The streams learn of it before the session closes, and whoever calls
     // again at once needs another connection.
@@ -374,10 +375,10 @@ export class ClientConnection implements H2ClientOwner {
   }
 
   #loss(cause: unknown): CloseReason {
-    const { authority } = this.#dialing;
+    const { target } = this.#dialing;
     return this.#ready
-      ? reasonOfLoss(`Connection to ${authority} was lost`, cause)
-      : reasonOfLoss(`Cannot connect to ${authority}`, cause, true);
+      ? reasonOfLoss(`Connection to ${target} was lost`, cause)
+      : reasonOfLoss(`Cannot connect to ${target}`, cause, true);
   }
 
   onClosed(): void {

@@ -417,6 +417,8 @@ for (const how of ["tells at once", "throws"] as const) {
   Deno.test(`ClientSession() tells the call when an attempt to connect ${how} that it failed`, async () => {
     const session = new ClientSession({
       authority: "test",
+      target: "test",
+      likelyMixUp: "",
       scheme: "http",
       config: new Configuration().forClient(),
       clock: systemClock,

@@ -10,6 +10,7 @@ import tls from "node:tls";
 import { Dial, type Endpoint } from "./dial.ts";
 import { refer } from "./refer.ts";
 import { faultOfProtocol } from "./tls.ts";
+import { explainHandshake } from "./tls_faults.ts";
 
 /** The one who wants a socket. Exactly one of its methods is called, once. */
 export interface SocketListener {
@@ -45,7 +46,7 @@ export function secure(
     const fail = (error: unknown): void => {
       if (over) return;
       over = true;
-      listener.onFailure(error);
+      listener.onFailure(explainHandshake(error));
       socket?.destroy();
     };
     const attempt = source({

@@ -45,6 +45,8 @@ export interface ServerConnectionOptions {
   readonly engine: Engine;
   /** Takes on the streams that clients open. */
   readonly onStream: StreamHandler;
+  /** Told of a connection that failed before there was HTTP/2 on it. */
+  readonly onFailure?: ((error: Error, peer: Peer) => void) | undefined;
   /** Told when a connection is gone. */
   readonly onClosed: (connection: ServerConnection) => void;
 }

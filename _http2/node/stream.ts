@@ -234,7 +234,11 @@ export class NodeStream implements H2Stream, StreamEvents {
       this.#resetting = true;
       const why = this.#owner.endReason ??
         reasonOfLoss("Cannot open a stream", error);
-      process.nextTick(() => this.#close({ ...why, unprocessed: true }));
+      // Else the next request might fail as well, on the same session.
+      const unsent = this.#owner.endReason !== null;
+      process.nextTick(() => {
+        this.#close({ ...why, unprocessed: true, unsent });
+      });
       return;
     }
     this.path = String(headers[":path"]);
