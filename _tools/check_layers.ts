@@ -18,6 +18,7 @@ import { codeOnly } from "./code_only.ts";
  * every other module of its folder.
  */
 const ROOMS: readonly (readonly string[])[] = [
+  ["_protobuf/*"],
   [
     ...["core/status.ts", "core/cardinality.ts", "core/errors.ts"],
     ...["core/metadata.ts", "core/clock.ts", "core/deadline.ts"],
