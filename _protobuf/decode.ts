@@ -10,6 +10,7 @@ import {
   ScalarType,
 } from "@bufbuild/protobuf";
 import { compileBlank } from "./blank.ts";
+import { compileScalar, noValue, type ValueReader } from "./decode_scalar.ts";
 import {
   type Fields,
   type MessageField,
@@ -29,9 +30,6 @@ import { UNCOVERED } from "./uncovered.ts";
  * @param fresh Whether the field has certainly not been read before.
  */
 type FieldReader = (reader: Reader, message: Fields, fresh: boolean) => void;
-
-/** Reads one value. */
-type ValueReader = (reader: Reader) => unknown;
 
 /** Reads a message that is the value of a field. */
 type ChildReader = (reader: Reader, existing: unknown) => unknown;
@@ -212,43 +210,6 @@ function compileValue(field: DescField): ValueReader {
     : read;
 }
 
-function compileScalar(type: ScalarType, strict: boolean): ValueReader {
-  switch (type) {
-    case ScalarType.DOUBLE:
-      return (reader) => reader.double();
-    case ScalarType.FLOAT:
-      return (reader) => reader.float();
-    case ScalarType.INT64:
-      return (reader) => reader.int64();
-    case ScalarType.UINT64:
-      return (reader) => reader.uint64();
-    case ScalarType.INT32:
-      return (reader) => reader.int32();
-    case ScalarType.FIXED64:
-      return (reader) => reader.fixed64();
-    case ScalarType.FIXED32:
-      return (reader) => reader.fixed32();
-    case ScalarType.BOOL:
-      return (reader) => reader.bool();
-    case ScalarType.STRING:
-      return strict
-        ? (reader) => reader.string(true)
-        : (reader) => reader.string(false);
-    case ScalarType.BYTES:
-      return (reader) => reader.bytes();
-    case ScalarType.UINT32:
-      return (reader) => reader.uint32();
-    case ScalarType.SFIXED32:
-      return (reader) => reader.sfixed32();
-    case ScalarType.SFIXED64:
-      return (reader) => reader.sfixed64();
-    case ScalarType.SINT32:
-      return (reader) => reader.sint32();
-    case ScalarType.SINT64:
-      return (reader) => reader.sint64();
-  }
-}
-
 /** Compiles for the items of a list, packed or not: both have to be read. */
 function compileList(
   field: DescField & { fieldKind: "list" },
@@ -403,24 +364,4 @@ function compileMap(field: DescField & { fieldKind: "map" }): FieldReader {
       setOwn(map, String(key), value);
     } while (reader.next(tag));
   };
-}
-
-/** What makes the value of a scalar that is not there. */
-function noValue(type: ScalarType): () => unknown {
-  switch (type) {
-    case ScalarType.STRING:
-      return () => "";
-    case ScalarType.BOOL:
-      return () => false;
-    case ScalarType.BYTES:
-      return () => new Uint8Array();
-    case ScalarType.INT64:
-    case ScalarType.UINT64:
-    case ScalarType.SINT64:
-    case ScalarType.FIXED64:
-    case ScalarType.SFIXED64:
-      return () => 0n;
-    default:
-      return () => 0;
-  }
 }

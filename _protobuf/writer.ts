@@ -62,26 +62,6 @@ export class Writer {
   #start = 0;
   #sink: ByteSink | null = null;
 
-  /**
-   * A stack for the values of the messages that are being written, the inner
-   * above the outer. What is not in use is undefined.
-   */
-  values: unknown[] = [];
-  #top = 0;
-
-  /** Takes a number of places on the stack of values, and returns the first. */
-  claim(count: number): number {
-    const base = this.#top;
-    this.#top = base + count;
-    while (this.values.length < this.#top) this.values.push(undefined);
-    return base;
-  }
-
-  /** Gives back the places from one on. */
-  release(base: number): void {
-    this.#top = base;
-  }
-
   /** Begins to write. */
   attach(sink: ByteSink): void {
     this.#sink = sink;
@@ -100,10 +80,6 @@ export class Writer {
     this.#sink = null;
     // The memory may be large, and this object stays.
     this.#buffer = NO_BYTES;
-    if (this.#top === 0) return;
-    // It was given up in the middle of messages.
-    this.#top = 0;
-    this.values = [];
   }
 
   /** Makes room. */
