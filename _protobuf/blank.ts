@@ -6,7 +6,7 @@
  */
 
 import { create, type DescMessage } from "@bufbuild/protobuf";
-import type { Fields } from "./fields.ts";
+import { type Fields, isPlain } from "./fields.ts";
 
 // V8 copies an object in one piece, whatever is in it, where `{...object}` has
 // seen no more than four shapes; otherwise property by property, which takes
@@ -42,30 +42,24 @@ let copiers = 0;
  */
 export function compileBlank(desc: DescMessage): () => Fields {
   const zero = create(desc) as unknown as Fields;
-  const lists: string[] = [];
-  const maps: string[] = [];
-  const oneofs: string[] = [];
+  const makers = new Map<string, () => unknown>();
   for (const member of desc.members) {
-    if (member.kind === "oneof") oneofs.push(member.localName);
-    else if (member.fieldKind === "list") lists.push(member.localName);
-    else if (member.fieldKind === "map") maps.push(member.localName);
+    const { localName } = member;
+    if (member.kind === "oneof") {
+      makers.set(localName, () => ({ case: undefined }));
+    } else if (member.fieldKind === "list") makers.set(localName, () => []);
+    else if (member.fieldKind === "map") makers.set(localName, () => ({}));
   }
-  const copy = Object.getPrototypeOf(zero) === Object.prototype
-    ? compileCopy(zero)
-    : compileDerived(zero);
-  return () => {
-    const message = copy();
-    for (let i = 0; i < lists.length; i++) message[lists[i]!] = [];
-    for (let i = 0; i < maps.length; i++) message[maps[i]!] = {};
-    for (let i = 0; i < oneofs.length; i++) {
-      message[oneofs[i]!] = { case: undefined };
-    }
-    return message;
-  };
+  return isPlain(zero)
+    ? compileCopy(zero, makers)
+    : compileDerived(zero, makers);
 }
 
 /** For messages that are plain objects. */
-function compileCopy(zero: Fields): () => Fields {
+function compileCopy(
+  zero: Fields,
+  makers: ReadonlyMap<string, () => unknown>,
+): () => Fields {
   // JSON.parse() makes room for all properties within the object. An object
   // that gets more than a dozen one by one becomes a slow hash table.
   const template: Fields = JSON.parse(
@@ -78,17 +72,26 @@ function compileCopy(zero: Fields): () => Fields {
     template[name] = zero[name];
   }
   const copier = COPIERS[copiers++ % COPIERS.length]!;
-  return () => copier(template);
+  const names = [...makers.keys()];
+  const values = [...makers.values()];
+  return () => {
+    const message = copier(template);
+    for (let i = 0; i < names.length; i++) message[names[i]!] = values[i]!();
+    return message;
+  };
 }
 
 /** For messages with a prototype, which has the values of the fields that are not set. */
-function compileDerived(zero: Fields): () => Fields {
+function compileDerived(
+  zero: Fields,
+  makers: ReadonlyMap<string, () => unknown>,
+): () => Fields {
   const prototype = Object.getPrototypeOf(zero);
   const names = Object.keys(zero);
-  const values = names.map((name) => zero[name]);
+  const values = names.map((name) => makers.get(name) ?? (() => zero[name]));
   return () => {
     const message: Fields = Object.create(prototype);
-    for (let i = 0; i < names.length; i++) message[names[i]!] = values[i];
+    for (let i = 0; i < names.length; i++) message[names[i]!] = values[i]!();
     return message;
   };
 }

@@ -8,11 +8,18 @@ import {
   type DescField,
   type DescMessage,
   ScalarType,
+  type UnknownField,
 } from "@bufbuild/protobuf";
 import { compileBlank } from "./blank.ts";
-import { compileScalar, noValue, type ValueReader } from "./decode_scalar.ts";
+import {
+  compileScalar,
+  noValue,
+  PACKED,
+  type ValueReader,
+} from "./decode_scalar.ts";
 import {
   type Fields,
+  isDelimited,
   type MessageField,
   type Oneof,
   scalarOf,
@@ -33,12 +40,6 @@ type FieldReader = (reader: Reader, message: Fields, fresh: boolean) => void;
 
 /** Reads a message that is the value of a field. */
 type ChildReader = (reader: Reader, existing: unknown) => unknown;
-
-interface UnknownField {
-  readonly no: number;
-  readonly wireType: number;
-  readonly data: Uint8Array;
-}
 
 /** Readers of tags below this are in an array, of others in a map. */
 const MAX_NEAR_TAG = 1024;
@@ -216,7 +217,8 @@ function compileList(
 ): [number, FieldReader][] {
   const { number, localName } = field;
   const type = scalarOf(field);
-  const read = field.listKind === "scalar" && field.longAsString
+  const asText = field.listKind === "scalar" && field.longAsString;
+  const read = asText
     ? compileValue(field)
     : compileScalar(type, field.utf8Validation);
   const wireType = wireTypeOf(type);
@@ -226,10 +228,15 @@ function compileList(
     do items.push(read(reader)); while (reader.next(tag));
   };
   if (wireType === WireType.LENGTH_DELIMITED) return [[tag, single]];
+  const readAll = asText
+    ? (reader: Reader, items: unknown[], end: number) => {
+      while (reader.position < end) items.push(read(reader));
+    }
+    : PACKED[type]!;
   const packed: FieldReader = (reader, message) => {
     const items = message[localName] as unknown[];
     const end = reader.end();
-    while (reader.position < end) items.push(read(reader));
+    readAll(reader, items, end);
     if (reader.position !== end) throw UNCOVERED;
   };
   return [[tag, single], [tagOf(number, WireType.LENGTH_DELIMITED), packed]];
@@ -240,10 +247,6 @@ function messageTag(field: MessageField): number {
     ? WireType.START_GROUP
     : WireType.LENGTH_DELIMITED;
   return tagOf(field.number, wireType);
-}
-
-function isDelimited(field: MessageField): boolean {
-  return field.fieldKind !== "map" && field.delimitedEncoding === true;
 }
 
 /** Compiles for a singular message, which is merged with one that came before. */

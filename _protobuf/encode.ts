@@ -5,13 +5,17 @@
  */
 
 import {
+  create,
   type DescField,
   type DescMessage,
   ScalarType,
+  type UnknownField,
 } from "@bufbuild/protobuf";
 import {
   type Fields,
+  isDelimited,
   isImplicit,
+  isPlain,
   isRequired,
   type Member,
   membersByNumber,
@@ -81,15 +85,12 @@ export class Encoder {
   #compile(): readonly Entry[] {
     const desc = this.#desc;
     const members = membersByNumber(desc);
-    const entries = [
-      entryOfType(desc),
-      ...members.map(entryOf),
-      UNKNOWN,
-    ];
+    const entries = [entryOfType(desc), ...members.map(entryOf), UNKNOWN];
     // In a message the properties stand in the order of the declaration.
     const names = members.map(({ name }) => name).join();
     const declared = desc.members.map(({ localName }) => localName).join();
-    this.#enumerable = names === declared && members.length <= MAX_ENUMERATED;
+    this.#enumerable = names === declared &&
+      members.length <= MAX_ENUMERATED && isPlain(create(desc));
     this.#entries = entries;
     return entries;
   }
@@ -168,11 +169,7 @@ const UNKNOWN: Entry = {
   own: false,
   required: false,
   write(writer, value) {
-    const fields = value as {
-      readonly no: number;
-      readonly wireType: number;
-      readonly data: Uint8Array;
-    }[];
+    const fields = value as readonly UnknownField[];
     for (let i = 0; i < fields.length; i++) {
       const { no, wireType, data } = fields[i]!;
       writer.tag(tagOf(no, wireType));
@@ -258,10 +255,6 @@ function compileMessage(
     write(writer, value);
     writer.tag(end);
   };
-}
-
-function isDelimited(field: MessageField): boolean {
-  return field.fieldKind !== "map" && field.delimitedEncoding === true;
 }
 
 /** Compiles for a value that has its length before it. */

@@ -38,6 +38,19 @@ export function isRequired(field: DescField): boolean {
   return field.presence === LEGACY_REQUIRED;
 }
 
+/** Whether a message is sent between two tags rather than behind its length. */
+export function isDelimited(field: MessageField): boolean {
+  return field.fieldKind !== "map" && field.delimitedEncoding === true;
+}
+
+/**
+ * Whether a message is an object like any other. Those with fields of explicit
+ * presence have a prototype, with the defaults; but not those of proto3.
+ */
+export function isPlain(message: object): boolean {
+  return Object.getPrototypeOf(message) === Object.prototype;
+}
+
 /** How a value begins on the wire. */
 export const WireType = {
   VARINT: 0,

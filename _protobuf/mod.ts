@@ -68,10 +68,12 @@ let idleReader: Reader | null = null;
 export function encode(desc: DescMessage, message: Message): Uint8Array {
   const scratch = idleScratch ?? new Scratch();
   idleScratch = null;
-  encodeInto(desc, message, scratch);
-  const bytes = scratch.take();
-  idleScratch = scratch;
-  return bytes;
+  try {
+    encodeInto(desc, message, scratch);
+    return scratch.take();
+  } finally {
+    idleScratch = scratch;
+  }
 }
 
 /**

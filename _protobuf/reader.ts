@@ -64,6 +64,12 @@ export class Reader {
     this.buffer = NO_BYTES;
   }
 
+  /** A view of all bytes, for many numbers of fixed size. */
+  view(): DataView {
+    const { buffer, byteOffset, byteLength } = this.buffer;
+    return new DataView(buffer, byteOffset, byteLength);
+  }
+
   /** Goes into a message. */
   enter(): void {
     if (++this.#depth > MAX_DEPTH) throw UNCOVERED;

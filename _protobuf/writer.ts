@@ -30,6 +30,10 @@ const MAX_TAG_BYTES = 5;
 // Less than 128, so that the length is one byte.
 const MAX_LOOP_CHARS = 64;
 
+// Room for small fields behind a large one: without it the first of them would
+// have the sink move everything.
+const ROOM_BEHIND = 64;
+
 const NO_BYTES = new Uint8Array();
 const ENCODER = new TextEncoder();
 
@@ -231,7 +235,7 @@ export class Writer {
   /** Writes bytes, with their length before them. */
   bytes(value: unknown): void {
     if (!(value instanceof Uint8Array)) throw UNCOVERED;
-    this.reserve(MAX_TAG_BYTES + value.length);
+    this.reserve(MAX_TAG_BYTES + value.length + ROOM_BEHIND);
     this.varint(value.length);
     this.#buffer.set(value, this.#position);
     this.#position += value.length;
@@ -266,7 +270,7 @@ export class Writer {
     const mark = this.open(size);
     // Most text is ASCII, with as many bytes as characters. Room for three
     // bytes each is made when it is not.
-    this.reserve(text.length);
+    this.reserve(text.length + ROOM_BEHIND);
     for (let rest = text;;) {
       const room = this.#buffer.subarray(this.#position, this.#limit);
       const { read, written } = ENCODER.encodeInto(rest, room);
