@@ -42,6 +42,7 @@ const OTHER_OPTIONS: Readonly<Record<string, string>> = {
  * and imports nothing by its own name.
  */
 const MESSAGES_ONLY = new Set([
+  "_protobuf/testdata/proto",
   "health/proto",
   "interop/conformance/proto",
   "interop/proto",
