@@ -1,0 +1,128 @@
+/**
+ * Measures this library and others:
+ *
+ *     deno task bench --help
+ *
+ * @module
+ */
+
+// A tool speaks on the console.
+// deno-lint-ignore-file no-console
+
+import { Authority } from "../_testdata/certificates.ts";
+import { endAll } from "./child.ts";
+import { type Contender, contenderOf, CONTENDERS } from "./contenders.ts";
+import { isChosen, type Options, readOptions, USAGE } from "./options.ts";
+import { folderUrl } from "./paths.ts";
+import type { Settings } from "./peers/contender.ts";
+import { scenarioText } from "./print.ts";
+import type { ScenarioResult } from "./results.ts";
+import { type Effort, runScenario } from "./rounds.ts";
+import { type Scenario, SCENARIOS } from "./scenarios.ts";
+
+/** What `--quick` is about. */
+const QUICK = {
+  scenarios: ["unary-two", "streaming"],
+  contenders: ["bare", "ours-native", "ours-node", "grpc-js"],
+};
+
+/** A server's certificate for 127.0.0.1, made for this run. */
+function certificates(): NonNullable<Settings["tls"]> {
+  const authority = new Authority();
+  const pair = authority.issue({ commonName: "server", hosts: ["127.0.0.1"] });
+  return { ...pair, ca: authority.cert };
+}
+
+function settingsOf({ settings = {} }: Scenario): Settings {
+  const { tls, ...rest } = settings;
+  return tls ? { ...rest, tls: certificates() } : rest;
+}
+
+/** The contenders that were asked for, each beside its other checkout. */
+function chooseContenders(options: Options): Contender[] {
+  const patterns = options.contenders.length === 0 && options.quick
+    ? QUICK.contenders
+    : options.contenders;
+  for (const pattern of patterns) {
+    if (!CONTENDERS.some(({ name }) => isChosen(name, [pattern]))) {
+      throw new RangeError(`Cannot find contender: there is no "${pattern}"`);
+    }
+  }
+  const chosen = CONTENDERS.filter(({ name }) => isChosen(name, patterns));
+  const { against } = options;
+  if (against === undefined) return chosen;
+  const root = folderUrl(against);
+  Deno.statSync(new URL("deno.json", root));
+  return chosen.flatMap((contender) =>
+    contender.isOurs ? [contenderOf(root, contender), contender] : [contender]
+  );
+}
+
+function chooseScenarios({ only, quick }: Options): Scenario[] {
+  const patterns = only.length === 0 && quick
+    ? QUICK.scenarios
+    : only.flatMap((name) => [name, `${name}-*`]);
+  const chosen = SCENARIOS.filter(({ name }) => isChosen(name, patterns));
+  if (chosen.length > 0) return chosen;
+  throw new RangeError(`Cannot find scenario: there is no "${only.join()}"`);
+}
+
+/** Tells what is going on, on one line where that can be written anew. */
+function progress(text: string): void {
+  if (Deno.stderr.isTerminal()) {
+    Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
+  } else if (text.endsWith("starting")) {
+    console.error(text);
+  }
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const options = readOptions(args);
+  if (options.help) return console.log(USAGE);
+  if (options.list) {
+    for (const { name, title } of [...SCENARIOS, ...CONTENDERS]) {
+      console.log(`${name.padEnd(20)} ${title}`);
+    }
+    return;
+  }
+  const { quick } = options;
+  const effort: Effort = {
+    rounds: options.rounds ?? (quick ? 3 : 5),
+    turnMs: options.turnMs ?? (quick ? 200 : 250),
+    warmUpMs: quick ? 250 : 400,
+  };
+  const contenders = chooseContenders(options);
+  const results: ScenarioResult[] = [];
+  for (const scenario of chooseScenarios(options)) {
+    const settings = settingsOf(scenario);
+    const result = await runScenario(scenario, {
+      ...effort,
+      settings,
+      contenders: contenders.filter(({ name }) =>
+        isChosen(name.replace(/:before$/, ""), scenario.contenders ?? [])
+      ),
+      progress,
+    });
+    progress("");
+    results.push(result);
+    console.log(scenarioText(result));
+  }
+  if (options.json !== undefined) {
+    await Deno.writeTextFile(options.json, JSON.stringify(results, null, 2));
+  }
+}
+
+if (import.meta.main) {
+  const leave = () => endAll().finally(() => Deno.exit(130));
+  Deno.addSignalListener("SIGINT", leave);
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", leave);
+  try {
+    await main(Deno.args);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    Deno.exitCode = 1;
+  } finally {
+    await endAll();
+  }
+  Deno.exit();
+}
