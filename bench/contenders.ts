@@ -177,13 +177,17 @@ export const CONTENDERS: readonly Contender[] = [
     name: "grpcio",
     title: "grpcio (Python)",
     tool: "python",
-    args: [fromFileUrl(new URL("./peers/grpcio_peer.py", import.meta.url))],
+    args: [
+      fromFileUrl(new URL("./peers/python/grpcio_peer.py", import.meta.url)),
+    ],
   }),
   foreign({
     name: "grpclib",
     title: "grpclib (Python)",
     tool: "python",
-    args: [fromFileUrl(new URL("./peers/grpclib_peer.py", import.meta.url))],
+    args: [
+      fromFileUrl(new URL("./peers/python/grpclib_peer.py", import.meta.url)),
+    ],
   }),
 ];
 
