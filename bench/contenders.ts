@@ -191,11 +191,19 @@ export const CONTENDERS: readonly Contender[] = [
   }),
 ];
 
+/** What the names of contenders in another checkout end with. */
+export const BEFORE = ":before";
+
+/** The name of a contender, in whatever checkout. */
+export function nameOf({ name }: Contender): string {
+  return name.endsWith(BEFORE) ? name.slice(0, -BEFORE.length) : name;
+}
+
 /** This library as it is in another checkout, for one that is here. */
 export function contenderOf(root: URL, { name, title }: Contender): Contender {
   const isNode = name.endsWith("@node");
   return script({
-    name: `${name}:before`,
+    name: `${name}${BEFORE}`,
     title: `${title}, other checkout`,
     module: "./ours.ts",
     http2: name.includes("native") ? "native" : "node",

@@ -9,12 +9,15 @@
 // A tool speaks on the console.
 // deno-lint-ignore-file no-console
 
-import { Authority } from "../_testdata/certificates.ts";
 import { endAll } from "./child.ts";
-import { type Contender, contenderOf, CONTENDERS } from "./contenders.ts";
+import {
+  type Contender,
+  contenderOf,
+  CONTENDERS,
+  nameOf,
+} from "./contenders.ts";
 import { isChosen, type Options, readOptions, USAGE } from "./options.ts";
 import { folderUrl } from "./paths.ts";
-import type { Settings } from "./peers/contender.ts";
 import { scenarioText } from "./print.ts";
 import type { ScenarioResult } from "./results.ts";
 import { type Effort, runScenario } from "./rounds.ts";
@@ -22,21 +25,9 @@ import { type Scenario, SCENARIOS } from "./scenarios.ts";
 
 /** What `--quick` is about. */
 const QUICK = {
-  scenarios: ["unary-two", "streaming"],
+  scenarios: ["unary-two", "streaming-two"],
   contenders: ["bare", "ours-native", "ours-node", "grpc-js"],
 };
-
-/** A server's certificate for 127.0.0.1, made for this run. */
-function certificates(): NonNullable<Settings["tls"]> {
-  const authority = new Authority();
-  const pair = authority.issue({ commonName: "server", hosts: ["127.0.0.1"] });
-  return { ...pair, ca: authority.cert };
-}
-
-function settingsOf({ settings = {} }: Scenario): Settings {
-  const { tls, ...rest } = settings;
-  return tls ? { ...rest, tls: certificates() } : rest;
-}
 
 /** The contenders that were asked for, each beside its other checkout. */
 function chooseContenders(options: Options): Contender[] {
@@ -88,18 +79,16 @@ async function main(args: readonly string[]): Promise<void> {
   const { quick } = options;
   const effort: Effort = {
     rounds: options.rounds ?? (quick ? 3 : 5),
-    turnMs: options.turnMs ?? (quick ? 200 : 250),
-    warmUpMs: quick ? 250 : 400,
+    turnMs: options.turnMs ?? 150,
+    warmUpMs: 200,
   };
   const contenders = chooseContenders(options);
   const results: ScenarioResult[] = [];
   for (const scenario of chooseScenarios(options)) {
-    const settings = settingsOf(scenario);
     const result = await runScenario(scenario, {
       ...effort,
-      settings,
-      contenders: contenders.filter(({ name }) =>
-        isChosen(name.replace(/:before$/, ""), scenario.contenders ?? [])
+      contenders: contenders.filter((contender) =>
+        isChosen(nameOf(contender), scenario.contenders ?? [])
       ),
       progress,
     });

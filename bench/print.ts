@@ -26,14 +26,14 @@ export function ratioText(row: Row): string {
 
 /** The cells of one measurement, its heads first. */
 export function cellsOf(
-  { unit, rows }: PointResult,
+  { unit, base, rows }: PointResult,
   processes: 1 | 2,
 ): string[][] {
   const has = (key: keyof Row) => rows.some((row) => row[key] !== undefined);
   const columns: [string, (row: Row) => string][] = [
     ["", (row) => row.contender],
     [unit, (row) => short(row.median)],
-    [`× ${rows[0]?.contender ?? ""}`, ratioText],
+    [base === undefined ? "× without" : `× ${base}`, ratioText],
   ];
   const number = (
     title: string,
@@ -118,7 +118,8 @@ export function scenarioText(result: ScenarioResult): string {
     }
   }
   for (const { contender, reason } of result.absent) {
-    lines.push(`  ${contender} is left out: ${reason}`);
+    const [line = ""] = reason.split("\n");
+    lines.push(`  ${contender} is left out: ${line.slice(0, 200)}`);
   }
   return lines.join("\n");
 }

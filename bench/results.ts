@@ -43,12 +43,14 @@ export interface ScenarioResult {
   readonly absent: readonly Absence[];
 }
 
-/** One measurement of all contenders, the one compared with first. */
+/** One measurement of all contenders. */
 export interface PointResult {
   readonly label: string;
   readonly unit: string;
   /** Whether more of it is worse, as of memory. */
   readonly lessIsBetter?: boolean;
+  /** Whom all are compared with; none if each has another one. */
+  readonly base?: string;
   readonly rows: readonly Row[];
 }
 
@@ -58,7 +60,7 @@ export interface Row {
   /** In each round. */
   readonly values: readonly number[];
   readonly median: number;
-  /** Round by round, how many times what the first row has. */
+  /** Round by round, how many times what the base has. */
   readonly ratio?: Spread;
   /** How many times what the other checkout has. */
   readonly change?: Change;

@@ -13,10 +13,32 @@ export interface Scenario {
   readonly title: string;
   /** One process for client and server, or two. */
   readonly processes: 1 | 2;
-  readonly settings?: Omit<Settings, "tls"> & { readonly tls?: boolean };
   readonly points: readonly Point[];
-  /** Who takes part, where that is not everybody. */
+  /** Who takes part; everybody if there is no list. */
   readonly contenders?: readonly string[];
+  /** Whom the others are compared with, if it is not the first one. */
+  readonly base?: string;
+  /**
+   * How each contender takes part, beside plainly; with variants each is
+   * compared with the same contender without it.
+   */
+  readonly variants?: readonly Variant[];
+  /** How all are set up. */
+  readonly settings?: VariantSettings;
+}
+
+/** Settings without certificates, which are made when they are needed. */
+export type VariantSettings = Omit<Settings, "tls"> & {
+  readonly tls?: boolean;
+};
+
+/** Another way to take part. */
+export interface Variant {
+  /** What is added to the contender's name, such as `+tls`. */
+  readonly suffix: string;
+  readonly settings?: VariantSettings;
+  /** What is done instead of the work of the point. */
+  readonly work?: string;
 }
 
 /** One of its measurements. */
@@ -29,6 +51,8 @@ export interface Point {
   readonly unit: "calls/s" | "messages/s" | "MB/s";
   /** What is transferred in each, for MB/s. */
   readonly bytes?: number;
+  /** Who takes part, of those of the scenario. */
+  readonly contenders?: readonly string[];
 }
 
 const CONCURRENCIES = [1, 16, 128];
@@ -49,6 +73,9 @@ function stream(label: string, work: string, concurrency = 1): Point {
 
 const KIB = 1024;
 
+/** What runs on Deno and takes part in nearly all. */
+const MAIN = ["bare", "ours-native", "ours-node", "grpc-js"];
+
 /** All of them, in the order they are run. */
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -62,21 +89,42 @@ export const SCENARIOS: readonly Scenario[] = [
     title: "Unary calls, 32 bytes, client and server in one process",
     processes: 1,
     points: calls("unary", CONCURRENCIES),
+    contenders: [...MAIN, "nice-grpc", "connect-node"],
   },
   {
-    name: "rich",
+    name: "metadata",
     title: "Unary calls with three metadata entries, a deadline and a signal",
     processes: 2,
-    points: [...calls("rich", [16, 128]), ...calls("unary", [16, 128])].map(
-      (it) => ({
-        ...it,
-        label: it.work === "rich" ? it.label : `${it.label}, without them`,
-      }),
-    ),
-    contenders: ["bare", "ours-*", "grpc-js*"],
+    points: calls("unary", [16, 128]),
+    contenders: ["ours-native", "ours-node", "grpc-js"],
+    variants: [{ suffix: "+metadata", work: "rich" }],
   },
   {
-    name: "streaming",
+    name: "listener",
+    title: "Unary calls with one listener on each side",
+    processes: 2,
+    points: calls("unary", [16, 128]),
+    contenders: ["ours-native", "ours-node"],
+    variants: [{ suffix: "+listener", settings: { listener: true } }],
+  },
+  {
+    name: "tls",
+    title: "Unary calls over TLS",
+    processes: 2,
+    points: calls("unary", [16]),
+    contenders: MAIN,
+    variants: [{ suffix: "+tls", settings: { tls: true } }],
+  },
+  {
+    name: "gzip",
+    title: "Unary calls of 4 KiB, compressed with gzip both ways",
+    processes: 2,
+    points: calls("bytes4k", [16]),
+    contenders: ["ours-native", "ours-node", "grpc-js", "connect-node"],
+    variants: [{ suffix: "+gzip", settings: { gzip: true } }],
+  },
+  {
+    name: "streaming-two",
     title:
       "Streams of messages of 32 bytes, client and server in two processes",
     processes: 2,
@@ -84,8 +132,12 @@ export const SCENARIOS: readonly Scenario[] = [
       stream("server streaming", "download"),
       stream("client streaming", "upload"),
       stream("bidirectional, 64 in flight", "chat"),
-      stream("server streaming, 100 streams at once", "download", 100),
+      {
+        ...stream("server streaming, 100 streams at once", "download", 100),
+        contenders: [...MAIN, "grpc-go", "tonic"],
+      },
     ],
+    base: "grpc-js",
   },
   {
     name: "streaming-one",
@@ -96,17 +148,18 @@ export const SCENARIOS: readonly Scenario[] = [
       stream("client streaming", "upload"),
       stream("bidirectional, 64 in flight", "chat"),
     ],
-    contenders: ["ours-*", "grpc-js", "nice-grpc", "connect-node"],
+    contenders: [...MAIN, "nice-grpc", "connect-node"],
+    base: "grpc-js",
   },
   {
     name: "large",
-    title: "Large messages",
+    title: "Large messages, client and server in two processes",
     processes: 2,
     points: [
       ...calls("bytes4k", [16]).map((it) => ({ ...it, label: "unary, 4 KiB" })),
       {
         ...calls("bytes1m", [4])[0]!,
-        label: "unary, 1 MiB",
+        label: "unary, 1 MiB, 4 at a time",
         unit: "MB/s",
         bytes: 2 * KIB * KIB,
       },
@@ -121,46 +174,28 @@ export const SCENARIOS: readonly Scenario[] = [
         bytes: 64 * KIB,
       },
     ],
-  },
-  {
-    name: "tls",
-    title: "Unary calls over TLS",
-    processes: 2,
-    settings: { tls: true },
-    points: calls("unary", [1, 16, 128]),
-    contenders: ["bare", "ours-*", "grpc-js*", "connect-node"],
-  },
-  {
-    name: "gzip",
-    title: "Unary calls of 4 KiB, compressed with gzip",
-    processes: 2,
-    settings: { gzip: true },
-    points: calls("bytes4k", [16]),
-    contenders: ["ours-*", "grpc-js*", "connect-node"],
-  },
-  {
-    name: "listener",
-    title: "Unary calls with one listener on each side",
-    processes: 2,
-    settings: { listener: true },
-    points: calls("unary", [16, 128]),
-    contenders: ["ours-*"],
+    contenders: [...MAIN, "connect-node", "grpc-go", "tonic", "grpcio"],
+    base: "grpc-js",
   },
   {
     name: "in-memory",
-    title: "Unary calls through ChannelFor, without a network",
+    title: "ChannelFor: client and server wired in memory",
     processes: 1,
     settings: { inMemory: true },
     points: [
       ...calls("unary", [1, 16]),
-      { ...calls("connect", [1])[0]!, label: "made, called once and closed" },
+      {
+        ...calls("connect", [1])[0]!,
+        label: "made, called once and closed, one after the other",
+      },
     ],
-    contenders: ["ours-*"],
+    contenders: ["ours-native", "ours-node"],
   },
   {
     name: "connect",
     title: "A connection, one call on it, and its end",
     processes: 2,
     points: calls("connect", [1, 16]),
+    contenders: [...MAIN, "connect-node", "grpc-go", "tonic", "grpcio"],
   },
 ];

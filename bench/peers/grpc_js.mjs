@@ -92,6 +92,8 @@ export async function connect(port, { tls, gzip, inMemory }) {
     new Client(`127.0.0.1:${port}`, credentials, {
       // Otherwise all clients of a process share their connections.
       "grpc.use_local_subchannel_pool": 1,
+      // Deno takes no address for a name.
+      ...(tls ? { "grpc.ssl_target_name_override": "localhost" } : {}),
       ...(gzip ? GZIP : {}),
     });
   const client = make();

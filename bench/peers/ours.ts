@@ -94,7 +94,9 @@ export async function serve(settings: Settings): Promise<number> {
     config: { maxConcurrentStreams: 20_000, maxConnections: 20_000 },
   });
   if (listener) listen(server, RecvRequest, ({ metadata }) => void metadata);
-  await server.start("127.0.0.1", 0, tls ? { tls } : {});
+  // A "ca" would ask for certificates of clients.
+  const secure = tls ? { tls: { cert: tls.cert, key: tls.key } } : {};
+  await server.start("127.0.0.1", 0, secure);
   return server.port!;
 }
 

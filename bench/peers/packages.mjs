@@ -8,10 +8,12 @@ import { Buffer } from "node:buffer";
 import http2 from "node:http2";
 import { createRequire } from "node:module";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { harden } from "./bare.ts";
 import { Bench } from "../gen/bench_pb.ts";
 
-const here = createRequire(new URL("../../.tools/bench/", import.meta.url));
+const folder = new URL("../../.tools/bench/node_modules/", import.meta.url);
+const require = createRequire(folder);
 
 /**
  * Loads a package. On Deno, sessions of HTTP/2 are kept from ending the process
@@ -19,7 +21,8 @@ const here = createRequire(new URL("../../.tools/bench/", import.meta.url));
  */
 export function load(name) {
   if (process.versions.deno && !patched) patch();
-  return here(name);
+  // By its path: Deno would look for the name in deno.json first.
+  return require(fileURLToPath(new URL(name, folder)));
 }
 
 let patched = false;
