@@ -40,16 +40,16 @@ export function cellsOf(
     key: "clientUs" | "serverUs" | "p50" | "p99",
   ) => has(key) && columns.push([title, (row) => short(row[key] ?? NaN)]);
   number(processes === 1 ? "CPU µs" : "CPU µs client", "clientUs");
-  number("server", "serverUs");
+  number(has("clientUs") ? "server" : "CPU µs server", "serverUs");
   number("p50 ms", "p50");
   number("p99 ms", "p99");
-  if (has("clientRss")) {
-    columns.push(["RSS MiB", ({ clientRss = NaN, serverRss }) => {
-      const client = clientRss.toFixed(0);
-      return serverRss === undefined
-        ? client
-        : `${client} + ${serverRss.toFixed(0)}`;
-    }]);
+  if (has("clientRss") || has("serverRss")) {
+    columns.push([
+      "RSS MiB",
+      ({ clientRss, serverRss }) =>
+        [clientRss, serverRss].flatMap((it) => it?.toFixed(0) ?? [])
+          .join(" + "),
+    ]);
   }
   return [
     columns.map(([title]) => title),

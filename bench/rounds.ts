@@ -97,6 +97,8 @@ async function startAll(
       try {
         const pair = await Pair.start({ contender, processes, settings });
         entries.push({ row, pair, work: variant?.work });
+        const { prepare } = variant ?? {};
+        if (prepare !== undefined) await pair.client.ask(prepare);
       } catch (error) {
         leaveOut(row.name, error, absent);
         // It cannot take part at all.

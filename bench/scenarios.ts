@@ -5,6 +5,7 @@
  */
 
 import type { Settings } from "./peers/contender.ts";
+import type { Command } from "./peers/peer.ts";
 
 /** Something to measure, for several contenders. */
 export interface Scenario {
@@ -39,6 +40,8 @@ export interface Variant {
   readonly settings?: VariantSettings;
   /** What is done instead of the work of the point. */
   readonly work?: string;
+  /** What the client does before, such as to open connections. */
+  readonly prepare?: Command;
 }
 
 /** One of its measurements. */
@@ -112,7 +115,13 @@ export const SCENARIOS: readonly Scenario[] = [
     title: "Unary calls over TLS",
     processes: 2,
     points: calls("unary", [16]),
-    contenders: MAIN,
+    contenders: [
+      "bare",
+      "ours-native",
+      "ours-node",
+      "connect-node",
+      "grpc-js@node",
+    ],
     variants: [{ suffix: "+tls", settings: { tls: true } }],
   },
   {
@@ -176,6 +185,34 @@ export const SCENARIOS: readonly Scenario[] = [
     ],
     contenders: [...MAIN, "connect-node", "grpc-go", "tonic", "grpcio"],
     base: "grpc-js",
+  },
+  {
+    name: "many-connections",
+    title: "Unary calls over many connections, in turn",
+    processes: 2,
+    points: calls("unary", [128]),
+    contenders: ["ours-native", "ours-node"],
+    variants: [
+      {
+        suffix: "+99 connections",
+        prepare: { do: "connect", count: 99 },
+      },
+      {
+        suffix: "+999 connections",
+        prepare: { do: "connect", count: 999 },
+      },
+    ],
+  },
+  {
+    name: "many-streams",
+    title: "Unary calls beside 10 000 open streams that are idle",
+    processes: 2,
+    points: calls("unary", [16]),
+    contenders: ["ours-native", "ours-node"],
+    variants: [{
+      suffix: "+10 000 streams",
+      prepare: { do: "open", count: 10_000 },
+    }],
   },
   {
     name: "in-memory",

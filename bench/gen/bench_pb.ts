@@ -80,7 +80,7 @@ export const CountSchema: GenMessage<Count> = /*@__PURE__*/
  */
 export const Bench: GenService<{
   /**
-   * Answers with what came.
+   * Answers with what came; an empty text is never answered.
    *
    * @generated from rpc grpclib.bench.Bench.Unary
    */

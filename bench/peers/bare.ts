@@ -75,6 +75,10 @@ export function serve({ tls, gzip, listener }: Settings): Promise<number> {
   return promise;
 }
 
+const unary = frameOf(Buffer.from(TEXT));
+const small = frameOf(payloadOf(4096));
+const large = frameOf(payloadOf(1024 * 1024));
+
 /** One connection to a server. */
 class BareConnection {
   readonly #session: http2.ClientHttp2Session;
@@ -130,7 +134,6 @@ export function connect(
 ): Promise<BenchClient> {
   if (settings.inMemory) throw new Unsupported("it has no wire in memory");
   const connection = new BareConnection(port, settings);
-  const unary = frameOf(Buffer.from(TEXT));
   const caller = (path: string, frame: Buffer, on = connection) => async () => {
     const length = await on.call(`/grpclib.bench.Bench/${path}`, frame);
     expectLength(length, frame.length);
@@ -138,8 +141,8 @@ export function connect(
   return Promise.resolve({
     calls: {
       unary: caller("Unary", unary),
-      bytes4k: caller("UnaryBytes", frameOf(payloadOf(4096))),
-      bytes1m: caller("UnaryBytes", frameOf(payloadOf(1024 * 1024))),
+      bytes4k: caller("UnaryBytes", small),
+      bytes1m: caller("UnaryBytes", large),
       async connect() {
         const once = new BareConnection(port, settings);
         await caller("Unary", unary, once)();

@@ -25,7 +25,9 @@ const {
 } = load("@connectrpc/connect-node");
 
 const message = create(TextSchema, { value: TEXT });
+const small = create(BytesSchema, { value: payloadOf(4096) });
 const chunk = create(BytesSchema, { value: payloadOf(CHUNK_BYTES) });
+const large = create(BytesSchema, { value: payloadOf(1024 * 1024) });
 
 function routes(router) {
   router.service(Bench, {
@@ -77,8 +79,6 @@ export async function connect(port, { tls, gzip, inMemory }) {
     return { client, close: () => sessions.abort() };
   };
   const { client, close } = make();
-  const small = create(BytesSchema, { value: payloadOf(4096) });
-  const large = create(BytesSchema, { value: payloadOf(1024 * 1024) });
   const unary = async (client, options) => {
     const { value } = await client.unary(message, options);
     expectLength(value.length, TEXT.length);

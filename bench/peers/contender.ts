@@ -51,6 +51,8 @@ export interface BenchClient {
   >;
   /** Opens a call, has one message answered, and leaves it open. */
   readonly open?: () => Promise<unknown>;
+  /** Makes a call that is never answered; the request has an empty text. */
+  readonly wait?: () => void;
   /** Closes the connection. */
   readonly close: () => Promise<unknown> | void;
 }

@@ -18,7 +18,9 @@ const nice = load("nice-grpc");
 const methods = definition();
 
 const message = create(TextSchema, { value: TEXT });
+const small = create(BytesSchema, { value: payloadOf(4096) });
 const chunk = create(BytesSchema, { value: payloadOf(CHUNK_BYTES) });
+const large = create(BytesSchema, { value: payloadOf(1024 * 1024) });
 
 /** Starts a server. */
 export async function serve({ tls, gzip, listener }) {
@@ -49,8 +51,6 @@ export async function connect(port, { inMemory }) {
     });
   const channel = make();
   const client = nice.createClient(methods, channel);
-  const small = create(BytesSchema, { value: payloadOf(4096) });
-  const large = create(BytesSchema, { value: payloadOf(1024 * 1024) });
   const unary = async (client) => {
     const { value } = await client.unary(message);
     expectLength(value.length, TEXT.length);

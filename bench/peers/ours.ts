@@ -32,11 +32,16 @@ import {
 } from "./contender.ts";
 
 const message = create(TextSchema, { value: TEXT });
+const small = create(BytesSchema, { value: payloadOf(4096) });
 const chunk = create(BytesSchema, { value: payloadOf(CHUNK_BYTES) });
+const large = create(BytesSchema, { value: payloadOf(1024 * 1024) });
+
+/** The answer to an empty text. */
+const NEVER = new Promise<never>(() => {});
 
 function service(): Service {
   return createService(Bench, {
-    unary: ({ value }) => ({ value }),
+    unary: ({ value }) => value === "" ? NEVER : { value },
     unaryBytes: ({ value }) => ({ value }),
     async *download({ value }) {
       for (let i = 0; i < value; i++) yield message;
@@ -121,8 +126,6 @@ export function connect(
 
 function clientOf(channel: Channel, make: () => Channel): BenchClient {
   const stub = createStub(Bench, channel);
-  const small = create(BytesSchema, { value: payloadOf(4096) });
-  const large = create(BytesSchema, { value: payloadOf(1024 * 1024) });
   const unary = async (stub: Stub<typeof Bench>) => {
     const { value } = await stub.unary(message);
     expectLength(value.length, TEXT.length);
@@ -172,6 +175,7 @@ function clientOf(channel: Channel, make: () => Channel): BenchClient {
       await stream.recvMessage();
       return stream;
     },
+    wait: () => void stub.unary({}).catch(() => {}),
     close: () => channel.close(),
   };
 }

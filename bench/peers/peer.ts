@@ -27,9 +27,10 @@ export interface PeerOptions {
 /** A command, and what of it there may be. */
 export interface Command {
   /**
-   * - `call`: make calls for `ms`, `concurrency` at a time;
+   * - `call`: make calls, `concurrency` at a time, for `ms` or `count` of them;
    * - `stream`: let `count` messages through, over `concurrency` streams;
    * - `open`: leave `count` calls open, each with one message answered;
+   * - `wait`: leave `count` calls waiting for their answer;
    * - `connect`: make `count` connections more, and call once on each;
    * - `usage`: tell the CPU time and the memory; `collect`: after gc.
    */
@@ -37,6 +38,7 @@ export interface Command {
     | "call"
     | "stream"
     | "open"
+    | "wait"
     | "connect"
     | "usage"
     | "collect";

@@ -57,14 +57,16 @@ export class Workload {
 
   /** Does what a command says. */
   async run(command: Command): Promise<unknown> {
-    const { work = "", concurrency = 1, ms = 0, count = 0 } = command;
+    const { work = "", concurrency = 1, count = 0 } = command;
     switch (command.do) {
       case "call":
-        return await this.#call(work, concurrency, ms);
+        return await this.#call(work, command);
       case "stream":
         return await this.#stream(work, concurrency, count);
       case "open":
         return await this.#openStreams(count);
+      case "wait":
+        return await this.#waitCalls(count);
       case "connect":
         return await this.#addConnections(count);
       case "usage":
@@ -76,20 +78,21 @@ export class Workload {
 
   async #call(
     work: string,
-    concurrency: number,
-    ms: number,
+    { concurrency = 1, ms = Infinity, count = Infinity }: Command,
   ): Promise<WorkResult> {
     const call = known(work, this.#client?.calls);
     // With more connections they are used in turn.
     const calls = [call, ...this.#clients.map(({ calls }) => calls[work]!)];
     const latencies = this.#latencies;
     let operations = 0;
+    let begun = 0;
     const cpu = cpuUs();
     const start = performance.now();
     const end = start + ms;
     await Promise.all(Array.from({ length: concurrency }, async (_, i) => {
       let before = performance.now();
-      for (let k = i; before < end; k += concurrency) {
+      for (let k = i; before < end && begun < count; k += concurrency) {
+        begun++;
         await calls[k % calls.length]!();
         const now = performance.now();
         latencies[operations++ % SAMPLES] = now - before;
@@ -133,6 +136,17 @@ export class Workload {
     const open = this.#client?.open;
     if (open === undefined) throw new Unsupported("it leaves no call open");
     await inTurns(count, async () => void this.#open.push(await open()));
+    return usage();
+  }
+
+  async #waitCalls(count: number): Promise<Usage> {
+    const { wait, calls } = this.#client ?? {};
+    if (wait === undefined) throw new Unsupported("it lets no call wait");
+    for (let i = 0; i < count; i++) {
+      wait();
+      // Goes behind the others on the connection: so they have arrived.
+      if (i % 100 === 99 || i === count - 1) await calls!.unary!();
+    }
     return usage();
   }
 
