@@ -17,11 +17,20 @@ export class Skipped extends Error {
   override name = "Skipped";
 }
 
+/** A pause for garbage. */
+export interface Pause {
+  /** When it was, in milliseconds since the process began. */
+  readonly atMs: number;
+  readonly ms: number;
+}
+
 /** How long one answer may take. */
 const ANSWER_MS = 90_000;
 
 /** How long a process may take to leave. */
 const LEAVE_MS = 2_000;
+
+const PAUSE = /\s([\d.]+) ms: (?:Scavenge|Mark-Compact)\b.* MB, ([\d.]+) \/ /;
 
 const running = new Set<Child>();
 
@@ -38,8 +47,11 @@ export class Child {
   readonly #early: Record<string, unknown>[] = [];
   readonly #name: string;
   #errors = "";
-  #pauses: number[] = [];
   #over = false;
+  /** When the process is gone, and all it wrote is read. */
+  readonly #ended: Promise<void>;
+  /** The pauses for garbage, if V8 was told to tell; it does so in the end. */
+  readonly pauses: Pause[] = [];
 
   /**
    * Starts a process.
@@ -64,7 +76,7 @@ export class Child {
     this.#input = this.#process.stdin.getWriter();
     const out = this.#read();
     const errors = this.#readErrors();
-    this.#process.status.then(async ({ code, signal }) => {
+    this.#ended = this.#process.status.then(async ({ code, signal }) => {
       await Promise.allSettled([out, errors]);
       this.#over = true;
       running.delete(this);
@@ -78,11 +90,6 @@ export class Child {
   /** The id of the process. */
   get pid(): number {
     return this.#process.pid;
-  }
-
-  /** The pauses for garbage since the last look, if V8 was told to tell. */
-  takePauses(): number[] {
-    return this.#pauses.splice(0);
   }
 
   /** Tells it something, and waits for the answer. */
@@ -111,9 +118,8 @@ export class Child {
     if (this.#over) return;
     await this.#input.close().catch(() => {});
     const kill = setTimeout(() => this.#kill(), LEAVE_MS);
-    await this.#process.status;
+    await this.#ended;
     clearTimeout(kill);
-    running.delete(this);
   }
 
   async #next(): Promise<Record<string, unknown>> {
@@ -150,8 +156,10 @@ export class Child {
         else waiting.resolve(answer);
       } else {
         // [1:0x2]  345 ms: Scavenge 5.1 (6.4) -> 4.8 (7.4) MB, 0.51 / 0.00 ms …
-        const pause = /(?:Scavenge|Mark-Compact).*?MB, ([\d.]+) \//.exec(line);
-        if (pause !== null) this.#pauses.push(Number(pause[1]));
+        const [, at, ms] = PAUSE.exec(line) ?? [];
+        if (ms !== undefined) {
+          this.pauses.push({ atMs: Number(at), ms: Number(ms) });
+        }
       }
     }
   }

@@ -19,10 +19,8 @@ export interface Contender {
   readonly name: string;
   /** What it is, in a few words. */
   readonly title: string;
-  /** Whether it is this library. */
-  readonly isOurs: boolean;
-  /** Whether the process is started with an engine that has V8's flags. */
-  readonly hasV8: boolean;
+  /** The checkout it is in, if it is this library. */
+  readonly root?: URL;
   /**
    * How to start a process of it.
    *
@@ -64,8 +62,7 @@ function script(options: ScriptOptions): Contender {
   return {
     name,
     title,
-    isOurs: module === "./ours.ts",
-    hasV8: true,
+    ...(module === "./ours.ts" ? { root } : {}),
     launch({ role, port, settings, v8Flags = [] }) {
       if (module.endsWith(".mjs") && !nodePackagesAreThere()) {
         throw new Skipped("its packages are missing: deno task bench:tools");
@@ -110,8 +107,6 @@ function foreign(
   return {
     name,
     title,
-    isOurs: false,
-    hasV8: false,
     launch({ role, port, settings }) {
       const { tls, gzip, listener, inMemory } = settings;
       if (role === "both" || tls || gzip || listener || inMemory) {

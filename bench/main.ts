@@ -16,12 +16,22 @@ import {
   CONTENDERS,
   nameOf,
 } from "./contenders.ts";
+import {
+  LEAK,
+  MEMORY,
+  PAUSES,
+  runLeak,
+  runMemory,
+  runPauses,
+} from "./growth.ts";
+import { IMPORTS, runImports } from "./imports.ts";
 import { isChosen, type Options, readOptions, USAGE } from "./options.ts";
 import { folderUrl } from "./paths.ts";
 import { scenarioText } from "./print.ts";
 import type { ScenarioResult } from "./results.ts";
-import { type Effort, runScenario } from "./rounds.ts";
-import { type Scenario, SCENARIOS } from "./scenarios.ts";
+import { type Effort, type RunOptions, runScenario } from "./rounds.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import { runServers, SERVERS } from "./servers.ts";
 
 /** What `--quick` is about. */
 const QUICK = {
@@ -45,15 +55,37 @@ function chooseContenders(options: Options): Contender[] {
   const root = folderUrl(against);
   Deno.statSync(new URL("deno.json", root));
   return chosen.flatMap((contender) =>
-    contender.isOurs ? [contenderOf(root, contender), contender] : [contender]
+    contender.root ? [contenderOf(root, contender), contender] : [contender]
   );
 }
 
-function chooseScenarios({ only, quick }: Options): Scenario[] {
+/** Something that can be run. */
+interface Runnable {
+  readonly name: string;
+  readonly title: string;
+  /** Who takes part; everybody if there is no list. */
+  readonly contenders?: readonly string[];
+  run(options: RunOptions): Promise<ScenarioResult>;
+}
+
+/** All there is, in the order it is run. */
+const RUNNABLES: readonly Runnable[] = [
+  { ...SERVERS, run: runServers },
+  ...SCENARIOS.map((scenario) => ({
+    ...scenario,
+    run: (options: RunOptions) => runScenario(scenario, options),
+  })),
+  { ...MEMORY, run: runMemory },
+  { ...LEAK, run: runLeak },
+  { ...PAUSES, run: runPauses },
+  { ...IMPORTS, run: runImports },
+];
+
+function chooseRunnables({ only, quick }: Options): Runnable[] {
   const patterns = only.length === 0 && quick
     ? QUICK.scenarios
     : only.flatMap((name) => [name, `${name}-*`]);
-  const chosen = SCENARIOS.filter(({ name }) => isChosen(name, patterns));
+  const chosen = RUNNABLES.filter(({ name }) => isChosen(name, patterns));
   if (chosen.length > 0) return chosen;
   throw new RangeError(`Cannot find scenario: there is no "${only.join()}"`);
 }
@@ -71,7 +103,7 @@ async function main(args: readonly string[]): Promise<void> {
   const options = readOptions(args);
   if (options.help) return console.log(USAGE);
   if (options.list) {
-    for (const { name, title } of [...SCENARIOS, ...CONTENDERS]) {
+    for (const { name, title } of [...RUNNABLES, ...CONTENDERS]) {
       console.log(`${name.padEnd(20)} ${title}`);
     }
     return;
@@ -84,12 +116,13 @@ async function main(args: readonly string[]): Promise<void> {
   };
   const contenders = chooseContenders(options);
   const results: ScenarioResult[] = [];
-  for (const scenario of chooseScenarios(options)) {
-    const result = await runScenario(scenario, {
+  for (const runnable of chooseRunnables(options)) {
+    const result = await runnable.run({
       ...effort,
       contenders: contenders.filter((contender) =>
-        isChosen(nameOf(contender), scenario.contenders ?? [])
+        isChosen(nameOf(contender), runnable.contenders ?? [])
       ),
+      long: options.long,
       progress,
     });
     progress("");

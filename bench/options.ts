@@ -17,6 +17,7 @@ export const USAGE = `Measures this library and others.
   --against folder     another checkout of this library, in the same rounds
   --rounds n           rounds of each measurement (default 5)
   --turn-ms n          how long one turn takes (default 150)
+  --long               looks at memory after 5 million calls, not 50 000
   --json file          where the results go as JSON
   --render             write docs/performance.md from bench/results.json again
   --list               names of scenarios and contenders
@@ -33,6 +34,7 @@ export interface Options {
   readonly against: string | undefined;
   readonly rounds: number | undefined;
   readonly turnMs: number | undefined;
+  readonly long: boolean;
   readonly json: string | undefined;
   readonly render: boolean;
   readonly list: boolean;
@@ -55,6 +57,7 @@ export function readOptions(args: readonly string[]): Options {
       against: { type: "string" },
       rounds: { type: "string" },
       "turn-ms": { type: "string" },
+      long: { type: "boolean", default: false },
       json: { type: "string" },
       render: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
@@ -68,6 +71,7 @@ export function readOptions(args: readonly string[]): Options {
     against: values.against,
     rounds: count("--rounds", values.rounds),
     turnMs: count("--turn-ms", values["turn-ms"]),
+    long: values.long,
     json: values.json,
     render: values.render,
     list: values.list,

@@ -51,6 +51,9 @@ export function cellsOf(
           .join(" + "),
     ]);
   }
+  for (const title of Object.keys(rows[0]?.more ?? {})) {
+    columns.push([title, (row) => short(row.more?.[title] ?? NaN)]);
+  }
   return [
     columns.map(([title]) => title),
     ...rows.map((row) => columns.map(([, cell]) => cell(row))),

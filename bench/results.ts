@@ -77,6 +77,8 @@ export interface Row {
   /** Memory at the end of the turns, in MiB. */
   readonly clientRss?: number;
   readonly serverRss?: number;
+  /** What else there is to tell, by the head of its column. */
+  readonly more?: Readonly<Record<string, number>>;
 }
 
 /** What became of something, round by round. */

@@ -33,6 +33,8 @@ export interface Effort {
 /** What a scenario is run with. */
 export interface RunOptions extends Effort {
   readonly contenders: readonly Contender[];
+  /** Whether memory is looked at after millions of calls. */
+  readonly long?: boolean;
   /** Told what is going on. */
   readonly progress: (text: string) => void;
 }

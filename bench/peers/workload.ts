@@ -23,6 +23,8 @@ export interface WorkResult {
 
 /** What a process has used. */
 export interface Usage {
+  /** When that was, in milliseconds since the process began. */
+  readonly nowMs: number;
   /** CPU time of all threads since it began, in microseconds. */
   readonly cpuUs: number;
   /** Memory that the system has given it. */
@@ -188,7 +190,12 @@ function cpuUs(): number {
 
 function usage(): Usage {
   const { rss, heapUsed, external } = process.memoryUsage();
-  return { cpuUs: cpuUs(), rssBytes: rss, heapBytes: heapUsed + external };
+  return {
+    nowMs: performance.now(),
+    cpuUs: cpuUs(),
+    rssBytes: rss,
+    heapBytes: heapUsed + external,
+  };
 }
 
 /** What is used once all garbage is gone. */
