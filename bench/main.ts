@@ -28,9 +28,11 @@ import { IMPORTS, runImports } from "./imports.ts";
 import { isChosen, type Options, readOptions, USAGE } from "./options.ts";
 import { folderUrl } from "./paths.ts";
 import { scenarioText } from "./print.ts";
-import type { ScenarioResult } from "./results.ts";
+import { machine } from "./machine.ts";
+import type { Absence, Results, ScenarioResult } from "./results.ts";
 import { type Effort, type RunOptions, runScenario } from "./rounds.ts";
 import { SCENARIOS } from "./scenarios.ts";
+import { renderAgain, toJson, writeAll } from "./write.ts";
 import { runServers, SERVERS } from "./servers.ts";
 
 /** What `--quick` is about. */
@@ -108,6 +110,7 @@ async function main(args: readonly string[]): Promise<void> {
     }
     return;
   }
+  if (options.render) return await renderAgain();
   const { quick } = options;
   const effort: Effort = {
     rounds: options.rounds ?? (quick ? 3 : 5),
@@ -129,9 +132,40 @@ async function main(args: readonly string[]): Promise<void> {
     results.push(result);
     console.log(scenarioText(result));
   }
+  const found: Results = {
+    date: new Date().toISOString(),
+    machine: await machine(),
+    rounds: effort.rounds,
+    turnMs: effort.turnMs,
+    scenarios: results,
+    absent: everywhere(results),
+  };
   if (options.json !== undefined) {
-    await Deno.writeTextFile(options.json, JSON.stringify(results, null, 2));
+    await Deno.writeTextFile(options.json, toJson(found));
   }
+  if (isComplete(options)) {
+    await writeAll(found);
+    console.log("\nWritten: bench/results.json, docs/performance.md");
+  }
+}
+
+/** Whether nothing was chosen, so that the page is about all there is. */
+function isComplete(options: Options): boolean {
+  const { quick, only, contenders, against } = options;
+  return !quick && only.length === 0 && contenders.length === 0 &&
+    against === undefined;
+}
+
+/** Who was left out of every scenario for the same reason. */
+function everywhere(results: readonly ScenarioResult[]): Absence[] {
+  const counts = new Map<string, { absence: Absence; count: number }>();
+  for (const absence of results.flatMap(({ absent }) => absent)) {
+    const key = `${absence.contender}: ${absence.reason}`;
+    const { count } = counts.get(key) ?? { count: 0 };
+    counts.set(key, { absence, count: count + 1 });
+  }
+  return [...counts.values()].filter(({ count }) => count > 1)
+    .map(({ absence }) => absence);
 }
 
 if (import.meta.main) {
