@@ -227,5 +227,6 @@ function compare(rows: readonly Row[]): Pick<PointResult, "base" | "rows"> {
       name: contender,
       before: `${contender}${BEFORE}`,
     })),
+    true,
   );
 }

@@ -87,7 +87,7 @@ export function changeTexts(
     lessIsBetter: boolean,
   ) => {
     if (change === undefined) return [];
-    const { median, confidence } = change;
+    const { median, confidence, best } = change;
     const [low, high] = [confidence.low.toFixed(3), confidence.high.toFixed(3)];
     const sure = (confidence.level * 100).toFixed(0);
     const verdict = verdictOf(confidence);
@@ -99,7 +99,9 @@ export function changeTexts(
     return [
       `${row.contender}, ${what}: × ${
         median.toFixed(3)
-      } of the other checkout (${low}–${high} at ${sure} %): ${judgement}`,
+      } of the other checkout (${low}–${high} at ${sure} %; best quarters ${
+        best.toFixed(3)
+      }): ${judgement}`,
     ];
   };
   return [

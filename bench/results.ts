@@ -84,4 +84,9 @@ export interface Row {
 /** What became of something, round by round. */
 export interface Change extends Spread {
   readonly confidence: Confidence;
+  /**
+   * The same of the best quarters alone: what disturbs a machine makes things
+   * worse, so that the best turns are those that were disturbed least.
+   */
+  readonly best: number;
 }

@@ -19,7 +19,7 @@ import type {
   ScenarioResult,
 } from "./results.ts";
 import type { Point, Scenario, VariantSettings } from "./scenarios.ts";
-import { confidenceOf, median, ratios, spreadOf } from "./stats.ts";
+import { confidenceOf, median, quantile, ratios, spreadOf } from "./stats.ts";
 
 /** How much is measured. */
 export interface Effort {
@@ -225,7 +225,9 @@ export function rowOf(contender: string, values: readonly number[]): Row {
 export function compared(
   rows: readonly Row[],
   names: readonly RowName[],
+  lessIsBetter = false,
 ): Pick<PointResult, "base" | "rows"> {
+  const best = lessIsBetter ? .25 : .75;
   const find = (name: string | undefined) =>
     rows.find(({ contender }) => contender === name);
   const bases = names.map(({ base }) => find(base) ?? rows[0]!);
@@ -237,9 +239,9 @@ export function compared(
       return {
         ...row,
         ratio: spreadOf(ratios(row.values, bases[i]!.values)),
-        ...(before && { change: changeOf(row.values, before.values) }),
+        ...(before && { change: changeOf(row.values, before.values, best) }),
         ...(before?.cpuUs && row.cpuUs &&
-          { cpuChange: changeOf(row.cpuUs, before.cpuUs) }),
+          { cpuChange: changeOf(row.cpuUs, before.cpuUs, .25) }),
       };
     }),
   };
@@ -248,9 +250,14 @@ export function compared(
 function changeOf(
   values: readonly number[],
   before: readonly number[],
+  best: number,
 ): Change {
   const all = ratios(values, before);
-  return { ...spreadOf(all), confidence: confidenceOf(all) };
+  return {
+    ...spreadOf(all),
+    confidence: confidenceOf(all),
+    best: quantile(values, best) / quantile(before, best),
+  };
 }
 
 function mebibytes(bytes: number | undefined): number | undefined {
