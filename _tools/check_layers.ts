@@ -180,11 +180,16 @@ function isRelative(specifier: string): boolean {
   return specifier.startsWith(".");
 }
 
-/** Examples and their like come in by the front door. */
+/**
+ * Examples and their like come in by the front door. What `_testdata/` has,
+ * such as certificates, is no part of the house.
+ */
 function guestRule({ from, to, specifier }: Import): string | undefined {
   if (!isRelative(specifier) || isGenerated(to)) return undefined;
   const folder = topFolder(from);
-  if (topFolder(to) === folder) return undefined;
+  if (topFolder(to) === folder || topFolder(to) === "_testdata") {
+    return undefined;
+  }
   return `${folder}/ uses the package through its public entry points, "@grpclib/grpclib" and what is below it`;
 }
 
