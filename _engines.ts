@@ -13,6 +13,11 @@ const ENGINES: ReadonlyMap<string, Engine> = new Map([
 
 let defaultEngine: HTTP2Engine = "node";
 
+/** The engine of channels and servers that do not name one. */
+export function getDefaultEngine(): HTTP2Engine {
+  return defaultEngine;
+}
+
 /**
  * Sets the engine of channels and servers that do not name one. For the tests,
  * which run on every engine.
