@@ -76,7 +76,7 @@ export type Verdict = typeof Verdict[keyof typeof Verdict];
 /** The next state, which is never negative, or a verdict. */
 export type Outcome = State | Verdict;
 
-const { IDLE, OPEN, CLOSED, RESET_SENT, RESET_RECEIVED } = State;
+const { OPEN, CLOSED, RESET_SENT, RESET_RECEIVED } = State;
 const { HALF_CLOSED_LOCAL, HALF_CLOSED_REMOTE, SKIPPED, FORGOTTEN } = State;
 const { IGNORE, STREAM_CLOSED, CONNECTION_CLOSED } = Verdict;
 const { PROTOCOL_ERROR, MISUSE } = Verdict;
@@ -124,7 +124,7 @@ const TABLE: readonly Row[] = [
   ],
   // deno-fmt-ignore
   /* HALF_CLOSED_REMOTE */ [
-    HALF_CLOSED_REMOTE, HALF_CLOSED_REMOTE, CLOSED, RESET_SENT, MISUSE,
+    HALF_CLOSED_REMOTE, HALF_CLOSED_REMOTE, CLOSED, RESET_SENT, HALF_CLOSED_REMOTE,
     STREAM_CLOSED, STREAM_CLOSED, STREAM_CLOSED, RESET_RECEIVED, HALF_CLOSED_REMOTE,
   ],
   // deno-fmt-ignore
