@@ -1,0 +1,122 @@
+/**
+ * Header blocks that came before, and what they meant.
+ *
+ * @module
+ */
+
+import type { HeaderList } from "./header_list.ts";
+
+/** How many blocks are kept: a power of two. */
+const SLOTS = 128;
+
+/** The longest block that is kept, in bytes. */
+const MAX_BLOCK_BYTES = 256;
+
+/** What all blocks that are kept may count, with their fields, in bytes. */
+const MAX_BYTES = 65_536;
+
+/** The generation of a block that has no index of the dynamic table in it. */
+const ANY = -1;
+
+/** The most that one block may count of it. */
+const MAX_COST = MAX_BYTES / 8;
+
+interface Block {
+  readonly bytes: Uint8Array;
+  readonly generation: number;
+  readonly fields: HeaderList;
+  readonly cost: number;
+}
+
+/**
+ * The blocks of a connection that came twice, by their bytes. A peer that sends
+ * the same fields again sends the same bytes, once all of them are indexed, and
+ * they mean the same until the dynamic table changes.
+ *
+ * Each block has one slot. It is kept when it has the same hash as the one that
+ * was looked for there before, so those that differ in every call do not drive
+ * out the others.
+ */
+export class BlockCache {
+  readonly #blocks: (Block | undefined)[] = new Array(SLOTS).fill(undefined);
+
+  /** The hash that each slot was last looked for in vain. */
+  readonly #missed = new Int32Array(SLOTS);
+
+  /** What all blocks count. */
+  #cost = 0;
+
+  #slot = 0;
+  #wanted = false;
+
+  /** Whether it is time to {@linkcode add} the block that was not found. */
+  get wanted(): boolean {
+    return this.#wanted;
+  }
+
+  /**
+   * Finds what a block means.
+   *
+   * @param bytes The array it is in.
+   * @param start Where it begins.
+   * @param end Where it ends.
+   * @param generation That of the dynamic table.
+   */
+  find(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    generation: number,
+  ): HeaderList | undefined {
+    const length = end - start;
+    if (length > MAX_BLOCK_BYTES) {
+      this.#wanted = false;
+      return undefined;
+    }
+    let hash = length;
+    for (let i = start; i < end; i++) {
+      hash = Math.imul(hash, 31) + bytes[i]! | 0;
+    }
+    const slot = (hash ^ hash >>> 7 ^ hash >>> 14) & SLOTS - 1;
+    const block = this.#blocks[slot];
+    if (
+      block !== undefined && block.bytes.length === length &&
+      (block.generation === generation || block.generation === ANY)
+    ) {
+      const known = block.bytes;
+      let i = 0;
+      while (i < length && known[i] === bytes[start + i]) i++;
+      if (i === length) return block.fields;
+    }
+    this.#wanted = this.#missed[slot] === hash;
+    this.#missed[slot] = hash;
+    this.#slot = slot;
+    return undefined;
+  }
+
+  /**
+   * Keeps the block that {@linkcode find} has just not found, and that had no
+   * effect on the dynamic table.
+   *
+   * @param block A copy of it.
+   * @param fields What it means.
+   * @param options What it counts, `listSize`, as SETTINGS_MAX_HEADER_LIST_SIZE
+   * does, and the `generation` of the dynamic table, if it has an index of that
+   * in it.
+   */
+  add(
+    block: Uint8Array,
+    fields: HeaderList,
+    options: { readonly listSize: number; readonly generation?: number },
+  ): void {
+    const cost = block.length + options.listSize;
+    if (cost > MAX_COST) return;
+    this.#cost += cost - (this.#blocks[this.#slot]?.cost ?? 0);
+    if (this.#cost > MAX_BYTES) {
+      this.#blocks.fill(undefined);
+      this.#cost = cost;
+    }
+    const { generation = ANY } = options;
+    this.#blocks[this.#slot] = { bytes: block, generation, fields, cost };
+  }
+}
