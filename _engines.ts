@@ -5,10 +5,12 @@
  */
 
 import type { Engine, HTTP2Engine } from "./_http2/engine.ts";
+import { nativeEngine } from "./_http2/native/engine.ts";
 import { nodeEngine } from "./_http2/node/engine.ts";
 
 const ENGINES: ReadonlyMap<string, Engine> = new Map([
   [nodeEngine.name, nodeEngine],
+  [nativeEngine.name, nativeEngine],
 ]);
 
 let defaultEngine: HTTP2Engine = "node";

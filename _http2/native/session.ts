@@ -10,18 +10,22 @@
 
 import process from "node:process";
 import type { Duplex } from "node:stream";
+import type { CloseReason } from "../../_call/byte_stream.ts";
 import {
   type ConnectionHandler,
+  ErrorCode,
+  errorName,
   Http2Connection,
   type Http2Options,
   type Http2Stream,
   type Violation,
 } from "../../_h2/mod.ts";
-import type { CloseReason } from "../../_call/byte_stream.ts";
-import type { RawHeaders } from "../../_wire/headers.ts";
+import type { HeaderList } from "../../_wire/headers.ts";
 import type { H2Session, H2SessionOwner, H2Stream } from "../engine.ts";
-import { debugText } from "../reset.ts";
 import type { NativeStream, StreamOwner } from "./stream.ts";
+
+/** What a PING of this side says. */
+const PING = new TextEncoder().encode("grpclib!");
 
 /** A batch that is no larger may be the acknowledgement of a PING, no more. */
 const PING_FRAME_BYTES = 17;
@@ -32,57 +36,218 @@ export abstract class NativeSession
   protected readonly h2: Http2Connection;
   readonly #socket: Duplex;
   readonly #owner: H2SessionOwner;
-  readonly #onAck: (() => void)[] = [];
-  readonly #streams = new Set<NativeStream>();
-  #isFlushScheduled = false;
-  /** The session takes no more streams and ends with the last. */
-  #isClosing = false;
-  /** Nothing is read or written any more but what is in the output. */
-  #isOver = false;
-  #isGone = false;
+  /** Who waits for the acknowledgements of PINGs, in order. */
+  readonly #acks: (() => void)[] = [];
+  /** The streams, as a list that goes through them. */
+  #first: NativeStream | null = null;
+  #streamCount = 0;
+  #flushScheduled = false;
+  /** The session ends with its last stream. */
+  #closing = false;
+  /** Nothing is read any more, and nothing written but what is in the output. */
+  #ended = false;
+  #gone = false;
 
   constructor(socket: Duplex, owner: H2SessionOwner, options: Http2Options) {
     this.#socket = socket;
     this.#owner = owner;
     this.h2 = new Http2Connection(options, this);
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
-    socket.on("end", () => this.#onEnd());
-    socket.on("error", (error) => this.#owner.onError(error));
+    socket.on("end", () => this.#onSocketEnd());
+    socket.on("error", (error) => owner.onError(error));
     socket.on("close", () => this.#onSocketClose());
     this.onOutput();
   }
 
   get streamCount(): number {
-    return this.#streams.size;
+    return this.#streamCount;
   }
 
   get streams(): Iterable<H2Stream> {
-    return this.#streams;
+    const streams: NativeStream[] = [];
+    for (let at = this.#first; at !== null; at = at.next) streams.push(at);
+    return streams;
   }
 
   get isOver(): boolean {
-    return this.#isOver || this.#socket.destroyed;
+    return this.#ended || this.#socket.destroyed;
   }
 
   ping(onAck: () => void): void {
     if (this.isOver) return;
-    this.#onAck.push(onAck);
-    this.h2.ping();
+    this.#acks.push(onAck);
+    this.h2.ping(PING);
   }
 
   close(): void {
-    if (this.#isClosing || this.#isOver) return;
-    this.#isClosing = true;
-    this.h2.goaway();
-    if (this.streamCount === 0) this.#finish();
+    if (this.#closing || this.isOver) return;
+    this.#closing = true;
+    this.h2.goaway(ErrorCode.NO_ERROR, "");
+    if (this.#streamCount === 0) this.#finish();
   }
 
   destroy(): void {
-    if (this.#isOver) {
-      this.#socket.destroy();
-      return;
+    if (!this.#ended) {
+      this.#ended = true;
+      this.h2.closeError(ErrorCode.NO_ERROR, "");
+      this.#flush();
     }
-    this.h2.abort(0, "");
+    this.#socket.end(() => this.#socket.destroy());
+  }
+
+  protected abortWith(code: number, debugData: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.h2.closeError(code as ErrorCode, debugData);
     this.#finish();
   }
+
+  protected add(stream: NativeStream): void {
+    stream.next = this.#first;
+    if (this.#first !== null) this.#first.previous = stream;
+    this.#first = stream;
+    this.#streamCount++;
+  }
+
+  // For the streams
+
+  get endReason(): CloseReason | null {
+    return this.#owner.endReason;
+  }
+
+  request(
+    stream: NativeStream,
+    shared: HeaderList,
+    own: HeaderList,
+    end: boolean,
+  ): Http2Stream | null {
+    if (!this.h2.canOpen) return null;
+    return this.h2.request(stream, shared, own, end);
+  }
+
+  onSent(): void {
+    this.#owner.onSent();
+  }
+
+  onAnswer(): void {
+    this.#owner.onAnswer();
+  }
+
+  onStreamClose(stream: NativeStream): void {
+    const { previous, next } = stream;
+    if (previous === null) this.#first = next;
+    else previous.next = next;
+    if (next !== null) next.previous = previous;
+    stream.previous = stream.next = null;
+    this.#streamCount--;
+    this.#owner.onStreamClose(stream);
+    if (this.#closing && this.#streamCount === 0) this.#finish();
+  }
+
+  // What the engine tells
+
+  onOutput(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    process.nextTick(flushSession, this);
+  }
+
+  onStream(stream: Http2Stream, _fields: HeaderList, _end: boolean): void {
+    // A client takes no streams; the engine refuses them before.
+    stream.reset(ErrorCode.REFUSED_STREAM);
+  }
+
+  onSettings(): void {
+    const { maxConcurrentStreams } = this.h2.peerSettings;
+    this.#owner.onSettings(maxConcurrentStreams);
+  }
+
+  onPing(): void {}
+
+  onPingAck(): void {
+    this.#acks.shift()?.();
+  }
+
+  onNoticeAck(): void {}
+
+  onGoaway(lastId: number, code: number, debug: string): void {
+    this.#owner.onGoaway(code, lastId, debug);
+  }
+
+  onStreamViolation(): void {}
+
+  onViolation({ code, message }: Violation): void {
+    this.#ended = true;
+    this.#owner.onError(
+      new Error(`HTTP/2 ${errorName(code)}: ${message}`),
+    );
+    this.#finish();
+  }
+
+  /** Called when frames were written that are no mere acknowledgement. */
+  protected onFrameWritten(): void {}
+
+  /** Writes what there is. */
+  flush(): void {
+    this.#flushScheduled = false;
+    this.#flush();
+  }
+
+  #flush(): void {
+    const socket = this.#socket;
+    if (socket.destroyed || socket.writableEnded) return;
+    const pieces = this.h2.takeOutput();
+    const { length } = pieces;
+    if (length === 0) return;
+    if (length > 1) socket.cork();
+    let bytes = 0;
+    for (let i = 0; i < length; i++) {
+      const piece = pieces[i]!;
+      bytes += piece.length;
+      if (i < length - 1) socket.write(piece);
+      else socket.write(piece, () => this.#onWritten());
+    }
+    if (length > 1) socket.uncork();
+    if (bytes > PING_FRAME_BYTES) this.onFrameWritten();
+  }
+
+  #onWritten(): void {
+    this.h2.outputWritten();
+    if (this.#ended) this.#flush();
+  }
+
+  #receive(chunk: Uint8Array): void {
+    if (this.#ended) return;
+    this.h2.receive(chunk, performance.now());
+    this.#owner.onReceived();
+  }
+
+  /** Writes what there is, then ends this side of the socket. */
+  #finish(): void {
+    this.#flush();
+    this.#ended = true;
+    // Behind what is being written.
+    this.#socket.end(() => this.#socket.destroy());
+  }
+
+  #onSocketEnd(): void {
+    this.#owner.onSocketEnd();
+    // A peer that has said all does not read much longer.
+    if (this.#streamCount === 0) this.#finish();
+  }
+
+  #onSocketClose(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#ended = true;
+    this.#owner.onSocketClose();
+    this.h2.lose("");
+    for (const stream of this.streams) (stream as NativeStream).lose();
+    this.#owner.onClosed();
+  }
+}
+
+// One function that all sessions share.
+function flushSession(session: NativeSession): void {
+  session.flush();
 }

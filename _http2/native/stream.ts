@@ -10,7 +10,11 @@ import {
   type CloseReason,
   ResetCode,
 } from "../../_call/byte_stream.ts";
-import type { HeaderBlock, RawHeaders } from "../../_wire/headers.ts";
+import type {
+  HeaderBlock,
+  HeaderList,
+  RawHeaders,
+} from "../../_wire/headers.ts";
 import type { Http2Stream, StreamEnd, StreamHandler } from "../../_h2/mod.ts";
 import type { H2Stream } from "../engine.ts";
 import {
@@ -25,6 +29,13 @@ import {
 export interface StreamOwner {
   /** Why the connection ended, if it has, or is about to. */
   readonly endReason: CloseReason | null;
+  /** Opens a stream of a client; null if the connection takes none any more. */
+  request(
+    stream: NativeStream,
+    shared: HeaderList,
+    own: HeaderList,
+    end: boolean,
+  ): Http2Stream | null;
   /** HEADERS or DATA of a call are sent. */
   onSent(): void;
   /** The peer answered a call. */
@@ -40,9 +51,13 @@ const KEPT_PART = 0.5;
 export class NativeStream implements H2Stream, StreamHandler {
   path = "";
   openedAt = 0;
+  /** The neighbours in the session's list. */
+  previous: NativeStream | null = null;
+  next: NativeStream | null = null;
   readonly #owner: StreamOwner;
-  readonly #h2: Http2Stream;
   readonly #isServer: boolean;
+  /** Null until a client has sent the head. */
+  #h2: Http2Stream | null;
   #sink: ByteSink;
   #peerEnded = false;
   #localEnded = false;
@@ -56,13 +71,18 @@ export class NativeStream implements H2Stream, StreamHandler {
   #waitingTrailers: RawHeaders | null = null;
   #drained: PromiseWithResolvers<void> | null = null;
 
-  /** @param sink The call of a client; null for a request that has none yet. */
-  constructor(owner: StreamOwner, h2: Http2Stream, sink: ByteSink | null) {
+  /** Makes the stream of a client's call, or of a request that has no call yet. */
+  constructor(owner: StreamOwner, of: ByteSink | Http2Stream) {
     this.#owner = owner;
-    this.#h2 = h2;
-    this.#isServer = sink === null;
-    this.#sink = sink ?? DEAF;
-    h2.handler = this;
+    this.#isServer = !("onHead" in of);
+    if ("onHead" in of) {
+      this.#h2 = null;
+      this.#sink = of;
+    } else {
+      this.#h2 = of;
+      this.#sink = DEAF;
+      of.handler = this;
+    }
   }
 
   /**
@@ -83,18 +103,25 @@ export class NativeStream implements H2Stream, StreamHandler {
 
   sendHead(head: HeaderBlock, end = false): void {
     if (this.#isGone) return;
-    if (!this.#isServer) this.path = pathOf(head);
     this.#localEnded = end;
     this.#owner.onSent();
-    this.#h2.sendHeaders(head, end);
-    if (end) this.#dropRest();
+    const [shared, own] = fieldsOf(head);
+    if (this.#isServer) {
+      this.#h2!.sendHeaders(shared, own, end);
+      if (end) this.#dropRest();
+      return;
+    }
+    this.path = pathOf(shared);
+    this.#h2 = this.#owner.request(this, shared, own, end);
+    // The connection took its last stream before this one.
+    if (this.#h2 === null) this.#refuse();
   }
 
   send(bytes: Uint8Array, end = false): void | Promise<void> {
     if (this.#isGone) return;
     this.#localEnded = end;
     this.#owner.onSent();
-    if (this.#h2.sendData(bytes, end) || end || this.#isGone) return;
+    if (this.#h2!.sendData(bytes, end) || end || this.#isGone) return;
     this.#drained ??= Promise.withResolvers();
     return this.#drained.promise;
   }
@@ -103,7 +130,8 @@ export class NativeStream implements H2Stream, StreamHandler {
     if (this.#isGone) return;
     this.#localEnded = true;
     this.#owner.onSent();
-    this.#h2.sendTrailers(trailers);
+    const [shared, own] = fieldsOf(trailers);
+    this.#h2!.sendTrailers(shared, own);
     this.#dropRest();
   }
 
@@ -112,7 +140,7 @@ export class NativeStream implements H2Stream, StreamHandler {
     this.#resetting = true;
     this.#waiting = null;
     this.#owedBytes = 0;
-    this.#h2.reset(code);
+    this.#h2?.reset(code);
     // Later, for the call may be in the middle of something.
     process.nextTick(closeStream, this);
   }
@@ -126,6 +154,13 @@ export class NativeStream implements H2Stream, StreamHandler {
     this.#paused = false;
     this.#deliver(false);
     if (!this.#paused) this.#payBack();
+  }
+
+  #refuse(): void {
+    this.#resetting = true;
+    const why = this.#owner.endReason ??
+      reasonOfLoss("Connection takes no more calls");
+    process.nextTick(() => this.#close({ ...why, unprocessed: true }));
   }
 
   get #isGone(): boolean {
@@ -190,6 +225,13 @@ export class NativeStream implements H2Stream, StreamHandler {
     this.#close(this.#reasonOf(end));
   }
 
+  /** The connection is gone: so is a stream that it has never opened. */
+  lose(): void {
+    if (this.#h2 !== null) return;
+    const why = this.#owner.endReason ?? reasonOfLoss("Connection was lost");
+    this.#close({ ...why, unprocessed: true });
+  }
+
   /** Tells the call the end of a stream that it has reset. */
   closeReset(): void {
     this.#close(CLEAN);
@@ -228,7 +270,7 @@ export class NativeStream implements H2Stream, StreamHandler {
     const bytes = this.#owedBytes;
     if (bytes === 0) return;
     this.#owedBytes = 0;
-    this.#h2.consume(bytes);
+    this.#h2!.consume(bytes);
   }
 
   #reasonOf({ cause, code, message, unprocessed }: StreamEnd): CloseReason {
@@ -268,14 +310,16 @@ export class NativeStream implements H2Stream, StreamHandler {
   }
 }
 
-/** The path of a request, which is one of the first fields. */
-function pathOf({ shared, own }: HeaderBlock): string {
-  for (const list of [shared, own]) {
-    for (let i = 0; i + 1 < list.length; i += 2) {
-      if (list[i] === ":path") return list[i + 1]!;
-    }
-  }
-  return "";
+/** The two lists that the engine takes. */
+function fieldsOf(
+  { shared, own, next }: HeaderBlock,
+): readonly [shared: HeaderList, own: HeaderList] {
+  return [shared, next === null ? own : [...own, ...next.toList()]];
+}
+
+/** The path of a request. */
+function pathOf(list: HeaderList): string {
+  return list[list.indexOf(":path") + 1] ?? "";
 }
 
 // Functions that all streams share: one for each call would be garbage.
