@@ -5,6 +5,7 @@
  */
 
 import { ByteWriter } from "../_h2/byte_writer.ts";
+import { writeInteger } from "../_h2/hpack/block_writer.ts";
 import {
   type HeaderList,
   type HpackDecoder,
@@ -42,10 +43,9 @@ export function tableOf(decoder: HpackDecoder): HeaderList[] {
   const fields: HeaderList[] = [];
   try {
     for (let index = 62;; index++) {
-      const digits = index < 0x7f
-        ? (0x80 | index).toString(16)
-        : "ff" + (index - 0x7f).toString(16).padStart(2, "0");
-      fields.push(decodeHex(decoder, digits));
+      const out = new ByteWriter();
+      writeInteger(out, index, 0x7f, 0x80);
+      fields.push(decoder.decode(out.bytes, 0, out.length));
     }
   } catch (error) {
     if (!(error instanceof HpackError)) throw error;
