@@ -8,6 +8,7 @@
  * @module
  */
 
+import { Socket } from "node:net";
 import process from "node:process";
 import type { Duplex } from "node:stream";
 import type { CloseReason } from "../../_call/byte_stream.ts";
@@ -35,6 +36,7 @@ export abstract class NativeSession
   implements H2Session, StreamOwner, ConnectionHandler {
   protected readonly h2: Http2Connection;
   readonly #socket: Duplex;
+  readonly #isSocket: boolean;
   readonly #owner: H2SessionOwner;
   /** Who waits for the acknowledgements of PINGs, in order. */
   readonly #acks: (() => void)[] = [];
@@ -44,6 +46,8 @@ export abstract class NativeSession
   #flushScheduled = false;
   /** The session ends with its last stream. */
   #closing = false;
+  /** The peer ended the connection for an error of it, and with it all streams. */
+  #failed = false;
   /** Nothing is read any more, and nothing written but what is in the output. */
   #ended = false;
   #gone = false;
@@ -51,6 +55,7 @@ export abstract class NativeSession
   constructor(socket: Duplex, owner: H2SessionOwner, options: Http2Options) {
     this.#socket = socket;
     this.#owner = owner;
+    this.#isSocket = socket instanceof Socket;
     this.h2 = new Http2Connection(options, this);
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     socket.on("end", () => this.#onSocketEnd());
@@ -172,6 +177,9 @@ export abstract class NativeSession
 
   onGoaway(lastId: number, code: number, debug: string): void {
     this.#owner.onGoaway(code, lastId, debug);
+    this.#closing = true;
+    if (code !== ErrorCode.NO_ERROR) this.#failed = true;
+    else if (this.#streamCount === 0) this.#finish();
   }
 
   onStreamViolation(): void {}
@@ -202,7 +210,9 @@ export abstract class NativeSession
     if (length > 1) socket.cork();
     let bytes = 0;
     for (let i = 0; i < length; i++) {
-      const piece = pieces[i]!;
+      // The engine uses its memory again, and a stream that is no socket may
+      // hand on what it was given.
+      const piece = this.#isSocket ? pieces[i]! : pieces[i]!.slice();
       bytes += piece.length;
       if (i < length - 1) socket.write(piece);
       else socket.write(piece, () => this.#onWritten());
@@ -219,6 +229,8 @@ export abstract class NativeSession
   #receive(chunk: Uint8Array): void {
     if (this.#ended) return;
     this.h2.receive(chunk, performance.now());
+    // Not before the streams are told that the peer has not looked at them.
+    if (this.#failed) this.destroy();
     this.#owner.onReceived();
   }
 
