@@ -1,7 +1,7 @@
 /**
  * Mutated header blocks for the decoder.
  *
- *     deno run --allow-read=. _testdata/hpack_fuzz.ts [blocks] [seed]
+ *     deno task fuzz:hpack [blocks] [seed]
  *
  * @module
  */
