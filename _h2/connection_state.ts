@@ -120,6 +120,9 @@ export class ConnectionState {
   open(stream: Http2Stream): void {
     stream.id = this.nextId;
     this.nextId += 2;
+    // As they are now: settings may have changed while the HEADERS waited.
+    stream.sendWindow = this.peer.current.initialWindowSize;
+    stream.receiveWindow = this.local.acknowledged.initialWindowSize;
     this.streams.add(stream);
   }
 

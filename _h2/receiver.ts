@@ -149,7 +149,8 @@ export class Receiver implements FrameSink {
       );
     }
     stream.receiveWindow -= size;
-    if (stream.receiveWindow < 0) {
+    // It may be negative already, and then still allows empty frames.
+    if (size > 0 && stream.receiveWindow < 0) {
       const message = "DATA beyond the window of the stream";
       return connection.resetFor(
         stream,
