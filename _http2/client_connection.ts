@@ -226,6 +226,7 @@ export class ClientConnection implements H2ClientOwner {
   onSocketEnd(): void {
     // The peer said all: what is opened from now on would find nobody.
     this.#drain();
+    this.#linger();
   }
 
   onSocketClose(): void {
@@ -324,6 +325,7 @@ export class ClientConnection implements H2ClientOwner {
   onError(error: unknown): void {
     this.#error ??= error;
     this.#noteEnd();
+    this.#linger();
   }
 
   #noteEnd(): void {

@@ -44,6 +44,7 @@ export abstract class NativeSession
   #first: NativeStream | null = null;
   #streamCount = 0;
   #flushScheduled = false;
+  #isWriting = false;
   /** The session ends with its last stream. */
   #closing = false;
   /** The peer ended the connection for an error of it, and with it all streams. */
@@ -92,19 +93,14 @@ export abstract class NativeSession
   }
 
   destroy(): void {
-    if (!this.#ended) {
-      this.#ended = true;
-      this.h2.closeError(ErrorCode.NO_ERROR, "");
-      this.#flush();
-    }
-    this.#socket.end(() => this.#socket.destroy());
+    this.abortWith(ErrorCode.NO_ERROR, "");
   }
 
   protected abortWith(code: number, debugData: string): void {
     if (this.#ended) return;
-    this.#ended = true;
     this.h2.closeError(code as ErrorCode, debugData);
-    this.#finish();
+    if (code === ErrorCode.NO_ERROR) this.#finish();
+    else this.#giveUp();
   }
 
   protected add(stream: NativeStream): void {
@@ -185,11 +181,10 @@ export abstract class NativeSession
   onStreamViolation(): void {}
 
   onViolation({ code, message }: Violation): void {
-    this.#ended = true;
     this.#owner.onError(
       new Error(`HTTP/2 ${errorName(code)}: ${message}`),
     );
-    this.#finish();
+    this.#giveUp();
   }
 
   /** Called when frames were written that are no mere acknowledgement. */
@@ -207,6 +202,7 @@ export abstract class NativeSession
     const pieces = this.h2.takeOutput();
     const { length } = pieces;
     if (length === 0) return;
+    this.#isWriting = true;
     if (length > 1) socket.cork();
     let bytes = 0;
     for (let i = 0; i < length; i++) {
@@ -222,8 +218,9 @@ export abstract class NativeSession
   }
 
   #onWritten(): void {
+    this.#isWriting = false;
     this.h2.outputWritten();
-    if (this.#ended) this.#flush();
+    if (this.#ended) this.#finish();
   }
 
   #receive(chunk: Uint8Array): void {
@@ -234,18 +231,28 @@ export abstract class NativeSession
     this.#owner.onReceived();
   }
 
-  /** Writes what there is, then ends this side of the socket. */
+  /**
+   * Writes what there is, then ends this side of the socket. The socket is gone
+   * when the peer has ended its side too, or when the owner loses patience: were
+   * it destroyed now, what the peer still sends would make the system drop what
+   * was written, the GOAWAY with it.
+   */
   #finish(): void {
-    this.#flush();
     this.#ended = true;
-    // Behind what is being written.
-    this.#socket.end(() => this.#socket.destroy());
+    if (this.#isWriting) return;
+    this.#flush();
+    this.#socket.end();
+  }
+
+  /** Ends the connection of a peer that does wrong, and reads no more of it. */
+  #giveUp(): void {
+    this.#finish();
+    this.#socket.pause();
   }
 
   #onSocketEnd(): void {
     this.#owner.onSocketEnd();
-    // A peer that has said all does not read much longer.
-    if (this.#streamCount === 0) this.#finish();
+    this.#finish();
   }
 
   #onSocketClose(): void {
