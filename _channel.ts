@@ -36,9 +36,11 @@ import {
   type ConnectivityState,
 } from "./_http2/client_session.ts";
 import { plaintext, secure } from "./_http2/connect.ts";
+import type { HTTP2Engine } from "./_http2/engine.ts";
 import { type ConnectFunction, given } from "./_http2/given.ts";
 import { systemClock } from "./_http2/system_clock.ts";
 import { clientTLSOptions } from "./_http2/tls.ts";
+import { engineOf } from "./_engines.ts";
 import { compressors } from "./_zlib.ts";
 
 /** Options for {@linkcode Channel}. */
@@ -95,6 +97,12 @@ export interface ChannelOptions {
    * @default {false}
    */
   readonly keepProcessAlive?: boolean;
+  /**
+   * The implementation of HTTP/2: `"node"` is `node:http2` of the runtime.
+   *
+   * @default {"node"}
+   */
+  readonly http2?: HTTP2Engine;
   /**
    * What deadlines, keepalive, idle time and backoff go by, for tests.
    *
@@ -186,6 +194,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       statusDetailsCodec = new ProtoStatusDetailsCodec(),
       compression = "identity",
       tls = false,
+      http2,
       clock,
       connect,
     } = options;
@@ -213,6 +222,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       path,
       keepProcessAlive: options.keepProcessAlive ?? false,
       clock: clock ?? systemClock,
+      engine: engineOf("Cannot create channel", http2),
       connect: tls === false ? connection : secure(
         connection,
         clientTLSOptions(tls, {

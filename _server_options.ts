@@ -11,6 +11,7 @@ import type { Peer } from "./core/peer.ts";
 import type { StatusDetailsCodec } from "./core/status_details.ts";
 import type { ServerTLSOptions } from "./core/tls.ts";
 import type { Compression } from "./_wire/compression.ts";
+import type { HTTP2Engine } from "./_http2/engine.ts";
 import type { ListenOptions } from "./_http2/listener.ts";
 
 /** Where a handler failed. */
@@ -57,6 +58,12 @@ export interface ServerOptions {
    * @default writes it to the console
    */
   readonly onError?: (error: unknown, info: HandlerErrorInfo) => void;
+  /**
+   * The implementation of HTTP/2: `"node"` is `node:http2` of the runtime.
+   *
+   * @default {"node"}
+   */
+  readonly http2?: HTTP2Engine;
   /**
    * What deadlines, keepalive and the ages of connections go by, for tests.
    *

@@ -49,6 +49,7 @@ import {
 import { type Channel, hostOf } from "./_channel.ts";
 
 export { Channel, type ChannelOptions, type WaitOptions } from "./_channel.ts";
+export type { HTTP2Engine } from "./_http2/engine.ts";
 export type { ConnectivityState } from "./_http2/client_session.ts";
 export type {
   ConnectFunction,

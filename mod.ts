@@ -41,6 +41,7 @@ export {
   createStub,
   type DynamicMessage,
   type DynamicMethod,
+  type HTTP2Engine,
   type Messages,
   type MethodInfo,
   type SendOptions,

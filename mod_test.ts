@@ -33,7 +33,7 @@ const CORE = [
 
 const CLIENT = [
   ...["DynamicMessage", "DynamicMethod"],
-  ...["Connection", "WebConnection"],
+  ...["Connection", "HTTP2Engine", "WebConnection"],
   ...["CallOptions", "Channel", "ChannelOptions", "ClientStream", "Messages"],
   ...["MethodInfo", "SendOptions", "StreamStreamMethod", "StreamUnaryMethod"],
   ...["Stub", "StubMethod", "UnaryStreamMethod", "UnaryUnaryMethod"],
@@ -44,7 +44,7 @@ const CLIENT = [
 
 const SERVER = [
   ...["ServerContext", "attach"],
-  ...["Connection", "WebConnection"],
+  ...["Connection", "HTTP2Engine", "WebConnection"],
   ...["Closable", "CloseOptions", "GracefulExitOptions", "Handler"],
   ...["HandlerErrorInfo", "InitialMetadataOptions", "MethodImplementation"],
   ...[

@@ -59,6 +59,7 @@ import {
   type ServerOptions,
   type StartOptions,
 } from "./_server_options.ts";
+import { engineOf } from "./_engines.ts";
 import { compressors } from "./_zlib.ts";
 
 export * from "./core/mod.ts";
@@ -89,6 +90,7 @@ export {
   gracefulExit,
   type GracefulExitOptions,
 } from "./_graceful_exit.ts";
+export type { HTTP2Engine } from "./_http2/engine.ts";
 export type { Connection, WebConnection } from "./_http2/given.ts";
 export type {
   CloseOptions,
@@ -139,6 +141,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       statusDetailsCodec = new ProtoStatusDetailsCodec(),
       compression = "identity",
       onError = logError,
+      http2,
       clock,
     } = options;
     this.#clock = clock ?? systemClock;
@@ -167,11 +170,12 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       onHandlerError: (error, { methodName, peer }) =>
         onError(error, { methodName, peer }),
     };
-    this.#listener = new Listener(
+    this.#listener = new Listener({
       config,
-      (stream, raw, peer) => serve(host, stream, raw, peer),
-      this.#clock,
-    );
+      clock: this.#clock,
+      engine: engineOf("Cannot create server", http2),
+      onStream: (stream, raw, peer) => serve(host, stream, raw, peer),
+    });
   }
 
   /** The classes of the events it has, for {@linkcode listen}. */

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { FakeStream, textFrame } from "../_testdata/fake_stream.ts";
+import { HeaderBlock } from "../_wire/header_block.ts";
 import { Outbox } from "./outbox.ts";
 
 const KIB = 1024;
@@ -7,7 +8,7 @@ const KIB = 1024;
 /** What an outbox sends on a stream. */
 function sentBy(outbox: Outbox): string[] {
   const stream = new FakeStream();
-  stream.sendHead({});
+  stream.sendHead(new HeaderBlock([]));
   outbox.sendOn(stream);
   return stream.log.slice(1);
 }

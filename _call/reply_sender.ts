@@ -13,7 +13,7 @@ import {
   type Compression,
   type Compressor,
 } from "../_wire/compression.ts";
-import { responseHead } from "../_wire/headers.ts";
+import { HeaderBlock, responseHead } from "../_wire/headers.ts";
 import { type Outcome, outcomeTrailers } from "../_wire/outcome.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { compressorFor } from "./compressor_for.ts";
@@ -215,7 +215,7 @@ export class ReplySender {
     // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
     // A trailers-only answer: one frame that is head and trailers at once.
     const head = responseHead(this.#start.codec.contentType, null);
-    this.#stream.sendHead({ ...head, ...trailers }, true);
+    this.#stream.sendHead(new HeaderBlock(head.shared, [], trailers), true);
   }
 
   /**

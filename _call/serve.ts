@@ -10,6 +10,7 @@ import { GRPCError } from "../core/errors.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
 import {
+  HeaderBlock,
   parseRequestHead,
   type RawHeaders,
   type RequestHead,
@@ -174,19 +175,17 @@ function refuse(
   const { contentType } = head.contentType === null
     ? host.codecs[0]!
     : codecFor(host.codecs, head.contentType) ?? host.codecs[0]!;
-  stream.sendHead({
-    ":status": `${refusal.http}`,
-    "content-type": contentType,
-    ...(refusal.acceptEncoding === undefined
-      ? {}
-      : { "grpc-accept-encoding": refusal.acceptEncoding }),
-    ...outcomeTrailers({
-      status: refusal.status,
-      message: refusal.message,
-      details: null,
-      metadata: null,
-    }),
-  }, true);
+  const trailers = outcomeTrailers({
+    status: refusal.status,
+    message: refusal.message,
+    details: null,
+    metadata: null,
+  });
+  const fields = [":status", `${refusal.http}`, "content-type", contentType];
+  if (refusal.acceptEncoding !== undefined) {
+    fields.push("grpc-accept-encoding", refusal.acceptEncoding);
+  }
+  stream.sendHead(new HeaderBlock([], fields, trailers), true);
   return DEAF;
 }
 

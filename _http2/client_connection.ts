@@ -4,28 +4,19 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
-import http2, { type ClientHttp2Session } from "node:http2";
 import type { Duplex } from "node:stream";
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
 import type { ClockTimer } from "../core/clock.ts";
 import { Peer } from "../core/peer.ts";
 import type { SocketAttempt } from "./connect.ts";
 import type { Dialing } from "./dialing.ts";
+import type { H2ClientOwner, H2ClientSession, H2Stream } from "./engine.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { Keepalive } from "./keepalive.ts";
 import { openConnections } from "./open_connections.ts";
 import { peerOf } from "./peer_of.ts";
 import { refer } from "./refer.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
-import {
-  Backlog,
-  batchWrites,
-  CLIENT_BATCH,
-  debugText,
-  harden,
-} from "./session.ts";
-import { H2Stream, type StreamOwner } from "./stream.ts";
 
 /** What a connection tells the one who uses it. */
 export interface ConnectionListener {
@@ -50,17 +41,15 @@ const VERIFY_AFTER_MS = 300_000;
 const ENHANCE_YOUR_CALM = 11;
 
 /** One HTTP/2 connection of a channel. */
-export class ClientConnection implements StreamOwner {
+export class ClientConnection implements H2ClientOwner {
   readonly #dialing: Dialing;
   readonly #listener: ConnectionListener;
-  readonly #streams = new Set<H2Stream>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #calm: number;
   readonly #idleTimer: IdleTimer;
   #attempt: SocketAttempt | null;
   #socket: Duplex | null = null;
-  #session: ClientHttp2Session | null = null;
-  #backlog: Backlog | null = null;
+  #session: H2ClientSession | null = null;
   #keepalive: Keepalive | null = null;
   #connectTimer: ClockTimer | undefined;
   #lingerTimer: ClockTimer | undefined;
@@ -103,7 +92,7 @@ export class ClientConnection implements StreamOwner {
       onFailure: (error) => {
         this.#attempt = null;
         this.#error = error;
-        this.#onClosed();
+        this.onClosed();
       },
     });
   }
@@ -112,19 +101,15 @@ export class ClientConnection implements StreamOwner {
   get endReason(): CloseReason | null {
     if (this.#endReason === null) {
       // The session knows of its end a little before it says so.
-      if (this.#session?.destroyed || this.#socket?.destroyed) this.#noteEnd();
+      if (this.#session?.isOver) this.#noteEnd();
     }
     return this.#endReason;
-  }
-
-  get backlogged(): boolean {
-    return this.#backlog?.isHigh ?? false;
   }
 
   /** Whether a stream can be opened now. */
   get hasRoom(): boolean {
     return this.#ready && !this.#draining && !this.#verifying &&
-      this.#streams.size < this.#maxStreams;
+      this.streamCount < this.#maxStreams;
   }
 
   /** Why the connection is lost to new calls. */
@@ -134,12 +119,12 @@ export class ClientConnection implements StreamOwner {
 
   /** How many streams there are. */
   get streamCount(): number {
-    return this.#streams.size;
+    return this.#session?.streamCount ?? 0;
   }
 
   /** The paths of the methods that are called on it. */
   get paths(): string[] {
-    return [...this.#streams].map(({ path }) => path);
+    return [...(this.#session?.streams ?? [])].map(({ path }) => path);
   }
 
   toString(): string {
@@ -159,9 +144,8 @@ export class ClientConnection implements StreamOwner {
 
   /** Gives a call its stream. */
   open(claim: StreamClaim): void {
-    const stream = new H2Stream(this, this.#session, claim);
-    this.#streams.add(stream);
-    if (this.#streams.size === 1) this.#onBusy();
+    const stream = this.#session!.open(claim);
+    if (this.streamCount === 1) this.#onBusy();
     claim.onStream(stream, this.#peer);
   }
 
@@ -180,9 +164,8 @@ export class ClientConnection implements StreamOwner {
     return true;
   }
 
-  onStreamClose(stream: H2Stream): void {
-    this.#streams.delete(stream);
-    if (this.#streams.size === 0) this.#onUnused();
+  onStreamClose(_stream: H2Stream): void {
+    if (this.streamCount === 0) this.#onUnused();
     this.#listener.onRoom(this);
   }
 
@@ -202,7 +185,7 @@ export class ClientConnection implements StreamOwner {
   close(): void {
     this.#drain();
     this.#session?.close();
-    if (this.#streams.size === 0) this.#linger();
+    if (this.streamCount === 0) this.#linger();
   }
 
   /** Ends the connection at once, and all that runs on it, for a reason. */
@@ -213,47 +196,40 @@ export class ClientConnection implements StreamOwner {
     this.#attempt = null;
     this.#drain();
     const session = this.#session;
-    if (session === null) return this.#onClosed();
+    if (session === null) return this.onClosed();
     session.destroy();
     this.#linger();
   }
 
   #handshake(socket: Duplex): void {
-    const { config, authority, scheme } = this.#dialing;
+    const { engine, config, authority, scheme } = this.#dialing;
     this.#socket = socket;
-    // Before http2's own listeners, so that the end of the connection is known
-    // when the ends of its streams are told.
-    socket.on("error", (error) => this.#onError(error));
-    socket.on("close", () => this.#noteEnd());
+    this.#session = engine.connect(socket, this, {
+      authority,
+      scheme,
+      streamWindowSize: config.http2StreamWindowSize,
+      connectionWindowSize: config.http2ConnectionWindowSize,
+      maxHeaderListSize: config.maxHeaderListSize,
+    });
+  }
+
+  onSettings(maxConcurrentStreams: number): void {
+    this.#maxStreams = maxConcurrentStreams;
+    if (!this.#ready) this.#onReady();
+    else this.#listener.onRoom(this);
+  }
+
+  onReceived(): void {
+    this.#keepalive?.onReceived();
+  }
+
+  onSocketEnd(): void {
     // The peer said all: what is opened from now on would find nobody.
-    socket.on("end", () => this.#drain());
-    socket.on("data", () => this.#keepalive?.onReceived());
-    batchWrites(socket, CLIENT_BATCH);
-    this.#backlog = new Backlog(socket, () => {
-      for (const stream of this.#streams) stream.onDrain();
-    });
-    const session = this.#session = http2.connect(`${scheme}://${authority}`, {
-      createConnection: () => socket,
-      settings: {
-        initialWindowSize: config.http2StreamWindowSize,
-        maxHeaderListSize: config.maxHeaderListSize,
-        enablePush: false,
-      },
-    });
-    harden(session);
-    session.on("connect", () => {
-      session.setLocalWindowSize(config.http2ConnectionWindowSize);
-    });
-    session.on("remoteSettings", (settings) => {
-      this.#maxStreams = settings.maxConcurrentStreams ?? Infinity;
-      if (!this.#ready) this.#onReady();
-      else this.#listener.onRoom(this);
-    });
-    session.on("goaway", (code, last, data) => {
-      this.#onGoaway(code, last, data);
-    });
-    session.on("error", (error) => this.#onError(error));
-    session.on("close", () => this.#onClosed());
+    this.#drain();
+  }
+
+  onSocketClose(): void {
+    this.#noteEnd();
   }
 
   #onReady(): void {
@@ -264,7 +240,7 @@ export class ClientConnection implements StreamOwner {
     const { config, clock } = this.#dialing;
     this.#keepalive = new Keepalive(
       {
-        hasStreams: () => this.#streams.size > 0,
+        hasStreams: () => this.streamCount > 0,
         ping: (onAck) => this.#ping(onAck),
         onDead: () => this.#onDead(),
       },
@@ -272,22 +248,15 @@ export class ClientConnection implements StreamOwner {
       this.#calm,
     );
     this.#listener.onReady(this);
-    if (this.#streams.size === 0) this.#onUnused();
+    if (this.streamCount === 0) this.#onUnused();
   }
 
   #ping(onAck: () => void): void {
-    const payload = Buffer.from("grpclib!");
-    // A session that is gone throws, or refuses; its end is told elsewhere.
-    try {
-      this.#session?.ping(payload, (error: Error | null) => {
-        if (error) return;
-        onAck();
-        this.#verifying = false;
-        this.#listener.onRoom(this);
-      });
-    } catch {
-      return;
-    }
+    this.#session?.ping(() => {
+      onAck();
+      this.#verifying = false;
+      this.#listener.onRoom(this);
+    });
   }
 
   #onDead(): void {
@@ -298,13 +267,12 @@ export class ClientConnection implements StreamOwner {
     this.#socket?.destroy();
   }
 
-  #onGoaway(code: number, lastStreamId: number, data?: Uint8Array): void {
+  onGoaway(code: number, lastStreamId: number, text: string): void {
     this.#lastStreamId = lastStreamId;
     // A farewell to streams that it goes on with is a kind of answer.
-    if (code === 0 && lastStreamId > 0 && this.#streams.size > 0) {
+    if (code === 0 && lastStreamId > 0 && this.streamCount > 0) {
       this.wasUseful = true;
     }
-    const text = debugText(data);
     if (code !== 0) {
       this.#endReason ??= reasonOfGoaway(this.#dialing.authority, code, text);
     }
@@ -312,7 +280,7 @@ export class ClientConnection implements StreamOwner {
       this.#listener.onTooManyPings();
     }
     this.#drain();
-    if (this.#streams.size === 0) this.#linger();
+    if (this.streamCount === 0) this.#linger();
   }
 
   /** Opens no more streams. Before there could be any, its close says so. */
@@ -338,7 +306,7 @@ export class ClientConnection implements StreamOwner {
   /** What nobody waits for should not keep the process from its end. */
   #refer(): void {
     if (!this.#ready || this.#dialing.keepProcessAlive) return;
-    const needed = this.#awaited || this.#streams.size > 0;
+    const needed = this.#awaited || this.streamCount > 0;
     if (needed === this.#referred) return;
     this.#referred = needed;
     refer(this.#socket, needed);
@@ -353,7 +321,7 @@ export class ClientConnection implements StreamOwner {
     );
   }
 
-  #onError(error: unknown): void {
+  onError(error: unknown): void {
     this.#error ??= error;
     this.#noteEnd();
   }
@@ -377,7 +345,7 @@ export class ClientConnection implements StreamOwner {
       : reasonOfLoss(`Cannot connect to ${authority}`, cause, true);
   }
 
-  #onClosed(): void {
+  onClosed(): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#draining = true;

@@ -7,6 +7,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { ResolvedConfiguration } from "../core/config.ts";
 import type { SocketSource } from "./connect.ts";
+import type { Engine } from "./engine.ts";
 
 /** What a channel knows of its server, and how it talks to it. */
 export interface Dialing {
@@ -19,6 +20,8 @@ export interface Dialing {
   readonly keepProcessAlive: boolean;
   /** The path of the unix socket, if it is one. */
   readonly path: string | undefined;
+  /** Runs HTTP/2 on a connected socket. */
+  readonly engine: Engine;
   /** Connects a socket. */
   readonly connect: SocketSource;
 }

@@ -6,18 +6,14 @@
 
 import net from "node:net";
 import type { Duplex } from "node:stream";
-import type { Clock } from "../core/clock.ts";
-import type { ResolvedConfiguration } from "../core/config.ts";
 import { formatTarget } from "../core/target.ts";
 import type { ServerTLSOptions } from "../core/tls.ts";
 import {
   type AcceptedSocket,
   ServerConnection,
   type ServerConnectionOptions,
-  type StreamHandler,
 } from "./server_connection.ts";
 import { ServerTLS } from "./server_tls.ts";
-import { systemClock } from "./system_clock.ts";
 import { removeStaleSocket } from "./unix_socket.ts";
 
 /** What a listener listens on, and how. */
@@ -40,6 +36,9 @@ export type ListenAddress =
   | { readonly hostname: string; readonly port: number }
   | { readonly path: string };
 
+/** What all connections of a listener have in common. */
+export type ListenerOptions = Omit<ServerConnectionOptions, "onClosed">;
+
 /** A listening port with its connections. */
 export class Listener {
   readonly #options: ServerConnectionOptions;
@@ -53,15 +52,9 @@ export class Listener {
   #listening = false;
   #stopped = false;
 
-  constructor(
-    config: ResolvedConfiguration,
-    onStream: StreamHandler,
-    clock: Clock = systemClock,
-  ) {
+  constructor(options: ListenerOptions) {
     this.#options = {
-      config,
-      clock,
-      onStream,
+      ...options,
       onClosed: (connection) => {
         this.#connections.delete(connection);
         this.#checkClosed();

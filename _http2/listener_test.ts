@@ -5,6 +5,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import type { ByteSink, ByteStream } from "../_call/byte_stream.ts";
+import { HeaderBlock } from "../_wire/header_block.ts";
 import { Configuration } from "../core/config.ts";
 import {
   FrameType,
@@ -13,6 +14,12 @@ import {
 } from "../_testdata/raw_h2.ts";
 import { soon, turns, until } from "../_testdata/waiting.ts";
 import { Listener } from "./listener.ts";
+import { nodeEngine } from "./node/engine.ts";
+import { systemClock } from "./system_clock.ts";
+
+const TRAILERS_ONLY = new HeaderBlock([
+  ...[":status", "200", "grpc-status", "0"],
+]);
 
 const DEAF: ByteSink = { onHead() {}, onData() {}, onEnd() {}, onClose() {} };
 
@@ -20,14 +27,16 @@ const DEAF: ByteSink = { onHead() {}, onData() {}, onEnd() {}, onClose() {} };
 function makeListener() {
   const streams: ByteStream[] = [];
   const peers: string[] = [];
-  const listener = new Listener(
-    new Configuration().forServer(),
-    (stream, _raw, peer) => {
+  const listener = new Listener({
+    config: new Configuration().forServer(),
+    clock: systemClock,
+    engine: nodeEngine,
+    onStream: (stream, _raw, peer) => {
       streams.push(stream);
       peers.push(`${peer}`);
       return DEAF;
     },
-  );
+  });
   const listen = async (port = 0) => {
     const address = await listener.listen({ host: "127.0.0.1", port });
     assert("port" in address);
@@ -90,7 +99,7 @@ Deno.test("Listener.counts tells of the connections and streams there are", asyn
   second.close();
   await until(() => listener.counts.connections === 1, "one client is gone");
   assertEquals(listener.counts.streams, 1);
-  streams[1]!.sendHead({ ":status": "200", "grpc-status": "0" }, true);
+  streams[1]!.sendHead(TRAILERS_ONLY, true);
   await until(() => listener.counts.streams === 0, "the last stream is gone");
   assertEquals(listener.counts, { connections: 1, streams: 0 });
 });
@@ -133,7 +142,7 @@ Deno.test("Listener.stop() waits for streams, and refuses new connections", asyn
   await turns(20);
   assertEquals(closed, false);
   await assertRejects(() => Deno.connect({ hostname: "127.0.0.1", port }));
-  streams[0]!.sendHead({ ":status": "200", "grpc-status": "0" }, true);
+  streams[0]!.sendHead(TRAILERS_ONLY, true);
   const { fields } = await client.nextOf(FrameType.HEADERS);
   assertEquals(fields, [[":status", "200"], ["grpc-status", "0"]]);
   client.close();

@@ -130,6 +130,12 @@ export function reasonOfGoaway(
   );
 }
 
+/** Reads the debug data of a GOAWAY as text, as far as it is fit to be shown. */
+export function debugText(data: Uint8Array | undefined): string {
+  if (data === undefined) return "";
+  return String.fromCharCode(...data.subarray(0, 256)).replace(/[^ -~]/g, "?");
+}
+
 /** The words of an error of the runtime, such as `ECONNREFUSED`. */
 function describe(error: unknown): string {
   if (error === undefined || error === null) return "";

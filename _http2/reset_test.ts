@@ -2,6 +2,7 @@ import { assertEquals, assertStrictEquals } from "@std/assert";
 import { Status, type StatusName } from "../core/status.ts";
 import {
   CLEAN,
+  debugText,
   reasonOfGoaway,
   reasonOfLoss,
   reasonOfReset,
@@ -105,4 +106,13 @@ Deno.test("reasonOfGoaway() names the peer, the code and what the peer said", ()
 Deno.test("CLEAN is an end in good order", () => {
   assertEquals(CLEAN.clean, true);
   assertEquals(CLEAN.unprocessed, false);
+});
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+Deno.test("debugText() shows what is printable, and not more than enough", () => {
+  assertEquals(debugText(undefined), "");
+  assertEquals(debugText(bytes("too_many_pings")), "too_many_pings");
+  assertEquals(debugText(bytes("a\r\nb\x1b[31mé")), "a??b?[31m??");
+  assertEquals(debugText(new Uint8Array(1000).fill(65)), "A".repeat(256));
 });

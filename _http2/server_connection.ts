@@ -4,37 +4,28 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
-import http2, {
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from "node:http2";
-import process from "node:process";
 import type { Duplex } from "node:stream";
-import {
-  type ByteSink,
-  type ByteStream,
-  type CloseReason,
-  ResetCode,
+import type {
+  ByteSink,
+  ByteStream,
+  CloseReason,
 } from "../_call/byte_stream.ts";
 import type { RawHeaders } from "../_wire/headers.ts";
 import type { Clock, ClockTimer } from "../core/clock.ts";
 import type { ResolvedConfiguration } from "../core/config.ts";
 import type { Peer } from "../core/peer.ts";
 import { PingStrikes, RapidResets } from "./abuse.ts";
+import type {
+  Engine,
+  H2ServerOwner,
+  H2ServerSession,
+  H2Stream,
+} from "./engine.ts";
 import { Keepalive } from "./keepalive.ts";
 import { openConnections } from "./open_connections.ts";
 import { peerOf } from "./peer_of.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
 import { ServerLifetime } from "./server_lifetime.ts";
-import {
-  Backlog,
-  batchWrites,
-  debugText,
-  harden,
-  SERVER_BATCH,
-} from "./session.ts";
-import { H2Stream, type StreamOwner } from "./stream.ts";
 
 /** Takes on a stream that a client opened. */
 export type StreamHandler = (
@@ -49,6 +40,8 @@ export interface ServerConnectionOptions {
   readonly config: ResolvedConfiguration;
   /** What its times go by. */
   readonly clock: Clock;
+  /** Runs HTTP/2 on their sockets. */
+  readonly engine: Engine;
   /** Takes on the streams that clients open. */
   readonly onStream: StreamHandler;
   /** Told when a connection is gone. */
@@ -66,31 +59,16 @@ export interface AcceptedSocket {
 }
 
 /** How long a peer may take to close its side, once all streams are ended. */
-/** What is no larger may be the answer to a PING, and nothing more. */
-const PING_FRAME_BYTES = 17;
-
 const LINGER_MS = 1000;
 
 const ENHANCE_YOUR_CALM = 11;
 
-/** GOAWAY NO_ERROR with the largest id that a stream can have. */
-const SHUTDOWN_NOTICE = Buffer.from(
-  "0000080700000000007fffffff00000000",
-  "hex",
-);
-
-/** What a PING of the server says. */
-const PING = Buffer.from("grpclib!");
-
 /** One connection of a client. */
-export class ServerConnection implements StreamOwner {
+export class ServerConnection implements H2ServerOwner {
   readonly #socket: Duplex;
-  readonly #session: ServerHttp2Session;
+  readonly #session: H2ServerSession;
   readonly #options: ServerConnectionOptions;
   readonly #peer: Peer;
-  /** The streams, with the time at which each was opened. */
-  readonly #streams = new Map<H2Stream, number>();
-  readonly #backlog: Backlog;
   readonly #lifetime: ServerLifetime;
   readonly #strikes: PingStrikes;
   readonly #resets: RapidResets;
@@ -98,6 +76,7 @@ export class ServerConnection implements StreamOwner {
   #lingerTimer: ClockTimer | undefined;
   #closing = false;
   #expelled = false;
+  #ready = false;
   #gone = false;
   #error: unknown;
   #endReason: CloseReason | null = null;
@@ -110,56 +89,13 @@ export class ServerConnection implements StreamOwner {
     this.#socket = socket;
     this.#options = options;
     this.#peer = peerOf(socket, path, asked);
-    // Before http2's own listeners, so that the end of the connection is known
-    // when the ends of its streams are told.
-    socket.on("error", (error) => this.#onError(error));
-    socket.on("close", () => this.#noteEnd());
-    batchWrites(socket, {
-      ...SERVER_BATCH,
-      // A long message is many frames, and gRPC clients measure the bandwidth
-      // by a PING for some of them: those are no strikes.
-      onWrite: (bytes) => {
-        if (bytes > PING_FRAME_BYTES) this.#strikes.onSent();
-      },
-    });
-    this.#backlog = new Backlog(socket, () => {
-      for (const stream of this.#streams.keys()) stream.onDrain();
-    });
     this.#resets = new RapidResets(config.maxResetStreamsPerSecond);
-    const session = this.#session = http2.performServerHandshake(socket, {
-      settings: {
-        initialWindowSize: config.http2StreamWindowSize,
-        maxHeaderListSize: config.maxHeaderListSize,
-        maxConcurrentStreams: config.maxConcurrentStreams,
-      },
-      // Metadata may repeat any key.
-      strictSingleValueFields: false,
-    } as http2.ServerOptions);
-    harden(session);
-    // Now, so that it leaves with the SETTINGS: later it would wait for the
-    // next frame.
-    session.setLocalWindowSize(config.http2ConnectionWindowSize);
-    session.on(
-      "stream",
-      (
-        h2: ServerHttp2Stream,
-        _headers: unknown,
-        _flags: number,
-        raw: RawHeaders,
-      ) => this.#open(h2, raw),
-    );
-    session.once("remoteSettings", () => this.#onReady());
-    session.on("ping", () => this.#onPing());
-    session.on("goaway", (code, _last, data) => {
-      if (code === 0) return;
-      this.#endReason ??= reasonOfGoaway(
-        `${this.#peer}`,
-        code,
-        debugText(data),
-      );
+    this.#session = options.engine.accept(socket, this, {
+      streamWindowSize: config.http2StreamWindowSize,
+      connectionWindowSize: config.http2ConnectionWindowSize,
+      maxHeaderListSize: config.maxHeaderListSize,
+      maxConcurrentStreams: config.maxConcurrentStreams,
     });
-    session.on("error", (error) => this.#onError(error));
-    session.on("close", () => this.#onGone());
     this.#lifetime = new ServerLifetime(
       {
         onSilent: () =>
@@ -176,18 +112,14 @@ export class ServerConnection implements StreamOwner {
   get endReason(): CloseReason | null {
     if (this.#endReason === null) {
       // The session knows of its end a little before it says so.
-      if (this.#session.destroyed || this.#socket.destroyed) this.#noteEnd();
+      if (this.#session.isOver) this.#noteEnd();
     }
     return this.#endReason;
   }
 
-  get backlogged(): boolean {
-    return this.#backlog.isHigh;
-  }
-
   /** How many streams there are. */
   get streamCount(): number {
-    return this.#streams.size;
+    return this.#session.streamCount;
   }
 
   toString(): string {
@@ -202,9 +134,9 @@ export class ServerConnection implements StreamOwner {
     // one. After a GOAWAY of its own nghttp2 ignores them, and takes many of
     // them for an attack, which ends what runs as well.
     // https://www.rfc-editor.org/rfc/rfc9113#section-6.8
-    this.#socket.write(SHUTDOWN_NOTICE);
-    this.#ping(() => this.#session.close());
-    if (this.#streams.size === 0) this.linger();
+    this.#session.sendShutdownNotice();
+    this.#session.ping(() => this.#session.close());
+    if (this.streamCount === 0) this.linger();
   }
 
   /** Gives the peer a moment to close its side, then destroys the connection. */
@@ -236,29 +168,52 @@ export class ServerConnection implements StreamOwner {
   onAnswer(): void {}
 
   onStreamClose(stream: H2Stream): void {
-    const openedAt = this.#streams.get(stream)!;
-    this.#streams.delete(stream);
-    if (this.#streams.size === 0) {
+    if (this.streamCount === 0) {
       this.#lifetime.onUnused();
       if (this.#closing) this.linger();
     }
     if (
       stream.isCutOff && this.endReason === null &&
-      this.#resets.onReset(openedAt, this.#options.clock.now())
+      this.#resets.onReset(stream.openedAt, this.#options.clock.now())
     ) {
       this.#expel("too_many_resets", "it cancelled too many calls");
     }
   }
 
-  #open(h2: ServerHttp2Stream, raw: RawHeaders): void {
-    const stream = new H2Stream(this, null, DEAF);
-    if (this.#streams.size === 0) this.#lifetime.onUsed();
-    this.#streams.set(stream, this.#options.clock.now());
-    stream.accept(h2);
-    if (this.#closing) return stream.reset(ResetCode.REFUSED_STREAM);
+  onStream(stream: H2Stream, raw: RawHeaders): ByteSink | null {
+    if (this.streamCount === 1) this.#lifetime.onUsed();
+    stream.openedAt = this.#options.clock.now();
+    if (this.#closing) return null;
     // The client's own frames count as well: there may be no answer for long.
     this.#keepalive?.onSent();
-    stream.start(this.#options.onStream(stream, raw, this.#peer));
+    return this.#options.onStream(stream, raw, this.#peer);
+  }
+
+  onSettings(): void {
+    if (this.#ready) return;
+    this.#ready = true;
+    this.#onReady();
+  }
+
+  onReceived(): void {
+    this.#keepalive?.onReceived();
+  }
+
+  onFrameWritten(): void {
+    // A long message is many frames, and gRPC clients measure the bandwidth by
+    // a PING for some of them: those are no strikes.
+    this.#strikes.onSent();
+  }
+
+  onGoaway(code: number, _lastStreamId: number, text: string): void {
+    if (code === 0) return;
+    this.#endReason ??= reasonOfGoaway(`${this.#peer}`, code, text);
+  }
+
+  onSocketEnd(): void {}
+
+  onSocketClose(): void {
+    this.#noteEnd();
   }
 
   #onReady(): void {
@@ -266,32 +221,20 @@ export class ServerConnection implements StreamOwner {
     this.#lifetime.onReady();
     const { config, clock } = this.#options;
     if (config.keepaliveTimeMs === Infinity) return;
-    const keepalive = this.#keepalive = new Keepalive({
-      hasStreams: () => this.#streams.size > 0,
-      ping: (onAck) => this.#ping(onAck),
+    this.#keepalive = new Keepalive({
+      hasStreams: () => this.streamCount > 0,
+      ping: (onAck) => this.#session.ping(onAck),
       onDead: () =>
         this.#give(
           `no answer to a PING within ${config.keepaliveTimeoutMs} ms`,
         ),
     }, { ...config, clock });
-    this.#socket.on("data", () => keepalive.onReceived());
   }
 
-  #ping(onAck: () => void): void {
-    // A session that is gone throws, or refuses; its end is told elsewhere.
-    try {
-      this.#session.ping(PING, (error: Error | null) => {
-        if (!error) onAck();
-      });
-    } catch {
-      return;
-    }
-  }
-
-  #onPing(): void {
+  onPing(): void {
     if (this.#expelled) return;
     const now = this.#options.clock.now();
-    if (this.#strikes.onPing(this.#streams.size > 0, now)) {
+    if (this.#strikes.onPing(this.streamCount > 0, now)) {
       this.#expel("too_many_pings", "it sent too many PINGs");
     }
   }
@@ -300,12 +243,8 @@ export class ServerConnection implements StreamOwner {
   #expel(debugData: string, reason: string): void {
     if (this.#expelled || this.#gone) return;
     this.#expelled = this.#closing = true;
-    // Later, for this may be the stack of nghttp2.
-    process.nextTick(() => {
-      if (this.#gone || this.#session.destroyed) return;
-      this.#session.goaway(ENHANCE_YOUR_CALM, 0, Buffer.from(debugData));
-      setImmediate(() => this.#give(reason));
-    });
+    this.#endReason ??= this.#loss(new Error(reason));
+    this.#session.abort(ENHANCE_YOUR_CALM, debugData);
   }
 
   /** Gives the connection up, for a reason. */
@@ -314,7 +253,7 @@ export class ServerConnection implements StreamOwner {
     this.destroy();
   }
 
-  #onError(error: unknown): void {
+  onError(error: unknown): void {
     this.#error ??= error;
     this.#noteEnd();
   }
@@ -327,7 +266,7 @@ export class ServerConnection implements StreamOwner {
     return reasonOfLoss(`Connection from ${this.#peer} was lost`, cause);
   }
 
-  #onGone(): void {
+  onClosed(): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#options.clock.clearTimeout(this.#lingerTimer);
@@ -338,11 +277,3 @@ export class ServerConnection implements StreamOwner {
     this.#options.onClosed(this);
   }
 }
-
-/** Hears nothing. */
-const DEAF: ByteSink = {
-  onHead() {},
-  onData() {},
-  onEnd() {},
-  onClose() {},
-};

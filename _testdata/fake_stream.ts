@@ -17,10 +17,16 @@ import {
 } from "../_call/byte_stream.ts";
 import { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
+import { headerObject } from "../_http2/node/header_object.ts";
 import type { HeaderBlock, RawHeaders } from "../_wire/headers.ts";
 
 /** Fields by name; a name with an array comes once for each value. */
 export type Fields = Readonly<Record<string, string | readonly string[]>>;
+
+/** Fields that were sent, by name. */
+export function fieldsOf(block: HeaderBlock): Fields {
+  return headerObject(block) as Fields;
+}
 
 /** Fields as HTTP/2 tells them: name, value, name, value. */
 export function rawOf(fields: Fields): RawHeaders {
@@ -75,9 +81,9 @@ export class FakeStream implements ByteStream {
    */
   readonly log: string[] = [];
   /** The head that the call sent. */
-  head: HeaderBlock | null = null;
+  head: Fields | null = null;
   /** The trailers that the call sent. */
-  trailers: HeaderBlock | null = null;
+  trailers: Fields | null = null;
   /** Whom the peer's doings are told to. */
   sink: ByteSink | null;
   /** Whether a reset is followed by the end of the stream at once. */
@@ -101,7 +107,7 @@ export class FakeStream implements ByteStream {
   sendHead(head: HeaderBlock, end = false): void {
     this.#note(end ? "head end" : "head");
     if (this.head !== null) throw new Error("Fake stream has its head already");
-    this.head = head;
+    this.head = fieldsOf(head);
     this.#ended = end;
   }
 
@@ -115,7 +121,7 @@ export class FakeStream implements ByteStream {
   sendTrailers(trailers: HeaderBlock): void {
     this.#note("trailers");
     if (this.head === null) throw new Error("Fake stream has no head yet");
-    this.trailers = trailers;
+    this.trailers = fieldsOf(trailers);
     this.#ended = true;
   }
 

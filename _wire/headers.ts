@@ -5,19 +5,19 @@
  */
 
 import type { Metadata } from "../core/metadata.ts";
-import {
-  addMetadata,
-  type HeaderBlock,
-  type RawHeaders,
-  splitList,
-} from "./metadata.ts";
+import { HeaderBlock, type HeaderList } from "./header_block.ts";
+import { metadataFields, type RawHeaders, splitList } from "./metadata.ts";
 import { isBin } from "./text.ts";
 import { decodeTimeout } from "./timeout.ts";
 
 export {
+  HeaderBlock,
+  type HeaderList,
+  headerListSize,
+} from "./header_block.ts";
+export {
   addMetadata,
   decodeMetadata,
-  type HeaderBlock,
   metadataFields,
   type RawHeaders,
 } from "./metadata.ts";
@@ -206,8 +206,12 @@ export class HeadTemplate {
   /** What the heads have in common. */
   readonly fields: HeadFields;
 
-  /** The head of a call without deadline and metadata. Shared: not to be changed. */
+  /** The head of a call without deadline and metadata. */
   readonly head: HeaderBlock;
+
+  /** The part of it that stands before the deadline, and the part behind. */
+  readonly reserved: HeaderList;
+  readonly definition: HeaderList;
 
   /**
    * Creates a template.
@@ -216,18 +220,26 @@ export class HeadTemplate {
    */
   constructor(fields: HeadFields) {
     this.fields = fields;
-    this.head = blockOf(fields, null, fields.encoding);
+    this.reserved = reservedFields(fields);
+    this.definition = definitionFields(fields, fields.encoding);
+    this.head = new HeaderBlock([...this.reserved, ...this.definition]);
   }
 }
 
 /**
  * Writes the head of a request.
  *
+ * "HTTP2 requires that reserved headers, ones starting with ':' appear before
+ * all other headers. Additionally implementations should send Timeout
+ * immediately after the reserved headers and they should send the
+ * Call-Definition headers before sending Custom-Metadata."
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
+ *
  * @param template The template of the method.
  * @param timeout The text for `grpc-timeout`, if there is a deadline.
  * @param metadata The metadata, if there is some.
  * @param encoding The text for `grpc-encoding`, if it is not the template's.
- * @returns The fields. Where they are all the template's, its own, not to be changed.
+ * @returns The fields; the template's own head if there is nothing to add.
  */
 export function requestHead(
   template: HeadTemplate,
@@ -235,44 +247,42 @@ export function requestHead(
   metadata: Metadata | null,
   encoding: string | null = template.fields.encoding,
 ): HeaderBlock {
-  const { fields, head } = template;
-  if (timeout === null && encoding === fields.encoding) {
-    return metadata === null ? head : withMetadata({ ...head }, metadata);
+  const { fields, head, reserved } = template;
+  const own = metadata === null ? [] : metadataFields(metadata);
+  const isUsual = encoding === fields.encoding;
+  if (timeout === null && isUsual) {
+    return metadata === null ? head : new HeaderBlock(head.shared, own);
   }
-  const block = blockOf(fields, timeout, encoding);
-  return metadata === null ? block : withMetadata(block, metadata);
+  const definition = isUsual
+    ? template.definition
+    : definitionFields(fields, encoding);
+  return new HeaderBlock(
+    reserved,
+    timeout === null ? [] : ["grpc-timeout", timeout],
+    new HeaderBlock(definition, own),
+  );
 }
 
-/**
- * Makes the block of a request. An ordinary object: node:http2 is slower with
- * one that has no prototype.
- *
- * "HTTP2 requires that reserved headers, ones starting with ':' appear before
- * all other headers. Additionally implementations should send Timeout
- * immediately after the reserved headers and they should send the
- * Call-Definition headers before sending Custom-Metadata."
- * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
- */
-function blockOf(
+function reservedFields(fields: HeadFields): HeaderList {
+  return [
+    ...[":method", "POST"],
+    ...[":scheme", fields.scheme],
+    ...[":path", fields.path],
+    ...[":authority", fields.authority],
+  ];
+}
+
+function definitionFields(
   fields: HeadFields,
-  timeout: string | null,
   encoding: string | null,
-): HeaderBlock {
-  const block: Record<string, string> = {
-    ":method": "POST",
-    ":scheme": fields.scheme,
-    ":path": fields.path,
-    ":authority": fields.authority,
-  };
-  if (timeout !== null) block["grpc-timeout"] = timeout;
-  block["te"] = "trailers";
-  block["content-type"] = fields.contentType;
-  if (encoding !== null) block["grpc-encoding"] = encoding;
+): HeaderList {
+  const list = ["te", "trailers", "content-type", fields.contentType];
+  if (encoding !== null) list.push("grpc-encoding", encoding);
   if (fields.acceptEncoding !== null) {
-    block["grpc-accept-encoding"] = fields.acceptEncoding;
+    list.push("grpc-accept-encoding", fields.acceptEncoding);
   }
-  block["user-agent"] = fields.userAgent;
-  return block;
+  list.push("user-agent", fields.userAgent);
+  return list;
 }
 
 /**
@@ -284,27 +294,34 @@ function blockOf(
  * @param contentType The content type, such as `"application/grpc+proto"`.
  * @param metadata The metadata, if there is some.
  * @param encoding The text for `grpc-encoding`, if there is one.
- * @returns The fields in a new object.
+ * @returns The fields.
  */
 export function responseHead(
   contentType: string,
   metadata: Metadata | null,
   encoding: string | null = null,
 ): HeaderBlock {
-  const block = encoding === null
-    ? { ":status": "200", "content-type": contentType }
-    : {
-      ":status": "200",
-      "content-type": contentType,
-      "grpc-encoding": encoding,
-    };
-  return metadata === null ? block : withMetadata(block, metadata);
+  const head = commonHead(contentType, encoding);
+  if (metadata === null) return head;
+  return new HeaderBlock(head.shared, metadataFields(metadata));
 }
 
-/** Adds metadata to a block that was just made. */
-function withMetadata(block: HeaderBlock, metadata: Metadata): HeaderBlock {
-  addMetadata(block as Record<string, string | string[]>, metadata);
-  return block;
+/**
+ * The heads of responses without metadata, by encoding and content type. Both
+ * are a server's own words, so there are few.
+ */
+const heads = new Map<string | null, Map<string, HeaderBlock>>();
+
+function commonHead(contentType: string, encoding: string | null): HeaderBlock {
+  let ofEncoding = heads.get(encoding);
+  if (ofEncoding === undefined) heads.set(encoding, ofEncoding = new Map());
+  let head = ofEncoding.get(contentType);
+  if (head === undefined) {
+    const list = [":status", "200", "content-type", contentType];
+    if (encoding !== null) list.push("grpc-encoding", encoding);
+    ofEncoding.set(contentType, head = new HeaderBlock(list));
+  }
+  return head;
 }
 
 const GRPC = "application/grpc";
@@ -341,28 +358,4 @@ export function contentSubtype(contentType: string): string | null {
  */
 export function acceptsSubtype(subtype: string, codecSubtype: string): boolean {
   return (subtype === "" ? "proto" : subtype) === codecSubtype.toLowerCase();
-}
-
-/**
- * Measures fields as HTTP/2 does.
- *
- * "The sum of all header fields, for each field the sum of the uncompressed
- * field name and value lengths plus 32, with binary values' lengths being
- * post-Base64."
- * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
- *
- * @param block The fields.
- * @returns The size in bytes.
- */
-export function headerListSize(block: HeaderBlock): number {
-  let size = 0;
-  for (const name of Object.keys(block)) {
-    const value = block[name]!;
-    if (typeof value === "string") {
-      size += name.length + value.length + 32;
-    } else {
-      for (const one of value) size += name.length + one.length + 32;
-    }
-  }
-  return size;
 }

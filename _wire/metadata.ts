@@ -14,11 +14,6 @@ import { decodeBin, encodeBin } from "./text.ts";
 /** Received fields as they came: name, value, name, value; names in lower case. */
 export type RawHeaders = readonly string[];
 
-/** Fields to send. A name with an array is sent once for each value. */
-export type HeaderBlock = {
-  readonly [name: string]: string | readonly string[];
-};
-
 /**
  * Takes the metadata out of received fields: all but those that carry the call.
  * Fields of HTTP itself, such as `date`, stay visible. Never throws: base64 that
@@ -64,71 +59,15 @@ export function splitList(value: string): string[] {
     : [value];
 }
 
-// Names that node:http2 refuses to send twice.
-const SINGLE_VALUE: ReadonlySet<string> = new Set([
-  "access-control-allow-credentials",
-  "access-control-max-age",
-  "access-control-request-method",
-  "age",
-  "authorization",
-  "content-encoding",
-  "content-language",
-  "content-location",
-  "content-md5",
-  "content-range",
-  "date",
-  "dnt",
-  "etag",
-  "expires",
-  "from",
-  "if-match",
-  "if-modified-since",
-  "if-none-match",
-  "if-range",
-  "if-unmodified-since",
-  "last-modified",
-  "location",
-  "max-forwards",
-  "proxy-authorization",
-  "range",
-  "referer",
-  "retry-after",
-  "tk",
-  "upgrade-insecure-requests",
-  "x-content-type-options",
-]);
-
 /**
  * Adds metadata to the fields to send, behind those that are there.
  *
- * @param block The fields to add to.
+ * @param fields The fields to add to.
  * @param metadata The metadata. What was received and must not be sent is left out.
  */
-export function addMetadata(
-  block: Record<string, string | string[]>,
-  metadata: Metadata,
-): void {
+export function addMetadata(fields: string[], metadata: Metadata): void {
   for (const [key, value] of sendableMetadata(metadata)) {
-    const text = typeof value === "string" ? value : encodeBin(value);
-    const known = block[key];
-    if (typeof known === "string") {
-      // "Duplicate header names may have their values joined with ',' as the
-      // delimiter and be considered semantically equivalent."
-      // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
-      block[key] = SINGLE_VALUE.has(key) ? `${known},${text}` : [known, text];
-    } else if (Array.isArray(known)) {
-      known.push(text);
-    } else if (key === "__proto__") {
-      // A legal name, which assignment would take for the prototype.
-      Object.defineProperty(block, key, {
-        value: text,
-        configurable: true,
-        enumerable: true,
-        writable: true,
-      });
-    } else {
-      block[key] = text;
-    }
+    fields.push(key, typeof value === "string" ? value : encodeBin(value));
   }
 }
 
@@ -136,10 +75,10 @@ export function addMetadata(
  * Writes metadata as fields to send.
  *
  * @param metadata The metadata. What was received and must not be sent is left out.
- * @returns The fields in a new object.
+ * @returns The fields: name, value, name, value.
  */
-export function metadataFields(metadata: Metadata): HeaderBlock {
-  const block: Record<string, string | string[]> = {};
-  addMetadata(block, metadata);
-  return block;
+export function metadataFields(metadata: Metadata): string[] {
+  const fields: string[] = [];
+  addMetadata(fields, metadata);
+  return fields;
 }

@@ -6,7 +6,7 @@
 
 import type { Metadata } from "../core/metadata.ts";
 import { isStatus, Status } from "../core/status.ts";
-import { addMetadata, type HeaderBlock, type RawHeaders } from "./headers.ts";
+import { addMetadata, HeaderBlock, type RawHeaders } from "./headers.ts";
 import { decodeBin, decodeMessage, encodeBin, encodeMessage } from "./text.ts";
 
 /** How a call ended, as this side says it. */
@@ -31,8 +31,10 @@ export interface ParsedOutcome {
   readonly details: Uint8Array | null;
 }
 
-// What nearly every call ends with. Shared: not to be changed.
-const OK_TRAILERS: HeaderBlock = { "grpc-status": "0" };
+// What nearly every call ends with.
+const OK_TRAILERS = new HeaderBlock(["grpc-status", "0"]);
+
+const NONE: readonly string[] = [];
 
 /**
  * Writes the trailers of a call.
@@ -42,7 +44,7 @@ const OK_TRAILERS: HeaderBlock = { "grpc-status": "0" };
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
  *
  * @param outcome How the call ended.
- * @returns The fields. For a bare OK a shared object, not to be changed.
+ * @returns The fields.
  */
 export function outcomeTrailers(outcome: Outcome): HeaderBlock {
   const { status, message, details, metadata } = outcome;
@@ -52,15 +54,15 @@ export function outcomeTrailers(outcome: Outcome): HeaderBlock {
   ) {
     return OK_TRAILERS;
   }
-  const block: Record<string, string | string[]> = {
-    "grpc-status": `${status}`,
-  };
-  if (message !== "") block["grpc-message"] = encodeMessage(message);
+  const own = ["grpc-status", `${status}`];
+  if (message !== "") own.push("grpc-message", encodeMessage(message));
   // A Binary-Header like any other.
   // https://grpc.io/docs/guides/error/#richer-error-model
-  if (details !== null) block["grpc-status-details-bin"] = encodeBin(details);
-  if (metadata !== null) addMetadata(block, metadata);
-  return block;
+  if (details !== null) {
+    own.push("grpc-status-details-bin", encodeBin(details));
+  }
+  if (metadata !== null) addMetadata(own, metadata);
+  return new HeaderBlock(NONE, own);
 }
 
 /**

@@ -13,20 +13,18 @@ const OK: Outcome = { status: 0, message: "", details: null, metadata: null };
 
 /** The fields as a peer would receive them. */
 function raw(block: HeaderBlock): string[] {
-  return Object.entries(block).flatMap(([name, value]) =>
-    [value].flat().flatMap((one) => [name, one])
-  );
+  return block.toList();
 }
 
 Deno.test("outcomeTrailers() shares the trailers of a bare OK", () => {
-  assertEquals(outcomeTrailers(OK), { "grpc-status": "0" });
+  assertEquals(raw(outcomeTrailers(OK)), ["grpc-status", "0"]);
   assertStrictEquals(outcomeTrailers(OK), outcomeTrailers({ ...OK }));
 });
 
 Deno.test("outcomeTrailers() writes the number of every status", () => {
   for (const status of Object.values(Status)) {
     const block = outcomeTrailers({ ...OK, status });
-    assertEquals(block, { "grpc-status": String(status) });
+    assertEquals(raw(block), ["grpc-status", String(status)]);
   }
 });
 
@@ -37,33 +35,30 @@ Deno.test("outcomeTrailers() writes status, message, details and metadata in thi
     details: new Uint8Array([1]),
     metadata: new Metadata({ a: ["1", "2"], "b-bin": new Uint8Array([2]) }),
   });
-  assertEquals(Object.entries(block), [
-    ["grpc-status", "5"],
-    ["grpc-message", "100%25 gone %C3%A9"],
-    ["grpc-status-details-bin", "AQ"],
-    ["a", ["1", "2"]],
-    ["b-bin", "Ag"],
+  assertEquals(raw(block), [
+    ...["grpc-status", "5"],
+    ...["grpc-message", "100%25 gone %C3%A9"],
+    ...["grpc-status-details-bin", "AQ"],
+    ...["a", "1", "a", "2"],
+    ...["b-bin", "Ag"],
   ]);
 });
 
 Deno.test("outcomeTrailers() writes what an OK comes with", () => {
-  const cases: [Partial<Outcome>, HeaderBlock][] = [
-    [{ message: "Done" }, { "grpc-status": "0", "grpc-message": "Done" }],
-    [{ details: new Uint8Array([1]) }, {
-      "grpc-status": "0",
-      "grpc-status-details-bin": "AQ",
-    }],
-    [{ details: new Uint8Array() }, {
-      "grpc-status": "0",
-      "grpc-status-details-bin": "",
-    }],
-    [{ metadata: new Metadata({ a: "1" }) }, { "grpc-status": "0", a: "1" }],
-    [{ metadata: new Metadata() }, { "grpc-status": "0" }],
+  const cases: [Partial<Outcome>, string[]][] = [
+    [{ message: "Done" }, ["grpc-message", "Done"]],
+    [{ details: new Uint8Array([1]) }, ["grpc-status-details-bin", "AQ"]],
+    [{ details: new Uint8Array() }, ["grpc-status-details-bin", ""]],
+    [{ metadata: new Metadata({ a: "1" }) }, ["a", "1"]],
+    [{ metadata: new Metadata() }, []],
   ];
-  for (const [part, block] of cases) {
-    assertEquals(outcomeTrailers({ ...OK, ...part }), block);
+  for (const [part, fields] of cases) {
+    assertEquals(raw(outcomeTrailers({ ...OK, ...part })), [
+      ...["grpc-status", "0"],
+      ...fields,
+    ]);
   }
-  assertEquals(outcomeTrailers(OK), { "grpc-status": "0" }); // not changed
+  assertEquals(raw(outcomeTrailers(OK)), ["grpc-status", "0"]); // not changed
 });
 
 Deno.test("parseOutcome() reads every status", () => {

@@ -15,6 +15,7 @@ import {
   type ServerOptions,
   type Service,
 } from "../server.ts";
+import type { HTTP2Engine } from "../_http2/engine.ts";
 import { systemClock } from "../_http2/system_clock.ts";
 import { attachFaults, checkConnect, type Faults, guardFor } from "./faults.ts";
 import { MemoryWires } from "./_memory_wire.ts";
@@ -40,6 +41,12 @@ export interface ChannelForOptions {
    * @default {new Configuration()}
    */
   readonly config?: Configuration | ConfigurationOptions;
+  /**
+   * The implementation of HTTP/2, on both sides.
+   *
+   * @default {"node"}
+   */
+  readonly http2?: HTTP2Engine;
   /**
    * Told what a handler threw that is no `GRPCError`.
    *
@@ -111,11 +118,12 @@ export class ChannelFor extends Channel {
    */
   constructor(services: Iterable<Service>, options: ChannelForOptions = {}) {
     const { faults, clock, channel, onError, server: alone } = options;
-    const { codec, statusDetailsCodec, config } = options;
+    const { codec, statusDetailsCodec, config, http2 } = options;
     const both = {
       ...(codec === undefined ? {} : { codec }),
       ...(statusDetailsCodec === undefined ? {} : { statusDetailsCodec }),
       ...(config === undefined ? {} : { config }),
+      ...(http2 === undefined ? {} : { http2 }),
       ...(clock === undefined ? {} : { clock }),
     };
     const server = new Server(services, {

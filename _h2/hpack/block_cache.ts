@@ -9,8 +9,8 @@ import type { HeaderList } from "./header_list.ts";
 /** How many blocks are kept: a power of two. */
 const SLOTS = 128;
 
-/** The longest block that is kept, in bytes. */
-const MAX_BLOCK_BYTES = 256;
+/** The longest block that is kept, in bytes: it may have a token in it. */
+const MAX_BLOCK_BYTES = 4096;
 
 /** What all blocks that are kept may count, with their fields, in bytes. */
 const MAX_BYTES = 65_536;
@@ -35,7 +35,8 @@ interface Block {
  *
  * Each block has one slot. It is kept when it has the same hash as the one that
  * was looked for there before, so those that differ in every call do not drive
- * out the others.
+ * out the others. The hash leaves out bytes of long blocks: one that differs in
+ * these alone costs a copy that is of no use.
  */
 export class BlockCache {
   readonly #blocks: (Block | undefined)[] = new Array(SLOTS).fill(undefined);
@@ -74,7 +75,8 @@ export class BlockCache {
       return undefined;
     }
     let hash = length;
-    for (let i = start; i < end; i++) {
+    const step = (length >> 6) + 1;
+    for (let i = start; i < end; i += step) {
       hash = Math.imul(hash, 31) + bytes[i]! | 0;
     }
     const slot = (hash ^ hash >>> 7 ^ hash >>> 14) & SLOTS - 1;

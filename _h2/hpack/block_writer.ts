@@ -39,6 +39,11 @@ export function writeInteger(
   bytes[out.length++] = rest;
 }
 
+/** Up to this length a loop is faster than a TextEncoder. */
+const SHORT = 64;
+
+const encoder = new TextEncoder();
+
 /**
  * Writes a string as it is.
  * https://www.rfc-editor.org/rfc/rfc7541#section-5.2
@@ -51,16 +56,22 @@ export function writeString(out: ByteWriter, text: string): void {
   const { length } = text;
   writeInteger(out, length, 0x7f, 0);
   out.reserve(length);
-  const { bytes } = out;
-  const at = out.length;
-  let all = 0;
-  for (let i = 0; i < length; i++) {
-    const code = text.charCodeAt(i);
-    all |= code;
-    bytes[at + i] = code;
+  const { bytes, length: at } = out;
+  if (length <= SHORT || !writeAscii(text, bytes.subarray(at, at + length))) {
+    let all = 0;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      all |= code;
+      bytes[at + i] = code;
+    }
+    if (all > 0xff) throw notBytes(text);
   }
-  if (all > 0xff) throw notBytes(text);
   out.length = at + length;
+}
+
+/** Writes a string into bytes that are as many, if all of it is ASCII. */
+function writeAscii(text: string, bytes: Uint8Array): boolean {
+  return encoder.encodeInto(text, bytes).read === text.length;
 }
 
 /**

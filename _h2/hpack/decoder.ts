@@ -102,7 +102,6 @@ export class HpackDecoder {
   setTableSize(bytes: number): void {
     this.#maxTableSize = bytes;
     if (bytes < this.#table.maxSize) {
-      this.#table.generation++; // no block may pass without the update
       this.#owedSize = this.#owedSize < 0
         ? bytes
         : Math.min(bytes, this.#owedSize);
@@ -122,8 +121,12 @@ export class HpackDecoder {
    */
   decode(bytes: Uint8Array, start: number, end: number): HeaderList {
     this.#tooLarge = false;
-    return this.#cache.find(bytes, start, end, this.#table.generation) ??
-      this.#decode(bytes, start, end);
+    if (this.#owedSize < 0) {
+      const { generation } = this.#table;
+      const known = this.#cache.find(bytes, start, end, generation);
+      if (known !== undefined) return known;
+    }
+    return this.#decode(bytes, start, end);
   }
 
   #decode(bytes: Uint8Array, start: number, end: number): HeaderList {

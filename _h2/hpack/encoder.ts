@@ -146,32 +146,30 @@ export class HpackEncoder {
       }
     } catch (error) {
       out.length = length;
-      this.#smallestSize = smallestSize;
-      if (this.#table.generation !== generation) this.#clear();
+      // Fields may have entered the table that the peer will never see.
+      const changed = this.#table.generation !== generation;
+      this.#smallestSize = changed ? 0 : smallestSize;
       throw error;
     }
   }
 
   /**
-   * Writes that the size of the table changed: the smallest there was, as the
-   * peer may have evicted fields at it, and the last.
+   * Writes that the size of the table changed. If it was smaller meanwhile the
+   * peer may have evicted fields then, and has to be told of that size too. It
+   * is told of none at all: a decoder in Go takes a second update only while
+   * its table is empty.
    * https://www.rfc-editor.org/rfc/rfc7541#section-4.2
    */
   #writeTableSize(out: ByteWriter): void {
-    const { maxSize } = this.#table;
+    const table = this.#table;
+    const { maxSize } = table;
     if (this.#smallestSize < maxSize) {
-      writeInteger(out, this.#smallestSize, TABLE_SIZE_MASK, TABLE_SIZE);
+      table.maxSize = 0;
+      writeInteger(out, 0, TABLE_SIZE_MASK, TABLE_SIZE);
+      table.maxSize = maxSize;
     }
     writeInteger(out, maxSize, TABLE_SIZE_MASK, TABLE_SIZE);
     this.#smallestSize = Infinity;
-  }
-
-  /** Empties the table, as it has fields that the peer will never see. */
-  #clear(): void {
-    const { maxSize } = this.#table;
-    this.#table.maxSize = 0;
-    this.#table.maxSize = maxSize;
-    this.#smallestSize = 0;
   }
 
   #writeShared(out: ByteWriter, fields: HeaderList): void {

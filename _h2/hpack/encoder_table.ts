@@ -49,7 +49,7 @@ export class EncoderTable {
 
   #maxSize = DEFAULT_TABLE_SIZE;
 
-  /** Another number whenever an index means something else than before. */
+  /** Another number whenever a field would be written differently. */
   generation = 0;
 
   /**
@@ -66,6 +66,7 @@ export class EncoderTable {
 
   /** https://www.rfc-editor.org/rfc/rfc7541#section-4.3 */
   set maxSize(bytes: number) {
+    if (bytes > this.#maxSize) this.generation++; // for what had no room
     this.#maxSize = bytes;
     this.#evictUntil(bytes);
   }

@@ -14,7 +14,7 @@ import { latin1 } from "./latin1.ts";
  * https://www.rfc-editor.org/rfc/rfc7541#appendix-B
  */
 const LENGTHS = "dnsssssssoussussssssssusssssssss6aacd68baa8b8666" +
-  "555666666678f6cad67777777777777777777777878djde6f565655666775666" +
+  "555666666678f6cad67777777777777777777777878djde6f565656665776665" +
   "67655677777fbedskmkkmmmnmnnnnnonoomnonnnnlmnmnnomlkmmnnlnmmolmnn" +
   "llmlnmnnkmmmnmmnqqkjmnmpqqqrrqopjlqrrqrollqqsrrrkoklmllnmmppooqn" +
   "qrqqrrrrrsrrrrrqu";

@@ -12,18 +12,18 @@ import type {
   ClientHttp2Session,
   ClientHttp2Stream,
   Http2Stream,
-  OutgoingHttpHeaders,
   ServerHttp2Stream,
 } from "node:http2";
 import process from "node:process";
 import {
   type ByteSink,
-  type ByteStream,
   type CloseReason,
   ResetCode,
-} from "../_call/byte_stream.ts";
-import type { HeaderBlock, RawHeaders } from "../_wire/headers.ts";
-import { CLEAN, reasonOfLoss, reasonOfReset } from "./reset.ts";
+} from "../../_call/byte_stream.ts";
+import type { HeaderBlock, RawHeaders } from "../../_wire/headers.ts";
+import type { H2Stream } from "../engine.ts";
+import { CLEAN, reasonOfLoss, reasonOfReset } from "../reset.ts";
+import { headerObject } from "./header_object.ts";
 import {
   listenAsClient,
   listenAsServer,
@@ -46,7 +46,7 @@ export interface StreamOwner {
   /** The peer answered a call. */
   onAnswer(): void;
   /** The stream is gone. */
-  onStreamClose(stream: H2Stream): void;
+  onStreamClose(stream: NodeStream): void;
 }
 
 /** How many bytes may wait for the end of the tick before they are written. */
@@ -63,9 +63,9 @@ const RESPOND = { waitForTrailers: true, sendDate: false };
 const RESPOND_END = { endStream: true, sendDate: false };
 
 /** One HTTP/2 stream of a call, on either side. */
-export class H2Stream implements ByteStream, StreamEvents {
-  /** The path of the method that a client calls. */
+export class NodeStream implements H2Stream, StreamEvents {
   path = "";
+  openedAt = 0;
   readonly #owner: StreamOwner;
   readonly #session: ClientHttp2Session | null;
   #sink: ByteSink;
@@ -106,7 +106,6 @@ export class H2Stream implements ByteStream, StreamEvents {
     listenToData(this.#h2!);
   }
 
-  /** Whether it ended, if it has, before this side was through or gave up. */
   get isCutOff(): boolean {
     return !this.#localEnded && !this.#resetting;
   }
@@ -118,7 +117,7 @@ export class H2Stream implements ByteStream, StreamEvents {
     if (this.#isGone) return;
     const h2 = this.#h2 as ServerHttp2Stream;
     h2.respond(
-      head as OutgoingHttpHeaders,
+      headerObject(head),
       end ? RESPOND_END : RESPOND,
     );
     this.#owner.onSent();
@@ -193,10 +192,11 @@ export class H2Stream implements ByteStream, StreamEvents {
   }
 
   #request(head: HeaderBlock, end: boolean): void {
+    const headers = headerObject(head);
     let h2: ClientHttp2Stream;
     try {
       h2 = this.#session!.request(
-        head as OutgoingHttpHeaders,
+        headers,
         end ? REQUEST_END : REQUEST,
       );
     } catch (error) {
@@ -207,7 +207,7 @@ export class H2Stream implements ByteStream, StreamEvents {
       process.nextTick(() => this.#close({ ...why, unprocessed: true }));
       return;
     }
-    this.path = String(head[":path"]);
+    this.path = String(headers[":path"]);
     this.#localEnded = end;
     this.#h2 = h2;
     listenAsClient(h2, this);
@@ -314,7 +314,9 @@ export class H2Stream implements ByteStream, StreamEvents {
   onWantTrailers(): void {
     const h2 = this.#h2 as ServerHttp2Stream;
     if (h2.destroyed || h2.closed) return;
-    h2.sendTrailers((this.#trailersOut ?? {}) as OutgoingHttpHeaders);
+    h2.sendTrailers(
+      this.#trailersOut === null ? {} : headerObject(this.#trailersOut),
+    );
     this.#dropRest();
   }
 
@@ -376,7 +378,7 @@ export class H2Stream implements ByteStream, StreamEvents {
   }
 }
 
-function flushStream(stream: H2Stream): void {
+function flushStream(stream: NodeStream): void {
   stream.flushPending();
 }
 

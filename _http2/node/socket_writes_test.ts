@@ -1,77 +1,12 @@
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { EventEmitter } from "node:events";
-import type { Http2Session } from "node:http2";
+import { assertEquals, assertStrictEquals } from "@std/assert";
 import { Duplex } from "node:stream";
-import { turns } from "../_testdata/waiting.ts";
+import { turns } from "../../_testdata/waiting.ts";
 import {
   Backlog,
   batchWrites,
   CLIENT_BATCH,
-  debugText,
-  harden,
   SERVER_BATCH,
-} from "./session.ts";
-
-// --- harden()
-
-/** A session that tells what is done to it. */
-class FakeSession extends EventEmitter {
-  readonly log: string[] = [];
-  destroyed = false;
-
-  close(): void {
-    this.log.push("close");
-    this.emit("close");
-  }
-
-  destroy(error?: Error, code?: number): void {
-    this.log.push(`destroy ${error?.message} ${code}`);
-    this.destroyed = true;
-  }
-}
-
-function hardened(): FakeSession {
-  const session = new FakeSession();
-  harden(session as unknown as Http2Session);
-  return session;
-}
-
-Deno.test("harden() puts close() off to the next tick", async () => {
-  const session = hardened();
-  session.close();
-  session.log.push("after");
-  await turns(1);
-  assertEquals(session.log, ["after", "close"]);
-});
-
-Deno.test("harden() puts destroy() off to the next tick, with all that it was given", async () => {
-  const session = hardened();
-  session.destroy(new Error("why"), 2);
-  session.log.push("after");
-  assertEquals(session.destroyed, false);
-  await turns(1);
-  assertEquals(session.log, ["after", "destroy why 2"]);
-});
-
-Deno.test("harden() destroys once, and closes nothing that is destroyed", async () => {
-  const session = hardened();
-  session.destroy();
-  session.destroy();
-  session.close();
-  await turns(1);
-  assertEquals(session.log, ["destroy undefined undefined"]);
-});
-
-Deno.test("harden() calls back when a close() with a callback is done", async () => {
-  const session = hardened();
-  (session as unknown as Http2Session).close(() => session.log.push("called"));
-  await turns(1);
-  assertEquals(session.log, ["close", "called"]);
-});
-
-Deno.test("harden() has an 'error' end no process", () => {
-  assert(hardened().emit("error", new Error("nobody listens")));
-});
+} from "./socket_writes.ts";
 
 // --- batchWrites()
 
@@ -241,13 +176,4 @@ Deno.test("Backlog tells nobody when it never was high", async () => {
   await turns(1);
   assertEquals(gone, 0);
   socket.destroy();
-});
-
-// --- debugText()
-
-Deno.test("debugText() shows what is printable, and not more than enough", () => {
-  assertEquals(debugText(undefined), "");
-  assertEquals(debugText(bytes("too_many_pings")), "too_many_pings");
-  assertEquals(debugText(bytes("a\r\nb\x1b[31mé")), "a??b?[31m??");
-  assertEquals(debugText(new Uint8Array(1000).fill(65)), "A".repeat(256));
 });

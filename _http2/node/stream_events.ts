@@ -10,7 +10,7 @@ import type {
   Http2Stream,
   ServerHttp2Stream,
 } from "node:http2";
-import type { RawHeaders } from "../_wire/headers.ts";
+import type { RawHeaders } from "../../_wire/headers.ts";
 
 /** The one who is told the events of a stream. */
 export interface StreamEvents {

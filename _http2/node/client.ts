@@ -1,0 +1,53 @@
+/**
+ * The client's side of a connection, on `node:http2`.
+ *
+ * @module
+ */
+
+import http2, { type ClientHttp2Session } from "node:http2";
+import type { Duplex } from "node:stream";
+import type { ByteSink } from "../../_call/byte_stream.ts";
+import type {
+  H2ClientOptions,
+  H2ClientOwner,
+  H2ClientSession,
+  H2Stream,
+} from "../engine.ts";
+import { batchWrites, CLIENT_BATCH } from "./socket_writes.ts";
+import { NodeSession } from "./session.ts";
+import { NodeStream } from "./stream.ts";
+
+/** A client's session of `node:http2`. */
+export class NodeClientSession extends NodeSession<ClientHttp2Session>
+  implements H2ClientSession {
+  constructor(
+    socket: Duplex,
+    owner: H2ClientOwner,
+    options: H2ClientOptions,
+  ) {
+    super(socket, owner, () => {
+      socket.on("end", () => owner.onSocketEnd());
+      socket.on("data", () => owner.onReceived());
+      batchWrites(socket, CLIENT_BATCH);
+      const { scheme, authority, streamWindowSize, maxHeaderListSize } =
+        options;
+      return http2.connect(`${scheme}://${authority}`, {
+        createConnection: () => socket,
+        settings: {
+          initialWindowSize: streamWindowSize,
+          maxHeaderListSize,
+          enablePush: false,
+        },
+      });
+    });
+    this.h2.on("connect", () => {
+      this.h2.setLocalWindowSize(options.connectionWindowSize);
+    });
+  }
+
+  open(sink: ByteSink): H2Stream {
+    const stream = new NodeStream(this, this.h2, sink);
+    this.add(stream);
+    return stream;
+  }
+}

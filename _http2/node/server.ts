@@ -1,0 +1,113 @@
+/**
+ * The server's side of a connection, on `node:http2`.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import http2, {
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import process from "node:process";
+import type { Duplex } from "node:stream";
+import { type ByteSink, ResetCode } from "../../_call/byte_stream.ts";
+import type { RawHeaders } from "../../_wire/headers.ts";
+import type {
+  H2ServerOptions,
+  H2ServerOwner,
+  H2ServerSession,
+} from "../engine.ts";
+import { batchWrites, SERVER_BATCH } from "./socket_writes.ts";
+import { NodeSession } from "./session.ts";
+import { NodeStream } from "./stream.ts";
+
+/** GOAWAY NO_ERROR with the largest id that a stream can have. */
+const SHUTDOWN_NOTICE = Buffer.from(
+  "0000080700000000007fffffff00000000",
+  "hex",
+);
+
+/** What is no larger may be the acknowledgement of a PING, and nothing more. */
+const PING_FRAME_BYTES = 17;
+
+/** A server's session of `node:http2`. */
+export class NodeServerSession extends NodeSession<ServerHttp2Session>
+  implements H2ServerSession {
+  readonly #owner: H2ServerOwner;
+
+  constructor(
+    socket: Duplex,
+    owner: H2ServerOwner,
+    options: H2ServerOptions,
+  ) {
+    super(socket, owner, () => {
+      batchWrites(socket, {
+        ...SERVER_BATCH,
+        onWrite: (bytes) => {
+          if (bytes > PING_FRAME_BYTES) owner.onFrameWritten();
+        },
+      });
+      return http2.performServerHandshake(socket, {
+        settings: {
+          initialWindowSize: options.streamWindowSize,
+          maxHeaderListSize: options.maxHeaderListSize,
+          maxConcurrentStreams: options.maxConcurrentStreams,
+        },
+        // Metadata may repeat any key.
+        strictSingleValueFields: false,
+      } as http2.ServerOptions);
+    });
+    this.#owner = owner;
+    const { h2 } = this;
+    // Now, so that it leaves with the SETTINGS: later it would wait for the
+    // next frame.
+    h2.setLocalWindowSize(options.connectionWindowSize);
+    h2.on(
+      "stream",
+      (
+        stream: ServerHttp2Stream,
+        _headers: unknown,
+        _flags: number,
+        raw: RawHeaders,
+      ) => this.#accept(stream, raw),
+    );
+    h2.on("ping", () => owner.onPing());
+    // After the session's own listener, which reads all that comes.
+    socket.on("data", () => owner.onReceived());
+  }
+
+  sendShutdownNotice(): void {
+    // node:http2 itself has no GOAWAY that lets requests still come.
+    this.socket.write(SHUTDOWN_NOTICE);
+  }
+
+  abort(code: number, debugData: string): void {
+    // Later, for this may be the stack of nghttp2.
+    process.nextTick(() => {
+      if (this.h2.destroyed) return;
+      this.h2.goaway(code, 0, Buffer.from(debugData));
+      setImmediate(() => {
+        this.destroy();
+        this.socket.destroy();
+      });
+    });
+  }
+
+  #accept(h2: ServerHttp2Stream, raw: RawHeaders): void {
+    const stream = new NodeStream(this, null, DEAF);
+    this.add(stream);
+    stream.accept(h2);
+    const sink = this.#owner.onStream(stream, raw);
+    if (sink === null) stream.reset(ResetCode.REFUSED_STREAM);
+    else stream.start(sink);
+  }
+}
+
+/** Hears nothing. */
+const DEAF: ByteSink = {
+  onHead() {},
+  onData() {},
+  onEnd() {},
+  onClose() {},
+};

@@ -1,0 +1,113 @@
+/**
+ * What the sessions of both sides have in common, on `node:http2`.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import type { Http2Session } from "node:http2";
+import type { Duplex } from "node:stream";
+import type { CloseReason } from "../../_call/byte_stream.ts";
+import type { H2Session, H2SessionOwner, H2Stream } from "../engine.ts";
+import { debugText } from "../reset.ts";
+import { harden } from "./harden.ts";
+import { Backlog } from "./socket_writes.ts";
+import type { NodeStream, StreamOwner } from "./stream.ts";
+
+/** What a PING of this side says. */
+const PING = Buffer.from("grpclib!");
+
+/** A hardened session of `node:http2`, and its streams. */
+export abstract class NodeSession<H2 extends Http2Session>
+  implements H2Session, StreamOwner {
+  protected readonly h2: H2;
+  protected readonly socket: Duplex;
+  readonly #owner: H2SessionOwner;
+  readonly #streams = new Set<NodeStream>();
+  readonly #backlog: Backlog;
+
+  /** @param makeSession Makes the session on the socket. */
+  constructor(socket: Duplex, owner: H2SessionOwner, makeSession: () => H2) {
+    this.socket = socket;
+    this.#owner = owner;
+    // Before http2's own listeners, so that the end of the connection is known
+    // when the ends of its streams are told.
+    socket.on("error", (error) => owner.onError(error));
+    socket.on("close", () => owner.onSocketClose());
+    const h2 = this.h2 = makeSession();
+    this.#backlog = new Backlog(socket, () => {
+      for (const stream of this.#streams) stream.onDrain();
+    });
+    harden(h2);
+    h2.on("remoteSettings", ({ maxConcurrentStreams }) => {
+      owner.onSettings(maxConcurrentStreams ?? Infinity);
+    });
+    h2.on("goaway", (code, lastStreamId, data) => {
+      owner.onGoaway(code, lastStreamId, debugText(data));
+    });
+    h2.on("error", (error) => owner.onError(error));
+    h2.on("close", () => owner.onClosed());
+  }
+
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  get streams(): Iterable<H2Stream> {
+    return this.#streams;
+  }
+
+  get isOver(): boolean {
+    return this.h2.destroyed || this.socket.destroyed;
+  }
+
+  ping(onAck: () => void): void {
+    // A session that is gone throws, or refuses; its end is told elsewhere.
+    try {
+      this.h2.ping(PING, (error: Error | null) => {
+        if (!error) onAck();
+      });
+    } catch {
+      return;
+    }
+  }
+
+  close(): void {
+    this.h2.close();
+  }
+
+  destroy(): void {
+    this.h2.destroy();
+  }
+
+  protected add(stream: NodeStream): void {
+    this.#streams.add(stream);
+  }
+
+  // For the streams
+
+  get endReason(): CloseReason | null {
+    return this.#owner.endReason;
+  }
+
+  get backlogged(): boolean {
+    return this.#backlog.isHigh;
+  }
+
+  isUnprocessed(streamId: number): boolean {
+    return this.#owner.isUnprocessed(streamId);
+  }
+
+  onSent(): void {
+    this.#owner.onSent();
+  }
+
+  onAnswer(): void {
+    this.#owner.onAnswer();
+  }
+
+  onStreamClose(stream: NodeStream): void {
+    this.#streams.delete(stream);
+    this.#owner.onStreamClose(stream);
+  }
+}

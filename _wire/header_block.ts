@@ -1,0 +1,70 @@
+/**
+ * Fields to send, as names and values in turn.
+ *
+ * @module
+ */
+
+/** Fields: name, value, name, value; names in lower case. */
+export type HeaderList = readonly string[];
+
+const NONE: HeaderList = [];
+
+/**
+ * The fields of one HEADERS frame: those that many calls have in common, and
+ * then those of this call alone.
+ *
+ * The common part is one list for all of them, so that an engine can keep what
+ * it made of it. Neither list may be changed once it is in a block.
+ */
+export class HeaderBlock {
+  /** The fields that many blocks begin with; the same list each time. */
+  readonly shared: HeaderList;
+  /** The fields of this block alone, behind the shared ones. */
+  readonly own: HeaderList;
+  /** What comes behind these, if there is more. */
+  readonly next: HeaderBlock | null;
+
+  /**
+   * @param shared The fields that many blocks begin with.
+   * @param own The fields of this block alone.
+   * @param next What comes behind these.
+   */
+  constructor(
+    shared: HeaderList,
+    own: HeaderList = NONE,
+    next: HeaderBlock | null = null,
+  ) {
+    this.shared = shared;
+    this.own = own;
+    this.next = next;
+  }
+
+  /** All fields in order: name, value, name, value. */
+  toList(): string[] {
+    const list = [...this.shared, ...this.own];
+    if (this.next !== null) list.push(...this.next.toList());
+    return list;
+  }
+}
+
+/**
+ * Measures fields as HTTP/2 does.
+ *
+ * "The sum of all header fields, for each field the sum of the uncompressed
+ * field name and value lengths plus 32, with binary values' lengths being
+ * post-Base64."
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
+ *
+ * @param block The fields.
+ * @returns The size in bytes.
+ */
+export function headerListSize({ shared, own, next }: HeaderBlock): number {
+  const size = sizeOf(shared) + sizeOf(own);
+  return next === null ? size : size + headerListSize(next);
+}
+
+function sizeOf(list: HeaderList): number {
+  let size = list.length / 2 * 32;
+  for (const text of list) size += text.length;
+  return size;
+}
