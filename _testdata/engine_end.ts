@@ -124,7 +124,7 @@ export class EngineEnd implements ConnectionHandler {
 }
 
 class Call implements StreamHandler {
-  stream!: Http2Stream;
+  stream: Http2Stream | null = null;
   readonly #end: EngineEnd;
 
   constructor(end: EngineEnd) {
@@ -133,13 +133,13 @@ class Call implements StreamHandler {
 
   tell(event: string, detail = ""): void {
     const { events, on } = this.#end;
-    const { id } = this.stream;
+    const id = this.stream?.id ?? 0;
     const last = events.at(-1);
     // However the data is cut.
     if (event === "data" && last?.startsWith(`data ${id} `)) {
       events[events.length - 1] = last + detail;
     } else events.push(`${event} ${id} ${detail}`.trimEnd());
-    on[event]?.(this.stream);
+    if (this.stream !== null) on[event]?.(this.stream);
   }
 
   onHeaders(fields: HeaderList, end: boolean): void {
@@ -152,7 +152,7 @@ class Call implements StreamHandler {
 
   onData(bytes: Uint8Array, start: number, end: number): void {
     this.tell("data", new TextDecoder().decode(bytes.subarray(start, end)));
-    if (this.#end.consumes) this.stream.consume(end - start);
+    if (this.#end.consumes) this.stream!.consume(end - start);
   }
 
   onEnd(trailers: HeaderList): void {
@@ -210,7 +210,7 @@ export class FrameLog {
     const isEnd = isMessage && (flags & Flag.END_STREAM) !== 0;
     switch (type) {
       case FrameType.DATA:
-        words.push(new TextDecoder().decode(payload));
+        if (payload.length > 0) words.push(new TextDecoder().decode(payload));
         break;
       case FrameType.HEADERS:
       case FrameType.CONTINUATION:
