@@ -5,6 +5,7 @@
  * @module
  */
 
+import { seededRandom } from "../_wire/_random.ts";
 import { FieldDecoder } from "./hpack.ts";
 import { Flag, FrameType, uint32At } from "./raw_frames.ts";
 import {
@@ -285,20 +286,17 @@ export function connectedEnds(
   return { client, server };
 }
 
-/** A list of numbers that look random, the same for the same seed. */
+/** Numbers that look random, the same for the same seed. */
 export class Random {
-  #state: number;
+  readonly #next: () => number;
 
   constructor(seed: number) {
-    this.#state = seed | 0;
+    this.#next = seededRandom(seed);
   }
 
   /** A whole number below a bound. */
   below(bound: number): number {
-    let x = this.#state = (this.#state + 0x9e3779b9) | 0;
-    x = Math.imul(x ^ x >>> 16, 0x21f0aaad);
-    x = Math.imul(x ^ x >>> 15, 0x735a2d97);
-    return ((x ^ x >>> 15) >>> 0) % bound;
+    return Math.floor(this.#next() * bound);
   }
 
   /** One of several. */
