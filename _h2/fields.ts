@@ -9,7 +9,7 @@
 import type { HeaderList } from "./hpack/mod.ts";
 
 /** What a list of fields is meant to be. */
-export type Section = "request" | "response" | "trailers";
+export type Section = "request" | "response" | "trailer";
 
 /** What a list of fields says to HTTP/2. */
 export interface CheckedFields {
@@ -107,7 +107,7 @@ export function checkFields(list: HeaderList, section: Section): CheckedFields {
         ? name === ":method" || name === ":scheme" || name === ":path" ||
           name === ":authority"
         : section === "response" && name === ":status";
-      if (!known) return malformed(`"${name}" in a ${section}`);
+      if (!known) return malformed(`"${name}" is not for a ${section}`);
       if (regular) return malformed(`"${name}" is behind other fields`);
       const key = name as keyof PseudoFields;
       if (pseudo[key] !== undefined) return malformed(`"${name}" comes twice`);

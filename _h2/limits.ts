@@ -158,8 +158,8 @@ export class Budget {
     this.#left -= count;
     if (this.#left >= 0) return true;
     // Time is looked at only now: until then it makes no difference.
-    const elapsed = Math.max(0, now - this.#since);
-    this.#left = Math.min(burst, this.#left + elapsed * perSecond / 1000);
+    const given = Math.max(0, now - this.#since) * perSecond / 1000;
+    this.#left = Math.min(burst, this.#left + count + given) - count;
     this.#since = now;
     return this.#left >= 0;
   }

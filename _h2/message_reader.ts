@@ -25,7 +25,7 @@ const NO_FIELDS: HeaderList = [];
 export class MessageReader {
   readonly #connection: ConnectionState;
   readonly #heads: FieldChecker;
-  readonly #trailers: FieldChecker = new FieldChecker("trailers");
+  readonly #trailers: FieldChecker = new FieldChecker("trailer");
 
   constructor(connection: ConnectionState) {
     this.#connection = connection;

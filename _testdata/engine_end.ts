@@ -5,6 +5,7 @@
  * @module
  */
 
+import { seededRandom } from "../_wire/_random.ts";
 import { FieldDecoder } from "./hpack.ts";
 import { Flag, FrameType, uint32At } from "./raw_frames.ts";
 import {
@@ -124,7 +125,7 @@ export class EngineEnd implements ConnectionHandler {
 }
 
 class Call implements StreamHandler {
-  stream!: Http2Stream;
+  stream: Http2Stream | null = null;
   readonly #end: EngineEnd;
 
   constructor(end: EngineEnd) {
@@ -133,13 +134,13 @@ class Call implements StreamHandler {
 
   tell(event: string, detail = ""): void {
     const { events, on } = this.#end;
-    const { id } = this.stream;
+    const id = this.stream?.id ?? 0;
     const last = events.at(-1);
     // However the data is cut.
     if (event === "data" && last?.startsWith(`data ${id} `)) {
       events[events.length - 1] = last + detail;
     } else events.push(`${event} ${id} ${detail}`.trimEnd());
-    on[event]?.(this.stream);
+    if (this.stream !== null) on[event]?.(this.stream);
   }
 
   onHeaders(fields: HeaderList, end: boolean): void {
@@ -152,7 +153,7 @@ class Call implements StreamHandler {
 
   onData(bytes: Uint8Array, start: number, end: number): void {
     this.tell("data", new TextDecoder().decode(bytes.subarray(start, end)));
-    if (this.#end.consumes) this.stream.consume(end - start);
+    if (this.#end.consumes) this.stream!.consume(end - start);
   }
 
   onEnd(trailers: HeaderList): void {
@@ -210,7 +211,7 @@ export class FrameLog {
     const isEnd = isMessage && (flags & Flag.END_STREAM) !== 0;
     switch (type) {
       case FrameType.DATA:
-        words.push(new TextDecoder().decode(payload));
+        if (payload.length > 0) words.push(new TextDecoder().decode(payload));
         break;
       case FrameType.HEADERS:
       case FrameType.CONTINUATION:
@@ -285,20 +286,17 @@ export function connectedEnds(
   return { client, server };
 }
 
-/** A list of numbers that look random, the same for the same seed. */
+/** Numbers that look random, the same for the same seed. */
 export class Random {
-  #state: number;
+  readonly #next: () => number;
 
   constructor(seed: number) {
-    this.#state = seed | 0;
+    this.#next = seededRandom(seed);
   }
 
   /** A whole number below a bound. */
   below(bound: number): number {
-    let x = this.#state = (this.#state + 0x9e3779b9) | 0;
-    x = Math.imul(x ^ x >>> 16, 0x21f0aaad);
-    x = Math.imul(x ^ x >>> 15, 0x735a2d97);
-    return ((x ^ x >>> 15) >>> 0) % bound;
+    return Math.floor(this.#next() * bound);
   }
 
   /** One of several. */
