@@ -251,6 +251,7 @@ export class ClientConnection implements H2ClientOwner {
   onSocketEnd(): void {
     // The peer said all: what is opened from now on would find nobody.
     this.#drain();
+    this.#linger();
   }
 
   onEnding(): void {
@@ -360,6 +361,7 @@ export class ClientConnection implements H2ClientOwner {
   onError(error: unknown): void {
     this.#error ??= this.#ready ? error : explainAlert(error);
     this.#noteEnd();
+    this.#linger();
   }
 
   #noteEnd(): void {

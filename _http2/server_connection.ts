@@ -215,7 +215,9 @@ export class ServerConnection implements H2ServerOwner {
     this.#endReason ??= reasonOfGoaway(`${this.#peer}`, code, text);
   }
 
-  onSocketEnd(): void {}
+  onSocketEnd(): void {
+    this.linger();
+  }
 
   onEnding(): void {
     if (!this.#gone) this.#lastWords.watch();
@@ -254,6 +256,7 @@ export class ServerConnection implements H2ServerOwner {
     this.#expelled = this.#closing = true;
     this.#endReason ??= this.#loss(new Error(reason));
     this.#session.abort(ENHANCE_YOUR_CALM, debugData);
+    this.linger();
   }
 
   /** Gives the connection up, for a reason. */
@@ -265,6 +268,10 @@ export class ServerConnection implements H2ServerOwner {
   onError(error: unknown): void {
     this.#error ??= error;
     this.#noteEnd();
+    // "An endpoint that encounters a connection error … MUST close the TCP
+    // connection", whether the peer reads or not.
+    // https://www.rfc-editor.org/rfc/rfc9113#section-5.4.1
+    this.linger();
   }
 
   #noteEnd(): void {
