@@ -134,7 +134,7 @@ export class ServerStream<in out Req, in out Rep>
 
   /** What the client calls itself, or `null` if it does not say. */
   get userAgent(): string | null {
-    return this.#call.start.head.userAgent;
+    return this.#call.start.request.head.userAgent;
   }
 
   /** The client at the other end. */
