@@ -245,10 +245,10 @@ export class ServerCall<Req, Rep>
     // A client that wants no more of the answer resets the stream.
   }
 
-  onData(chunk: Uint8Array): void {
+  onData(bytes: Uint8Array, start: number, end: number): void {
     if (this.aborted !== undefined) return;
     try {
-      this.#reader.push(chunk);
+      this.#reader.push(bytes, start, end);
     } catch (error) {
       this.fail(error as GRPCError);
     }

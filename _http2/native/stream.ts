@@ -105,7 +105,8 @@ export class NativeStream implements H2Stream, StreamHandler {
     if (this.#isGone) return;
     this.#localEnded = end;
     this.#owner.onSent();
-    const [shared, own] = fieldsOf(head);
+    const { shared } = head;
+    const own = ownFieldsOf(head);
     if (this.#isServer) {
       this.#h2!.sendHeaders(shared, own, end);
       if (end) this.#dropRest();
@@ -130,8 +131,7 @@ export class NativeStream implements H2Stream, StreamHandler {
     if (this.#isGone) return;
     this.#localEnded = true;
     this.#owner.onSent();
-    const [shared, own] = fieldsOf(trailers);
-    this.#h2!.sendTrailers(shared, own);
+    this.#h2!.sendTrailers(trailers.shared, ownFieldsOf(trailers));
     this.#dropRest();
   }
 
@@ -193,15 +193,15 @@ export class NativeStream implements H2Stream, StreamHandler {
 
   onData(bytes: Uint8Array, start: number, end: number): void {
     if (this.#isGone) return;
-    const view = bytes.subarray(start, end);
-    this.#owedBytes += view.length;
+    this.#owedBytes += end - start;
     if (this.#paused) {
+      const view = bytes.subarray(start, end);
       // A few bytes must not keep all of what came with them.
       const isPart = view.length < view.buffer.byteLength * KEPT_PART;
       (this.#waiting ??= []).push(isPart ? view.slice() : view);
       return;
     }
-    this.#sink.onData(view);
+    this.#sink.onData(bytes, start, end);
     if (!this.#paused) this.#payBack();
   }
 
@@ -258,7 +258,8 @@ export class NativeStream implements H2Stream, StreamHandler {
     const waiting = this.#waiting ?? [];
     let next = 0;
     while (next < waiting.length && (all || !this.#paused)) {
-      this.#sink.onData(waiting[next++]!);
+      const bytes = waiting[next++]!;
+      this.#sink.onData(bytes, 0, bytes.length);
       if (this.#isGone) return;
     }
     this.#waiting = next < waiting.length ? waiting.slice(next) : null;
@@ -314,11 +315,9 @@ export class NativeStream implements H2Stream, StreamHandler {
   }
 }
 
-/** The two lists that the engine takes. */
-function fieldsOf(
-  { shared, own, next }: HeaderBlock,
-): readonly [shared: HeaderList, own: HeaderList] {
-  return [shared, next === null ? own : [...own, ...next.toList()]];
+/** All fields but the shared ones that the block begins with. */
+function ownFieldsOf({ own, next }: HeaderBlock): HeaderList {
+  return next === null ? own : [...own, ...next.toList()];
 }
 
 /** The path of a request. */

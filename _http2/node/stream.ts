@@ -315,7 +315,7 @@ export class NodeStream implements H2Stream, StreamEvents {
   }
 
   onData(chunk: Uint8Array): void {
-    if (!this.#resetting) this.#sink.onData(chunk);
+    if (!this.#resetting) this.#sink.onData(chunk, 0, chunk.length);
   }
 
   onTrailers(raw: RawHeaders): void {
