@@ -246,7 +246,7 @@ const LISTS: readonly (readonly Field[])[] = [
   [...REQUEST, ["content-length", "3"]],
   [...RESPONSE, ["content-length", "10"]],
   [...REQUEST, ["connection", "close"]],
-  [...REQUEST, ["x", "y".repeat(5_000)]],
+  [...REQUEST, ["x", "y".repeat(4_500)]],
   [["A", "b"]],
 ];
 
@@ -313,7 +313,7 @@ class Peer {
         if (!hasHead) return this.#headers(id, RESPONSE);
         const end = random.below(3) === 0;
         if (end) this.#ended.add(id);
-        return [data(id, new Uint8Array(random.pick([0, 3, 10, 100, 9_000])), {
+        return [data(id, new Uint8Array(random.pick([0, 3, 10, 100, 2_000])), {
           end,
           ...random.below(8) === 0 ? { padding: random.below(200) } : {},
         })];
