@@ -24,7 +24,6 @@ import {
   rst,
   SERVER_HELLO,
   settings,
-  SETTINGS_ACK,
   TRAILERS,
   windowUpdate,
 } from "./frame_words.ts";
@@ -192,8 +191,9 @@ function act(end: EngineEnd, random: Random): void {
       stream?.consume(random.below(20_000));
       break;
     case 5:
-      if (random.below(40) === 0) connection.shutdownNotice();
-      else if (random.below(40) === 0) connection.goaway(0, "bye");
+      if (random.below(40) > 0) break;
+      if (random.below(2) === 0) connection.shutdownNotice();
+      else connection.goaway(0, "bye");
       break;
     default:
       if (stream !== undefined) send(stream, random);

@@ -161,7 +161,7 @@ function checkImport(found: Import): Violation[] {
   const rules = GUESTS.has(topFolder(from))
     ? [guestRule, peerRule]
     : isPackage(from)
-    ? [roomRule, seamRule, engineRule, nodeRule, peerRule]
+    ? [roomRule, seamRule, protocolRule, engineRule, nodeRule, peerRule]
     : [peerRule];
   const verb = kind === "type" ? "imports types of" : "imports";
   return rules.flatMap((rule) => {
@@ -203,6 +203,12 @@ function seamRule({ from, to }: Import): string | undefined {
   }
   if (to === "_call/byte_stream.ts") return undefined;
   return `_http2/ knows a call only by the seam, "_call/byte_stream.ts"`;
+}
+
+/** HTTP/2 itself could be a package of its own. */
+function protocolRule({ from, to }: Import): string | undefined {
+  if (!from.startsWith("_h2/") || to.startsWith("_h2/")) return undefined;
+  return "_h2/ imports nothing but itself";
 }
 
 /** Two engines behind one interface: neither knows the other. */
