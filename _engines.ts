@@ -5,13 +5,20 @@
  */
 
 import type { Engine, HTTP2Engine } from "./_http2/engine.ts";
+import { nativeEngine } from "./_http2/native/engine.ts";
 import { nodeEngine } from "./_http2/node/engine.ts";
 
 const ENGINES: ReadonlyMap<string, Engine> = new Map([
   [nodeEngine.name, nodeEngine],
+  [nativeEngine.name, nativeEngine],
 ]);
 
 let defaultEngine: HTTP2Engine = "node";
+
+/** The engine of channels and servers that do not name one. */
+export function getDefaultEngine(): HTTP2Engine {
+  return defaultEngine;
+}
 
 /**
  * Sets the engine of channels and servers that do not name one. For the tests,

@@ -22,6 +22,7 @@ import type {
   H2Stream,
 } from "./engine.ts";
 import { Keepalive } from "./keepalive.ts";
+import { LastWords } from "./last_words.ts";
 import { openConnections } from "./open_connections.ts";
 import { peerOf } from "./peer_of.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
@@ -44,6 +45,8 @@ export interface ServerConnectionOptions {
   readonly engine: Engine;
   /** Takes on the streams that clients open. */
   readonly onStream: StreamHandler;
+  /** Told of a connection that failed before there was HTTP/2 on it. */
+  readonly onFailure?: ((error: Error, peer: Peer) => void) | undefined;
   /** Told when a connection is gone. */
   readonly onClosed: (connection: ServerConnection) => void;
 }
@@ -72,6 +75,7 @@ export class ServerConnection implements H2ServerOwner {
   readonly #lifetime: ServerLifetime;
   readonly #strikes: PingStrikes;
   readonly #resets: RapidResets;
+  readonly #lastWords: LastWords;
   #keepalive: Keepalive | null = null;
   #lingerTimer: ClockTimer | undefined;
   #closing = false;
@@ -84,10 +88,10 @@ export class ServerConnection implements H2ServerOwner {
   constructor(accepted: AcceptedSocket, options: ServerConnectionOptions) {
     const { socket, path, asked } = accepted;
     const { config, clock } = options;
-    openConnections.add(this);
     this.#strikes = new PingStrikes(config);
     this.#socket = socket;
     this.#options = options;
+    this.#lastWords = new LastWords(socket, clock);
     this.#peer = peerOf(socket, path, asked);
     this.#resets = new RapidResets(config.maxResetStreamsPerSecond);
     this.#session = options.engine.accept(socket, this, {
@@ -96,6 +100,7 @@ export class ServerConnection implements H2ServerOwner {
       maxHeaderListSize: config.maxHeaderListSize,
       maxConcurrentStreams: config.maxConcurrentStreams,
     });
+    openConnections.add(this);
     this.#lifetime = new ServerLifetime(
       {
         onSilent: () =>
@@ -210,7 +215,13 @@ export class ServerConnection implements H2ServerOwner {
     this.#endReason ??= reasonOfGoaway(`${this.#peer}`, code, text);
   }
 
-  onSocketEnd(): void {}
+  onSocketEnd(): void {
+    this.linger();
+  }
+
+  onEnding(): void {
+    if (!this.#gone) this.#lastWords.watch();
+  }
 
   onSocketClose(): void {
     this.#noteEnd();
@@ -245,6 +256,7 @@ export class ServerConnection implements H2ServerOwner {
     this.#expelled = this.#closing = true;
     this.#endReason ??= this.#loss(new Error(reason));
     this.#session.abort(ENHANCE_YOUR_CALM, debugData);
+    this.linger();
   }
 
   /** Gives the connection up, for a reason. */
@@ -256,6 +268,10 @@ export class ServerConnection implements H2ServerOwner {
   onError(error: unknown): void {
     this.#error ??= error;
     this.#noteEnd();
+    // "An endpoint that encounters a connection error … MUST close the TCP
+    // connection", whether the peer reads or not.
+    // https://www.rfc-editor.org/rfc/rfc9113#section-5.4.1
+    this.linger();
   }
 
   #noteEnd(): void {
@@ -270,6 +286,7 @@ export class ServerConnection implements H2ServerOwner {
     if (this.#gone) return;
     this.#gone = true;
     this.#options.clock.clearTimeout(this.#lingerTimer);
+    this.#lastWords.stop();
     this.#lifetime.stop();
     this.#keepalive?.stop();
     this.#noteEnd();

@@ -4,6 +4,14 @@
  * @module
  */
 
+import { getDefaultEngine } from "../_engines.ts";
+
+/** What has a program use the same HTTP/2 engine as its tests. */
+function engineArgs(): string[] {
+  if (getDefaultEngine() === "node") return [];
+  return ["--preload", import.meta.resolve("./native_engine.ts")];
+}
+
 /** A running program. */
 export class ChildProcess implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
@@ -23,7 +31,7 @@ export class ChildProcess implements AsyncDisposable {
     env: Readonly<Record<string, string>> = {},
   ) {
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", ...args],
+      args: ["run", "--no-prompt", ...engineArgs(), ...args],
       env,
       stdin: "piped",
       stdout: "piped",

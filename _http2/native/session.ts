@@ -1,0 +1,272 @@
+/**
+ * What the sessions of both sides have in common: `_h2/` on a socket.
+ *
+ * All that a turn of the event loop sends leaves in one write, and there is one
+ * write at a time: what comes meanwhile is the next. So the backpressure of the
+ * socket reaches the streams, which wait for the write.
+ *
+ * @module
+ */
+
+import { Socket } from "node:net";
+import process from "node:process";
+import type { Duplex } from "node:stream";
+import type { CloseReason } from "../../_call/byte_stream.ts";
+import {
+  type ConnectionHandler,
+  ErrorCode,
+  errorName,
+  Http2Connection,
+  type Http2Options,
+  type Http2Stream,
+  type Violation,
+} from "../../_h2/mod.ts";
+import type { HeaderList } from "../../_wire/headers.ts";
+import type { H2Session, H2SessionOwner, H2Stream } from "../engine.ts";
+import type { NativeStream, StreamOwner } from "./stream.ts";
+
+/** What a PING of this side says. */
+const PING = new TextEncoder().encode("grpclib!");
+
+/** A batch that is no larger may be the acknowledgement of a PING, no more. */
+const PING_FRAME_BYTES = 17;
+
+/** A connection of `_h2/` on its socket, and its streams. */
+export abstract class NativeSession
+  implements H2Session, StreamOwner, ConnectionHandler {
+  protected readonly h2: Http2Connection;
+  readonly #socket: Duplex;
+  readonly #isSocket: boolean;
+  readonly #owner: H2SessionOwner;
+  /** Who waits for the acknowledgements of PINGs, in order. */
+  readonly #acks: (() => void)[] = [];
+  /** The streams, as a list that goes through them. */
+  #first: NativeStream | null = null;
+  #streamCount = 0;
+  #flushScheduled = false;
+  #isWriting = false;
+  /** The session ends with its last stream. */
+  #closing = false;
+  /** The peer ended the connection for an error of it, and with it all streams. */
+  #failed = false;
+  /** Nothing is read any more, and nothing written but what is in the output. */
+  #ended = false;
+  #gone = false;
+
+  constructor(socket: Duplex, owner: H2SessionOwner, options: Http2Options) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#isSocket = socket instanceof Socket;
+    this.h2 = new Http2Connection(options, this);
+    socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
+    socket.on("end", () => this.#onSocketEnd());
+    socket.on("error", (error) => owner.onError(error));
+    socket.on("close", () => this.#onSocketClose());
+    this.onOutput();
+  }
+
+  get streamCount(): number {
+    return this.#streamCount;
+  }
+
+  get streams(): Iterable<H2Stream> {
+    const streams: NativeStream[] = [];
+    for (let at = this.#first; at !== null; at = at.next) streams.push(at);
+    return streams;
+  }
+
+  get isOver(): boolean {
+    return this.#ended || this.#socket.destroyed;
+  }
+
+  ping(onAck: () => void): void {
+    if (this.isOver) return;
+    this.#acks.push(onAck);
+    this.h2.ping(PING);
+  }
+
+  close(): void {
+    if (this.#closing || this.isOver) return;
+    this.#closing = true;
+    this.h2.goaway(ErrorCode.NO_ERROR, "");
+    if (this.#streamCount === 0) this.#finish();
+  }
+
+  destroy(): void {
+    this.abortWith(ErrorCode.NO_ERROR, "");
+  }
+
+  protected abortWith(code: number, debugData: string): void {
+    if (this.#ended) return;
+    this.h2.closeError(code as ErrorCode, debugData);
+    if (code === ErrorCode.NO_ERROR) this.#finish();
+    else this.#giveUp();
+  }
+
+  protected add(stream: NativeStream): void {
+    stream.next = this.#first;
+    if (this.#first !== null) this.#first.previous = stream;
+    this.#first = stream;
+    this.#streamCount++;
+  }
+
+  // For the streams
+
+  get endReason(): CloseReason | null {
+    return this.#owner.endReason;
+  }
+
+  request(
+    stream: NativeStream,
+    shared: HeaderList,
+    own: HeaderList,
+    end: boolean,
+  ): Http2Stream | null {
+    if (!this.h2.canOpen) return null;
+    return this.h2.request(stream, shared, own, end);
+  }
+
+  onSent(): void {
+    this.#owner.onSent();
+  }
+
+  onAnswer(): void {
+    this.#owner.onAnswer();
+  }
+
+  onStreamClose(stream: NativeStream): void {
+    const { previous, next } = stream;
+    if (previous === null) this.#first = next;
+    else previous.next = next;
+    if (next !== null) next.previous = previous;
+    stream.previous = stream.next = null;
+    this.#streamCount--;
+    this.#owner.onStreamClose(stream);
+    if (this.#closing && this.#streamCount === 0) this.#finish();
+  }
+
+  // What the engine tells
+
+  onOutput(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    process.nextTick(flushSession, this);
+  }
+
+  onStream(stream: Http2Stream, _fields: HeaderList, _end: boolean): void {
+    // A client takes no streams; the engine refuses them before.
+    stream.reset(ErrorCode.REFUSED_STREAM);
+  }
+
+  onSettings(): void {
+    const { maxConcurrentStreams } = this.h2.peerSettings;
+    this.#owner.onSettings(maxConcurrentStreams);
+  }
+
+  onPing(): void {}
+
+  onPingAck(): void {
+    this.#acks.shift()?.();
+  }
+
+  onNoticeAck(): void {}
+
+  onGoaway(lastId: number, code: number, debug: string): void {
+    this.#owner.onGoaway(code, lastId, debug);
+    this.#closing = true;
+    if (code !== ErrorCode.NO_ERROR) this.#failed = true;
+    else if (this.#streamCount === 0) this.#finish();
+  }
+
+  onStreamViolation(): void {}
+
+  onViolation({ code, message }: Violation): void {
+    this.#owner.onError(
+      new Error(`HTTP/2 ${errorName(code)}: ${message}`),
+    );
+    this.#giveUp();
+  }
+
+  /** Called when frames were written that are no mere acknowledgement. */
+  protected onFrameWritten(): void {}
+
+  /** Writes what there is. */
+  flush(): void {
+    this.#flushScheduled = false;
+    this.#flush();
+  }
+
+  #flush(): void {
+    const socket = this.#socket;
+    if (socket.destroyed || socket.writableEnded) return;
+    const pieces = this.h2.takeOutput();
+    const { length } = pieces;
+    if (length === 0) return;
+    this.#isWriting = true;
+    if (length > 1) socket.cork();
+    let bytes = 0;
+    for (let i = 0; i < length; i++) {
+      // The engine uses its memory again, and a stream that is no socket may
+      // hand on what it was given.
+      const piece = this.#isSocket ? pieces[i]! : pieces[i]!.slice();
+      bytes += piece.length;
+      if (i < length - 1) socket.write(piece);
+      else socket.write(piece, () => this.#onWritten());
+    }
+    if (length > 1) socket.uncork();
+    if (bytes > PING_FRAME_BYTES) this.onFrameWritten();
+  }
+
+  #onWritten(): void {
+    this.#isWriting = false;
+    this.h2.outputWritten();
+    if (this.#ended) this.#finish();
+  }
+
+  #receive(chunk: Uint8Array): void {
+    if (this.#ended) return;
+    this.h2.receive(chunk, performance.now());
+    // Not before the streams are told that the peer has not looked at them.
+    if (this.#failed) this.destroy();
+    this.#owner.onReceived();
+  }
+
+  /**
+   * Writes what there is, then ends this side of the socket. The socket is gone
+   * when the peer has ended its side too, or when the owner loses patience: were
+   * it destroyed now, what the peer still sends would make the system drop what
+   * was written, the GOAWAY with it.
+   */
+  #finish(): void {
+    this.#ended = true;
+    if (this.#isWriting) return;
+    this.#flush();
+    this.#socket.end();
+  }
+
+  /** Ends the connection of a peer that does wrong, and reads no more of it. */
+  #giveUp(): void {
+    this.#finish();
+    this.#socket.pause();
+  }
+
+  #onSocketEnd(): void {
+    this.#owner.onSocketEnd();
+    this.#finish();
+  }
+
+  #onSocketClose(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#ended = true;
+    this.#owner.onSocketClose();
+    this.h2.lose("");
+    for (const stream of this.streams) (stream as NativeStream).lose();
+    this.#owner.onClosed();
+  }
+}
+
+// One function that all sessions share.
+function flushSession(session: NativeSession): void {
+  session.flush();
+}
