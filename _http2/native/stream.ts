@@ -208,8 +208,9 @@ export class NativeStream implements H2Stream, StreamHandler {
   onEnd(trailers: RawHeaders): void {
     if (this.#isGone) return;
     this.#onPeerEnd();
-    if (this.#paused) this.#waitingTrailers = trailers;
-    else this.#sink.onEnd(trailers);
+    if (!this.#paused) return this.#sink.onEnd(trailers);
+    this.#waitingTrailers = trailers;
+    if (!this.#isServer) this.#sink.onStop();
   }
 
   onDrain(): void {
@@ -239,8 +240,11 @@ export class NativeStream implements H2Stream, StreamHandler {
 
   #onPeerEnd(): void {
     this.#peerEnded = true;
+    if (this.#isServer || this.#localEnded && this.#h2!.queuedBytes === 0) {
+      return;
+    }
     // Later, for the call ends its half by itself when it learns of it.
-    if (!this.#isServer) setImmediate(dropUnsent, this);
+    setImmediate(dropUnsent, this);
   }
 
   /** After the server has ended the call: what is not sent yet is not wanted. */
@@ -342,6 +346,7 @@ const NONE: RawHeaders = [];
 const DEAF: ByteSink = {
   onHead() {},
   onData() {},
+  onStop() {},
   onEnd() {},
   onClose() {},
 };
