@@ -162,6 +162,33 @@ Deno.test("Http2Stream.reset() within onStream refuses the stream", () => {
   assertEquals(end.told().slice(1), [TOLD_REQUEST]);
 });
 
+Deno.test("Http2Stream.reset() within onEnd is the last of the stream, complete or not", () => {
+  for (const answer of [true, false]) {
+    const end = new EngineEnd({ role: "server" });
+    end.on.end = (stream) => {
+      if (answer) stream.sendHeaders(OK, [], true);
+      end.told();
+      stream.reset(ErrorCode.NO_ERROR);
+    };
+    end.receive(
+      ...CLIENT_HELLO,
+      headers(1, REQUEST),
+      data(1, "x", { end: true }),
+    );
+    assertEquals(end.told(), []);
+    assertEquals(end.connection.streamCount, 0);
+  }
+  const { client, server } = connectedEnds();
+  server.on.request = (stream) => {
+    stream.sendHeaders(OK, [], false);
+    stream.sendTrailers(OVER, []);
+  };
+  client.on.end = (stream) => stream.reset(ErrorCode.CANCEL);
+  client.request(HEAD, true);
+  exchange(client, server);
+  assertEquals(client.told(), ["headers 1 :status=200", "end 1 grpc-status=0"]);
+});
+
 Deno.test("Http2Connection.request() can be called when a stream ends, is closed, or is refused", () => {
   for (const event of ["end", "close", "headers"]) {
     const { client, server } = connectedEnds({
