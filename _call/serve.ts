@@ -14,6 +14,7 @@ import type { ByteSink, ByteStream } from "./byte_stream.ts";
 import { type Ending, endingOf, INTERNAL_SERVER_ERROR, OK } from "./ending.ts";
 import { misuse } from "./half.ts";
 import type { Route } from "./handler.ts";
+import { isPromiseLike } from "../core/_promise_like.ts";
 import { HeadReader, type Refusal } from "./read_head.ts";
 import { ServerCall } from "./server_call.ts";
 import type {
@@ -231,8 +232,4 @@ function isCausedBy(error: unknown, cause: unknown): boolean {
     e = e.cause;
   }
   return false;
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null)?.then === "function";
 }

@@ -226,11 +226,11 @@ export abstract class NativeSession
 
   #receive(chunk: Uint8Array): void {
     if (this.#ended) return;
+    this.#owner.onReceived();
     // One plain view of it, so that all views of messages are plain.
     this.h2.receive(plainBytes(chunk), performance.now());
     // Not before the streams are told that the peer has not looked at them.
     if (this.#failed) this.destroy();
-    this.#owner.onReceived();
   }
 
   /**
