@@ -334,6 +334,7 @@ export class NodeStream implements H2Stream, StreamEvents {
     setImmediate(() => {
       if (this.#closed || this.#resetting) return;
       this.#peerEnded = true;
+      this.#dropUnsent();
       this.#sink.onEnd(NONE);
     });
   }
