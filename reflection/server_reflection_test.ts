@@ -441,3 +441,24 @@ Deno.test("ServerReflection.extend() throws when a service is none", () => {
     );
   }
 });
+
+Deno.test("ServerReflection describes the standard details of errors", async () => {
+  await using reflection = await connect([echo]);
+  for (const name of ["RetryInfo", "BadRequest.FieldViolation"]) {
+    assertEquals(
+      await reflection.ask({
+        case: "fileContainingSymbol",
+        value: `google.rpc.${name}`,
+      }),
+      [
+        "google/rpc/error_details.proto",
+        "google/protobuf/duration.proto",
+      ],
+    );
+  }
+  assertEquals(
+    await reflection.ask({ case: "listServices", value: "" }),
+    ["grpclib.test.Echo"],
+  );
+  await reflection.end();
+});
