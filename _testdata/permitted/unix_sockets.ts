@@ -54,7 +54,8 @@ Deno.test("Server.start() lets the owner alone connect to a unix socket, or whom
   for (const mode of [undefined, 0o660, 0o777]) {
     await using server = new Server([service]);
     await server.start({ path: PATH, ...mode === undefined ? {} : { mode } });
-    assertEquals(Deno.lstatSync(PATH).mode! & 0o777, mode ?? 0o600);
+    const { mode: found } = await Deno.lstat(PATH);
+    assertEquals(found! & 0o777, mode ?? 0o600);
     assertEquals(await callAt(PATH), `unix:${PATH}`);
   }
 });
