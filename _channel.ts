@@ -267,7 +267,6 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
     const source = new ClientSession({
       authority,
       target: connect === undefined ? formatTarget(target) : authority,
-      likelyMixUp: likelyMixUp(tls),
       scheme,
       config,
       path,
@@ -281,6 +280,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
           nameOverride: config.tlsTargetNameOverride,
         }),
       ),
+      likelyMixUp: likelyMixUp(tls),
     });
     this.#host = {
       source,
