@@ -280,6 +280,11 @@ Deno.test("decode() agrees with protobuf-es on odd bytes", () => {
     [TestAllTypesProto2Schema, [0xa8, 1, 99]], // unknown in a closed enum
     [TestAllTypesProto2Schema, [0xa8, 1, 99, 0xa8, 1, 1, 0x98, 0x7d, 1]],
     [TestAllTypesProto3Schema, [0x92, 1, 4, 0xd2, 0x0f, 9, 0]], // too long within
+    // An entry of a map with two values, which are merged.
+    [
+      TestAllTypesProto3Schema,
+      [0xba, 4, 11, 0x0a, 1, 0x61, 0x12, 2, 8, 1, 0x12, 2, 0x12, 0],
+    ],
     [DeepSchema, [0x0a, 4, 0x0a, 3, 0x10, 1]],
     [DeepSchema, [0x0a, 2, 0x0a, 2, 0x10, 1]], // longer than what it is in
     [DeepSchema, [0x0a, 1, 0x10, 1]],
@@ -303,6 +308,23 @@ function nested(depth: number, group: boolean): Uint8Array {
   }
   return writer.finish();
 }
+
+Deno.test("encode() and decode() take __proto__ for a key like any other", () => {
+  const object = JSON.parse('{"__proto__":"a"}');
+  const messages: [DescMessage, Message][] = [
+    [MediumSchema, create(MediumSchema, { labels: object })],
+    [
+      TestAllTypesProto3Schema,
+      create(TestAllTypesProto3Schema, { optionalStruct: object }),
+    ],
+  ];
+  for (const [desc, message] of messages) {
+    const bytes = toBinary(desc, message);
+    assertEquals(encode(desc, message), bytes);
+    assertDecodes(desc, bytes, desc.typeName);
+    assertEquals(encode(desc, decode(desc, bytes)), bytes);
+  }
+});
 
 Deno.test("decode() has protobuf-es's limit of depth", () => {
   for (const group of [false, true]) {
@@ -465,6 +487,13 @@ Deno.test("encode() agrees with protobuf-es on messages that are put together by
 });
 
 Deno.test("encode() agrees with protobuf-es on a message that inherits from another", () => {
+  // The level is set in the heir as well, the child, whose presence is
+  // explicit, is not.
+  const deep = create(DeepSchema, { child: { level: 1 }, level: 5 });
+  assertEquals(
+    encode(DeepSchema, Object.create(deep)),
+    new Uint8Array([0x10, 5]),
+  );
   for (const desc of TYPES) {
     for (const [, message] of messages(desc, 5)) {
       const heir: Message = Object.create(message);
