@@ -115,7 +115,7 @@ async function main(args: readonly string[]): Promise<void> {
   const effort: Effort = {
     rounds: options.rounds ?? (quick ? 3 : 5),
     turnMs: options.turnMs ?? 150,
-    warmUpMs: 200,
+    warmUpMs: 150,
   };
   const contenders = chooseContenders(options);
   const results: ScenarioResult[] = [];
