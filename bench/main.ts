@@ -120,6 +120,7 @@ async function main(args: readonly string[]): Promise<void> {
   const contenders = chooseContenders(options);
   const results: ScenarioResult[] = [];
   const runnables = chooseRunnables(options);
+  const where = await machine();
   const begin = performance.now();
   for (const [i, runnable] of runnables.entries()) {
     const place = `[${i + 1}/${runnables.length}] `;
@@ -140,7 +141,7 @@ async function main(args: readonly string[]): Promise<void> {
   console.log(`\nMeasured in ${seconds} s`);
   const found: Results = {
     date: new Date().toISOString(),
-    machine: await machine(),
+    machine: where,
     rounds: effort.rounds,
     turnMs: effort.turnMs,
     scenarios: results,
