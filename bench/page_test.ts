@@ -23,6 +23,7 @@ function results(): Results {
     machine: {
       cpu: "a CPU",
       cores: 2,
+      load: 0,
       memoryGiB: 4,
       os: "an OS",
       versions: {},
@@ -58,6 +59,13 @@ Deno.test("render() puts tables and charts where they belong", () => {
     charts.get("unary-two") ?? "",
     "this library, node:http2",
   );
+});
+
+Deno.test("render() says when the machine had other work", () => {
+  const { machine, ...rest } = results();
+  const busy = { ...rest, machine: { ...machine, load: 3 } };
+  assertStringIncludes(render(PAGE, busy).page, "had other work");
+  assertEquals(render(PAGE, results()).page.includes("other work"), false);
 });
 
 Deno.test("render() twice is the same as once", () => {
