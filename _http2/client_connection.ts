@@ -265,7 +265,11 @@ export class ClientConnection implements H2ClientOwner {
     this.destroy(
       this.#loss(`no answer to a PING within ${keepaliveTimeoutMs} ms`),
     );
-    this.#socket?.destroy();
+    this.#cut();
+  }
+
+  onExhausted(): void {
+    this.close();
   }
 
   onGoaway(code: number, lastStreamId: number, text: string): void {
@@ -316,10 +320,20 @@ export class ClientConnection implements H2ClientOwner {
   // The end
 
   #linger(): void {
+    if (this.#gone) return;
     this.#lingerTimer ??= this.#dialing.clock.setTimeout(
-      () => this.#socket?.destroy(),
+      () => this.#cut(),
       LINGER_MS,
     );
+  }
+
+  /** Destroys the socket. One that never says that it is closed counts as that. */
+  #cut(): void {
+    if (this.#socket === null) return;
+    const { clock } = this.#dialing;
+    clock.clearTimeout(this.#lingerTimer);
+    this.#lingerTimer = clock.setTimeout(() => this.onClosed(), LINGER_MS);
+    this.#socket.destroy();
   }
 
   onError(error: unknown): void {

@@ -75,6 +75,8 @@ export class ServerConnection implements H2ServerOwner {
   #keepalive: Keepalive | null = null;
   #lingerTimer: ClockTimer | undefined;
   #closing = false;
+  /** The client said that it leaves. */
+  #leaving = false;
   #expelled = false;
   #ready = false;
   #gone = false;
@@ -95,6 +97,7 @@ export class ServerConnection implements H2ServerOwner {
       connectionWindowSize: config.http2ConnectionWindowSize,
       maxHeaderListSize: config.maxHeaderListSize,
       maxConcurrentStreams: config.maxConcurrentStreams,
+      maxResetStreamsPerSecond: config.maxResetStreamsPerSecond,
     });
     this.#lifetime = new ServerLifetime(
       {
@@ -152,6 +155,10 @@ export class ServerConnection implements H2ServerOwner {
   destroy(): void {
     if (this.#gone) return;
     this.#closing = true;
+    const { clock } = this.#options;
+    clock.clearTimeout(this.#lingerTimer);
+    // One that never says that it is closed counts as that.
+    this.#lingerTimer = clock.setTimeout(() => this.onClosed(), LINGER_MS);
     this.#session.destroy();
     this.#socket.destroy();
   }
@@ -170,7 +177,7 @@ export class ServerConnection implements H2ServerOwner {
   onStreamClose(stream: H2Stream): void {
     if (this.streamCount === 0) {
       this.#lifetime.onUnused();
-      if (this.#closing) this.linger();
+      if (this.#closing || this.#leaving) this.linger();
     }
     if (
       stream.isCutOff && this.endReason === null &&
@@ -206,8 +213,13 @@ export class ServerConnection implements H2ServerOwner {
   }
 
   onGoaway(code: number, _lastStreamId: number, text: string): void {
-    if (code === 0) return;
-    this.#endReason ??= reasonOfGoaway(`${this.#peer}`, code, text);
+    if (code !== 0) {
+      this.#endReason ??= reasonOfGoaway(`${this.#peer}`, code, text);
+      return;
+    }
+    // The engine ends the connection with the last stream.
+    this.#leaving = true;
+    if (this.streamCount === 0) this.linger();
   }
 
   onSocketEnd(): void {
