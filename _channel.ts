@@ -4,6 +4,16 @@
  * @module
  */
 
+import {
+  checkBoolean,
+  checkClock,
+  checkDetailsCodec,
+  checkFunction,
+  checkOptions,
+  checkSignal,
+  type OptionNames,
+  wrongType,
+} from "./core/_options.ts";
 import type { Clock } from "./core/clock.ts";
 import { type Codec, ProtoCodec } from "./core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "./core/config.ts";
@@ -40,6 +50,7 @@ import type { HTTP2Engine } from "./_http2/engine.ts";
 import { type ConnectFunction, given } from "./_http2/given.ts";
 import { systemClock } from "./_http2/system_clock.ts";
 import { clientTLSOptions } from "./_http2/tls.ts";
+import { likelyMixUp } from "./_http2/tls_faults.ts";
 import { engineOf } from "./_engines.ts";
 import { compressors } from "./_zlib.ts";
 
@@ -71,6 +82,13 @@ export interface ChannelOptions {
    * @default {new Configuration()}
    */
   readonly config?: Configuration | ConfigurationOptions;
+  /**
+   * The server as `host:port`, `dns:///host:port`, `unix:/run/x.sock` and the
+   * like, where no host is given before the options.
+   *
+   * @default {"127.0.0.1:50051"}
+   */
+  readonly target?: string;
   /**
    * The path of a unix socket to connect to, in place of a host and port.
    *
@@ -111,6 +129,20 @@ export interface ChannelOptions {
   readonly clock?: Clock;
 }
 
+const CHANNEL_OPTIONS: OptionNames<ChannelOptions> = {
+  codec: true,
+  statusDetailsCodec: true,
+  compression: true,
+  config: true,
+  target: true,
+  path: true,
+  connect: true,
+  tls: true,
+  keepProcessAlive: true,
+  clock: true,
+  http2: true,
+};
+
 /** Options for {@linkcode Channel.waitForStateChange}. */
 export interface WaitOptions {
   /**
@@ -120,6 +152,8 @@ export interface WaitOptions {
    */
   readonly signal?: AbortSignal;
 }
+
+const WAIT_OPTIONS: OptionNames<WaitOptions> = { signal: true };
 
 /** What the methods of a channel need of it. */
 export interface ChannelHost extends ClientHost {
@@ -180,15 +214,28 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
    * @throws {RangeError} If the port or an option is out of range.
    */
   constructor(target: string, options: ChannelOptions);
+  /**
+   * Creates a channel. It does nothing on the network.
+   *
+   * @param options The server, as `target` or `path`, and how to talk to it.
+   * @throws {TypeError} If the target is of no such form, or an option is of a
+   *   wrong type.
+   * @throws {RangeError} If the port or an option is out of range.
+   */
+  constructor(options: ChannelOptions);
   constructor(
-    host?: string,
-    portOrOptions?: number | ChannelOptions,
-    lastOptions?: ChannelOptions,
+    first?: string | ChannelOptions,
+    second?: number | ChannelOptions,
+    last?: ChannelOptions,
   ) {
-    const [port, options = {}] = typeof portOrOptions === "object"
-      ? [undefined, portOrOptions]
-      : [portOrOptions, lastOptions];
-    const target = readTarget(host, port, options.path);
+    const action = "Cannot create channel";
+    const [host, port, options = {}] = typeof first === "object"
+      ? [undefined, undefined, first]
+      : typeof second === "object"
+      ? [first, undefined, second]
+      : [first, second, last];
+    checkOptions(action, options, CHANNEL_OPTIONS);
+    const target = readTarget(host, port, options);
     const {
       codec = new ProtoCodec(),
       statusDetailsCodec = new ProtoStatusDetailsCodec(),
@@ -198,13 +245,15 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       clock,
       connect,
     } = options;
-    if (connect !== undefined && typeof connect !== "function") {
-      throw new TypeError(
-        `Cannot create channel: connect must be a function, received ${typeof connect}`,
-      );
+    if (typeof codec?.contentSubtype !== "string") {
+      throw wrongType(action, "codec", "a Codec", codec);
     }
+    checkDetailsCodec(action, statusDetailsCodec);
+    checkFunction(action, "connect", connect);
+    checkClock(action, clock);
+    checkBoolean(action, "keepProcessAlive", options.keepProcessAlive);
     const compressor = compressorFor(
-      "Cannot create channel",
+      action,
       compression,
       compressors,
     );
@@ -217,6 +266,8 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       : given(connect);
     const source = new ClientSession({
       authority,
+      target: connect === undefined ? formatTarget(target) : authority,
+      likelyMixUp: likelyMixUp(tls),
       scheme,
       config,
       path,
@@ -292,7 +343,9 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
     options: WaitOptions = {},
   ): Promise<ConnectivityState> {
     const { source } = this.#host;
+    checkOptions("Cannot wait", options, WAIT_OPTIONS);
     const { signal } = options;
+    checkSignal("Cannot wait", signal);
     signal?.throwIfAborted();
     while (source.state === state) {
       await untilAborted(source.changed, signal);
@@ -320,16 +373,19 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
 function readTarget(
   host: string | undefined,
   port: number | undefined,
-  path: string | undefined,
+  { path, target }: ChannelOptions,
 ): Target {
-  if (path !== undefined) {
-    if (host !== undefined || port !== undefined) {
-      throw new TypeError(
-        "Cannot create channel: path can not be used with host or port",
-      );
-    }
-    return pathTargetOf(path);
+  const isPlaced = host !== undefined || port !== undefined;
+  if (
+    [isPlaced, path !== undefined, target !== undefined].filter(Boolean)
+      .length > 1
+  ) {
+    throw new TypeError(
+      "Cannot create channel: it connects to a host and port, or a path, or a target, received more than one of them",
+    );
   }
+  if (path !== undefined) return pathTargetOf(path);
+  if (target !== undefined) return parseTarget(target);
   return port === undefined
     ? parseTarget(host ?? "127.0.0.1")
     : targetOf(host ?? "127.0.0.1", port);

@@ -6,6 +6,16 @@
  * @module
  */
 
+import {
+  checkFunction,
+  checkGrace,
+  checkOptions,
+  type OptionNames,
+} from "./core/_options.ts";
+import type { ClockTimer } from "./core/clock.ts";
+import { systemClock } from "./_http2/system_clock.ts";
+import { type Running, running } from "./_call/running.ts";
+
 /** Options for {@linkcode gracefulExit}. */
 export interface GracefulExitOptions {
   /**
@@ -20,7 +30,20 @@ export interface GracefulExitOptions {
    * @default {20000}
    */
   readonly graceMs?: number;
+  /**
+   * Told which methods still ran a second after the grace, one entry for each
+   * call, before the process is ended.
+   *
+   * @default writes them to the console
+   */
+  readonly onOverdue?: (methodNames: readonly string[]) => void;
 }
+
+const OPTIONS: OptionNames<GracefulExitOptions> = {
+  signals: true,
+  graceMs: true,
+  onOverdue: true,
+};
 
 /** What {@linkcode gracefulExit} closes: a server. */
 export interface Closable {
@@ -30,7 +53,17 @@ export interface Closable {
    * @param options How long what runs may go on, in milliseconds.
    */
   close(options: { readonly graceMs: number }): void;
+  /**
+   * Waits until all that ran is over; without it that is when `close()` returns.
+   */
+  waitClosed?(): Promise<unknown>;
 }
+
+/** How long handlers may take to end when the grace is over. */
+const OVERDUE_AFTER_MS = 1000;
+
+/** The longest delay of a timer; a longer one would fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
 
 const EXIT_CODES: Readonly<Partial<Record<Deno.Signal, number>>> = {
   SIGHUP: 1,
@@ -47,7 +80,8 @@ const EXIT_CODES: Readonly<Partial<Record<Deno.Signal, number>>> = {
  *
  * The first signal closes them: running calls may go on for `graceMs`, and
  * `waitClosed()` resolves when all is over. The second ends the process at once
- * with 128 + the number of the signal.
+ * with 128 + the number of the signal. So does the first, a second after the
+ * grace, when there are handlers that still run: they did not heed their signal.
  *
  * @example Usage
  * ```ts
@@ -65,38 +99,74 @@ const EXIT_CODES: Readonly<Partial<Record<Deno.Signal, number>>> = {
  * @param servers The servers.
  * @param options Which signals, and how long a grace.
  * @returns What takes the signals' listeners off again.
+ * @throws {TypeError} If an option is unknown or of a wrong type.
  * @throws {RangeError} If `graceMs` is negative or not a number.
  */
 export function gracefulExit(
   servers: Iterable<Closable>,
   options: GracefulExitOptions = {},
 ): Disposable {
+  checkOptions("Cannot listen to signals", options, OPTIONS);
   const {
     signals = Deno.build.os === "windows"
       ? ["SIGINT", "SIGBREAK"]
       : ["SIGINT", "SIGTERM"],
     graceMs = 20_000,
+    onOverdue = logOverdue,
   } = options;
-  if (!(graceMs >= 0)) {
-    // Told now, and not when the signal comes.
-    throw new RangeError(
-      `Cannot listen to signals: graceMs must be a number of at least 0, received ${graceMs}`,
-    );
-  }
+  checkFunction("Cannot listen to signals", "onOverdue", onOverdue);
+  // Told now, and not when the signal comes.
+  checkGrace("Cannot listen to signals", graceMs);
   const all = [...servers];
   let signalled = false;
+  let timer: ClockTimer | undefined;
+  const begin = (code: number): void => {
+    for (const server of all) server.close({ graceMs });
+    const waitMs = graceMs + OVERDUE_AFTER_MS;
+    if (waitMs > MAX_DELAY_MS) return;
+    timer = systemClock.setTimeout(() => {
+      try {
+        onOverdue(
+          all.flatMap((server) => (server as Partial<Running>)[running] ?? []),
+        );
+      } finally {
+        Deno.exit(code);
+      }
+    }, waitMs);
+    // It ends a process that goes on, and keeps none going.
+    timer.unref();
+    const stop = (): void => systemClock.clearTimeout(timer);
+    Promise.all(all.map((server) => server.waitClosed?.())).then(stop, stop);
+  };
   const listeners = signals.map((signal) => {
     const listener = (): void => {
-      if (signalled) Deno.exit(128 + (EXIT_CODES[signal] ?? 0));
+      const code = 128 + (EXIT_CODES[signal] ?? 0);
+      if (signalled) Deno.exit(code);
       signalled = true;
-      for (const server of all) server.close({ graceMs });
+      begin(code);
     };
     Deno.addSignalListener(signal, listener);
     return () => Deno.removeSignalListener(signal, listener);
   });
   return {
     [Symbol.dispose](): void {
+      systemClock.clearTimeout(timer);
       for (const remove of listeners.splice(0)) remove();
     },
   };
+}
+
+/** What is done with the names of methods that did not end in time. */
+function logOverdue(methodNames: readonly string[]): void {
+  const counts = Map.groupBy(methodNames, (name) => name);
+  const names = [...counts].map(([name, { length }]) =>
+    length === 1 ? name : `${name} (${length} calls)`
+  );
+  // The process is about to end: nobody else can tell why.
+  // deno-lint-ignore no-console
+  console.error(
+    `Cannot close gracefully, the grace is over and these still run: ${
+      names.join(", ") || "connections that do not close"
+    }`,
+  );
 }

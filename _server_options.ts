@@ -4,6 +4,17 @@
  * @module
  */
 
+import { show } from "./core/_describe.ts";
+import {
+  checkBoolean,
+  checkClock,
+  checkDetailsCodec,
+  checkFunction,
+  checkGrace,
+  checkOptions,
+  type OptionNames,
+  wrongType,
+} from "./core/_options.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Codec } from "./core/codec.ts";
 import type { Configuration, ConfigurationOptions } from "./core/config.ts";
@@ -53,11 +64,20 @@ export interface ServerOptions {
   readonly config?: Configuration | ConfigurationOptions;
   /**
    * Told what a handler threw that is no {@linkcode GRPCError}. The client sees
-   * `UNKNOWN` and not a word of it.
+   * `UNKNOWN` and not a word of it. What this throws itself goes to the console,
+   * with what it was told.
    *
    * @default writes it to the console
    */
   readonly onError?: (error: unknown, info: HandlerErrorInfo) => void;
+  /**
+   * Told of a connection that failed in the TLS handshake, and why: a client that
+   * does not speak TLS, or does not trust the certificate, or shows none. What it
+   * throws is ignored.
+   *
+   * @default {undefined} nobody is told
+   */
+  readonly onConnectionError?: (error: Error, peer: Peer) => void;
   /**
    * The implementation of HTTP/2: `"node"` is `node:http2` of the runtime.
    *
@@ -134,20 +154,97 @@ export interface CloseOptions {
   readonly graceMs?: number;
 }
 
+/** Told what failed in a handler, and where. */
+type ErrorListener = NonNullable<ServerOptions["onError"]>;
+
+/**
+ * Makes a listener that never throws: a call has to end whatever becomes of the
+ * report of its failure.
+ *
+ * @param listener The listener.
+ * @param otherwise Told what it threw, and what it was told.
+ */
+export function unfailing(
+  listener: ErrorListener,
+  otherwise: ErrorListener,
+): ErrorListener {
+  return (error, info) => {
+    try {
+      listener(error, info);
+    } catch (failure) {
+      otherwise(error, info);
+      otherwise(failure, info);
+    }
+  };
+}
+
+const SERVER_OPTIONS: OptionNames<ServerOptions> = {
+  codec: true,
+  statusDetailsCodec: true,
+  compression: true,
+  config: true,
+  onError: true,
+  onConnectionError: true,
+  clock: true,
+  http2: true,
+};
+
+const START_OPTIONS: OptionNames<StartOptions> = {
+  path: true,
+  fd: true,
+  tls: true,
+  backlog: true,
+  ipv6Only: true,
+  reusePort: true,
+};
+
+const CLOSE_OPTIONS: OptionNames<CloseOptions> = { graceMs: true };
+
+/**
+ * Throws unless the options of a server are what they should be, as far as
+ * nobody else looks.
+ */
+export function checkServerOptions(options: ServerOptions): void {
+  const action = "Cannot create server";
+  checkOptions(action, options, SERVER_OPTIONS);
+  checkDetailsCodec(action, options.statusDetailsCodec);
+  checkFunction(action, "onError", options.onError);
+  checkFunction(action, "onConnectionError", options.onConnectionError);
+  checkClock(action, options.clock);
+}
+
+/** Gives the grace of a close, once it is checked. */
+export function graceMsOf(action: string, options: CloseOptions): number {
+  checkOptions(action, options, CLOSE_OPTIONS);
+  const { graceMs = 0 } = options;
+  checkGrace(action, graceMs);
+  return graceMs;
+}
+
 /** Where to listen, and how, once it is checked. */
 export function listenOptionsOf(
   host: string | undefined,
   port: number | undefined,
   options: StartOptions,
 ): ListenOptions {
+  const action = "Cannot start server";
+  checkOptions(action, options, START_OPTIONS);
   const { path, fd, backlog } = options;
+  checkBoolean(action, "ipv6Only", options.ipv6Only);
+  checkBoolean(action, "reusePort", options.reusePort);
   check("port", port, 0, 65535);
   check("fd", fd, 0);
   check("backlog", backlog, 1);
-  if (path !== undefined && !/^\0?[^\0]+$/.test(path)) {
+  if (host !== undefined && typeof host !== "string") {
+    throw wrongType(action, "host", "a string", host);
+  }
+  if (
+    path !== undefined &&
+    !(typeof path === "string" && /^\0?[^\0]+$/.test(path))
+  ) {
     throw new TypeError(
-      `Cannot start server: path must be the path of a unix socket, received ${
-        JSON.stringify(path)
+      `${action}: path must be the path of a unix socket, received ${
+        show(path)
       }`,
     );
   }
@@ -177,7 +274,10 @@ function check(
 ): void {
   if (value === undefined) return;
   if (Number.isInteger(value) && value >= min && value <= max) return;
-  throw new RangeError(
-    `Cannot start server: ${name} must be an integer from ${min} to ${max}, received ${value}`,
+  const ErrorClass = typeof value === "number" ? RangeError : TypeError;
+  throw new ErrorClass(
+    `Cannot start server: ${name} must be an integer from ${min} to ${max}, received ${
+      show(value)
+    }`,
   );
 }

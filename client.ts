@@ -63,6 +63,7 @@ export type { CallOptions } from "./_call/call_options.ts";
 export type { Compression } from "./_wire/compression.ts";
 export type { Many, MessageOf, Received } from "./_call/many.ts";
 export type {
+  CallReplies,
   Messages,
   MethodInfo,
   StreamStreamMethod,

@@ -113,6 +113,11 @@ const BAD: readonly (readonly [
     "Cannot connect to localhost:80: not now",
   ],
   ["gives nothing", () => undefined, "A connection has to be a Duplex stream"],
+  [
+    "gives an object that only looks like a stream",
+    () => ({ on() {}, write() {}, destroy() {} }),
+    "Cannot connect to localhost:80: ",
+  ],
   ["gives a text", () => "127.0.0.1", "A connection has to be a Duplex stream"],
   [
     "gives half a connection",

@@ -111,6 +111,25 @@ Deno.test("gracefulExit() aborts the calls after graceMs, and the program ends w
   assertEquals((await soon(child.leave())).code, 0);
 });
 
+Deno.test("gracefulExit() ends the process after the grace, and names the methods that still run", async () => {
+  await using program = await startProgram(50);
+  const { child, stub } = program;
+  // Its handler heeds no signal.
+  const calls = [stub.unary({}), stub.unary({})];
+  for (const call of calls) call.catch(() => {});
+  await using running = stub.clientStream.open();
+  await running.sendMessage({});
+  await Array.fromAsync(stub.serverStream({ count: 1 }));
+  child.kill("SIGTERM");
+  for (const call of calls) await assertStatus(Status.UNAVAILABLE, () => call);
+  assertEquals(
+    await soon(child.line()),
+    "Cannot close gracefully, the grace is over and these still run: /grpclib.test.Echo/Unary (2 calls)",
+  );
+  const { code } = await soon(child.leave());
+  assertEquals(code, 128 + SIGNALS.SIGTERM);
+});
+
 Deno.test("gracefulExit() listens to its signals until it is disposed of", () => {
   const listening: string[] = [];
   const { addSignalListener, removeSignalListener } = Deno;

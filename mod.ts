@@ -31,6 +31,7 @@
 // The client
 export {
   type CallOptions,
+  type CallReplies,
   Channel,
   type ChannelOptions,
   ClientStream,

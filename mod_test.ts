@@ -34,7 +34,14 @@ const CORE = [
 const CLIENT = [
   ...["DynamicMessage", "DynamicMethod"],
   ...["Connection", "HTTP2Engine", "WebConnection"],
-  ...["CallOptions", "Channel", "ChannelOptions", "ClientStream", "Messages"],
+  ...[
+    "CallOptions",
+    "CallReplies",
+    "Channel",
+    "ChannelOptions",
+    "ClientStream",
+    "Messages",
+  ],
   ...["MethodInfo", "SendOptions", "StreamStreamMethod", "StreamUnaryMethod"],
   ...["Stub", "StubMethod", "UnaryStreamMethod", "UnaryUnaryMethod"],
   ...["ConnectivityState", "WaitOptions"],

@@ -1,6 +1,6 @@
 /** What a program needs, and what it is told when it does not have it. */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ChildProcess } from "./_testdata/child_process.ts";
 import { soon } from "./_testdata/waiting.ts";
 
@@ -37,9 +37,32 @@ Deno.test("Rule 11, runs where node:http2 runs: Server and Channel need no Deno 
   const lines = await run(
     [`--allow-net=127.0.0.1:${port}`],
     `${port}`,
+    "127.0.0.1",
     "without-deno",
   );
   assertEquals(lines, ["server: listening", "client: hello"]);
+});
+
+Deno.test("Server.start() and Channel take a name by the permission for it", async () => {
+  const port = freePort();
+  assertEquals(
+    await run([`--allow-net=localhost:${port}`], `${port}`, "localhost"),
+    ["server: listening", "client: hello"],
+  );
+});
+
+Deno.test("Server.start() and calls name the flag when there is no permission for a name", async () => {
+  const port = freePort();
+  const permission = `--allow-net=127.0.0.1:${port}`;
+  const needed =
+    `Requires net access to "localhost:${port}", run again with the --allow-net flag`;
+  const [server, client] = await run([permission], `${port}`, "localhost");
+  assertEquals(
+    server,
+    `server: Error: Cannot listen on localhost, port ${port}: ${needed}`,
+  );
+  assertStringIncludes(client!, `Cannot connect to localhost:${port}`);
+  assertStringIncludes(client!, needed);
 });
 
 Deno.test("Server.start() rejects and calls fail with UNAVAILABLE when there is no permission", async () => {

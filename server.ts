@@ -35,6 +35,7 @@ import {
   type ServerEvent,
 } from "./core/events.ts";
 import { Listeners } from "./core/_listeners.ts";
+import { noContext } from "./_context.ts";
 import { Peer } from "./core/peer.ts";
 import { Status } from "./core/status.ts";
 import { ProtoStatusDetailsCodec } from "./core/status_details.ts";
@@ -53,11 +54,14 @@ import { type Connection, socketOf } from "./_http2/given.ts";
 import { type ListenAddress, Listener } from "./_http2/listener.ts";
 import { systemClock } from "./_http2/system_clock.ts";
 import {
+  checkServerOptions,
   type CloseOptions,
+  graceMsOf,
   type HandlerErrorInfo,
   listenOptionsOf,
   type ServerOptions,
   type StartOptions,
+  unfailing,
 } from "./_server_options.ts";
 import { engineOf } from "./_engines.ts";
 import { compressors } from "./_zlib.ts";
@@ -136,25 +140,23 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
    * @throws {RangeError} If an option is out of range.
    */
   constructor(services: Iterable<Service>, options: ServerOptions = {}) {
+    checkServerOptions(options);
     const {
       codec = new ProtoCodec(),
       statusDetailsCodec = new ProtoStatusDetailsCodec(),
       compression = "identity",
-      onError = logError,
       http2,
       clock,
     } = options;
     this.#clock = clock ?? systemClock;
+    const action = "Cannot create server";
+    const onError = unfailing(options.onError ?? logError, logError);
     const config = Configuration.from(options.config).forServer();
     const host: CallHost = {
       codecs: codecsOf(codec),
       statusDetailsCodec,
       compressors,
-      compressor: compressorFor(
-        "Cannot create server",
-        compression,
-        compressors,
-      ),
+      compressor: compressorFor(action, compression, compressors),
       acceptEncoding: acceptEncodingOf(compressors.keys()),
       listeners: new Listeners("Server", this),
       deadlines: deadlinesOn(clock),
@@ -173,7 +175,14 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     this.#listener = new Listener({
       config,
       clock: this.#clock,
-      engine: engineOf("Cannot create server", http2),
+      engine: engineOf(action, http2),
+      onFailure: (error, peer) => {
+        try {
+          options.onConnectionError?.(error, peer);
+        } catch {
+          // A client that cannot connect must not end the server.
+        }
+      },
       onStream: (stream, raw, peer) => serve(host, stream, raw, peer),
     });
   }
@@ -312,22 +321,18 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   /**
    * Closes the server: no new connections and calls from now on. Running calls
    * may go on for `graceMs`; then their signals abort, and their clients see
-   * `UNAVAILABLE`. Called again, it can only shorten the grace.
+   * `UNAVAILABLE`. Called again, it can only shorten the grace. A handler that
+   * does not heed its signal goes on all the same, and so does `waitClosed()`;
+   * {@linkcode gracefulExit} ends the process then.
    *
    * @param options How long calls may go on.
    * @throws {TypeError} If `graceMs` is not of type number.
    * @throws {RangeError} If `graceMs` is negative or NaN.
    */
   close(options: CloseOptions = {}): void {
-    const { graceMs = 0 } = options;
-    if (!(typeof graceMs === "number" && graceMs >= 0)) {
-      const ErrorClass = typeof graceMs === "number" ? RangeError : TypeError;
-      throw new ErrorClass(
-        `Cannot close server: graceMs must be a number of at least 0, received ${graceMs}`,
-      );
-    }
+    const graceMs = graceMsOf("Cannot close server", options);
     // Services may have something to say before the listener says goodbye.
-    this.#closing.abort();
+    noContext(() => this.#closing.abort());
     this.#listener.stop();
     const clock = this.#clock;
     const graceEnd = clock.now() + graceMs;
@@ -393,8 +398,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
 
 /** What is done with a handler's error when nobody else wants it. */
 function logError(error: unknown, info: HandlerErrorInfo): void {
-  // A lost exception is worse than a line on the console.
-  // deno-lint-ignore no-console
+  // deno-lint-ignore no-console -- a lost exception is worse
   console.error(
     `Handler of ${info.methodName} failed for ${info.peer}:`,
     error,

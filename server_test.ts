@@ -9,7 +9,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { Channel, createStub } from "./client.ts";
+import { Channel, createStub, Status } from "./client.ts";
 import {
   createService,
   mapping,
@@ -18,8 +18,9 @@ import {
   type ServerOptions,
   type Service,
 } from "./server.ts";
-import { echo, echoWith, PATHS } from "./_testdata/echo_service.ts";
+import { echo, echoWith, PATHS, startEcho } from "./_testdata/echo_service.ts";
 import { Echo } from "./_testdata/gen/echo_pb.ts";
+import { assertStatus } from "./_testdata/waiters.ts";
 import { soon, turns } from "./_testdata/waiting.ts";
 
 /** Calls the service on a port. */
@@ -321,4 +322,44 @@ Deno.test("Server knows the client's address", async () => {
   assertEquals(peers.length, 2);
   for (const peer of peers) assertMatch(peer, /^127\.0\.0\.1:\d+$/);
   assert(peers[0] !== peers[1]);
+});
+
+Deno.test("Server() goes on when its onError throws", async () => {
+  const { error } = console;
+  const logged: unknown[] = [];
+  console.error = (...args: unknown[]) => logged.push(args[1]);
+  try {
+    await using echo = await startEcho({
+      handlers: {
+        unary() {
+          throw new Error("of the handler");
+        },
+        async clientStream() {
+          await turns(1);
+          throw new Error("of the handler");
+        },
+      },
+      server: {
+        onError() {
+          throw new Error("of onError");
+        },
+      },
+    });
+    for (
+      const call of [
+        () => echo.stub.unary({}),
+        () => echo.stub.clientStream([]),
+      ]
+    ) {
+      await assertStatus(Status.UNKNOWN, call, "Internal Server Error");
+    }
+  } finally {
+    console.error = error;
+  }
+  assertEquals(logged.map((it) => (it as Error).message), [
+    "of the handler",
+    "of onError",
+    "of the handler",
+    "of onError",
+  ]);
 });

@@ -10,6 +10,7 @@
  * @module
  */
 
+import type { Context } from "../_context.ts";
 import type { Peer } from "../core/peer.ts";
 import type { Status } from "../core/status.ts";
 import type { HeaderBlock, RawHeaders } from "../_wire/headers.ts";
@@ -45,6 +46,8 @@ export interface CloseReason {
   readonly cause?: unknown;
   /** Whether the peer has certainly not begun to work on the call. */
   readonly unprocessed: boolean;
+  /** Whether nothing of the call has even left this side. */
+  readonly unsent?: boolean;
 }
 
 /** One HTTP/2 stream, as the call that owns it sees it. */
@@ -73,6 +76,11 @@ export interface ByteSink {
   onHead(raw: RawHeaders, end: boolean): void;
   /** Some of the peer's bytes, cut anywhere. */
   onData(chunk: Uint8Array): void;
+  /**
+   * The peer wants no more of this side's half, and is through with its own, of
+   * which there is data that was not told yet. Client side only.
+   */
+  onStop(): void;
   /** The end of the peer's half, after all its data, with its trailers or none. */
   onEnd(trailers: RawHeaders): void;
   /** The end of the stream: exactly once, and the last callback. */
@@ -83,6 +91,8 @@ export interface ByteSink {
 export interface StreamClaim extends ByteSink {
   /** Whether the call waits through failed attempts to connect. */
   readonly waitForReady: boolean;
+  /** Whose context it goes on in; absent until it has to wait. */
+  context?: Context;
   /** The stream, now this call's own: nothing is sent before `sendHead`. */
   onStream(stream: ByteStream, peer: Peer): void;
 }

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { describe } from "../core/_describe.ts";
+import {
+  checkBoolean,
+  checkOptions,
+  checkSignal,
+  type OptionNames,
+  wrongType,
+} from "../core/_options.ts";
 import { Deadline } from "../core/deadline.ts";
 import { Metadata, type MetadataInit } from "../core/metadata.ts";
 import type { Compression } from "../_wire/compression.ts";
@@ -71,6 +77,19 @@ export interface CallOptions {
   readonly maxSendMessageSize?: number;
 }
 
+const ACTION = "Cannot call";
+
+const CALL_OPTIONS: OptionNames<CallOptions> = {
+  timeoutMs: true,
+  deadline: true,
+  metadata: true,
+  signal: true,
+  waitForReady: true,
+  compression: true,
+  maxReceiveMessageSize: true,
+  maxSendMessageSize: true,
+};
+
 /** What a call has without any wish of its caller. */
 export function defaultOptions(host: ClientHost): ClientCallOptions {
   return {
@@ -100,14 +119,14 @@ export function readOptions(
   options: CallOptions | undefined,
 ): ClientCallOptions {
   if (options === undefined) return defaults;
+  checkOptions(ACTION, options, CALL_OPTIONS);
   const { timeoutMs, metadata, signal, compression } = options;
   const deadline = options.deadline ?? undefined;
   if (deadline !== undefined && !(deadline instanceof Deadline)) {
-    throw wrongType("deadline", "a Deadline", deadline);
+    throw wrongType(ACTION, "deadline", "a Deadline", deadline);
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw wrongType("signal", "an AbortSignal", signal);
-  }
+  checkSignal(ACTION, signal);
+  checkBoolean(ACTION, "waitForReady", options.waitForReady);
   return {
     metadata: metadata === undefined ? null : new Metadata(metadata),
     deadline: timeoutMs === undefined ? deadline : Deadline.earliest(
@@ -122,7 +141,7 @@ export function readOptions(
       defaults.maxSendMessageSize,
     compressor: compression === undefined
       ? defaults.compressor
-      : compressorFor("Cannot call", compression, host.compressors),
+      : compressorFor(ACTION, compression, host.compressors),
   };
 }
 
@@ -133,17 +152,11 @@ function sizeOf(
 ): number | undefined {
   const size: unknown = options[name];
   if (size === undefined) return undefined;
-  if (typeof size !== "number") throw wrongType(name, "a number", size);
+  if (typeof size !== "number") throw wrongType(ACTION, name, "a number", size);
   if (Number.isInteger(size) && size >= 0 && size < 2 ** 32) return size;
   throw new RangeError(
     `Cannot call: ${name} must be an integer from 0 to ${
       2 ** 32 - 1
     }, received ${size}`,
-  );
-}
-
-function wrongType(name: string, need: string, value: unknown): TypeError {
-  return new TypeError(
-    `Cannot call: ${name} must be ${need}, received ${describe(value)}`,
   );
 }

@@ -18,6 +18,7 @@ import {
 import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
+import { type Context, noContext } from "../_context.ts";
 import { FrameReader } from "../_wire/frame.ts";
 import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
 import { type ParsedOutcome, parseOutcome } from "../_wire/outcome.ts";
@@ -41,22 +42,21 @@ import {
 import { readResponseHead } from "./response_head.ts";
 import { deadlineExceeded, Scope } from "./scope.ts";
 import { decodeDetails } from "./status_details.ts";
-
-/**
- * How often a call is sent anew that servers say they have not looked at. One
- * that says so each time would otherwise keep the call going round.
- */
-const MAX_RETRIES = 5;
+import { TransparentRetry } from "./transparent_retry.ts";
 
 type Gate = PromiseWithResolvers<void>;
 
 /** Told how a call ended: with an error, or with null for OK. */
 export type FinishListener = (error: Error | null) => void;
 
+/** Told why no more requests are wanted. */
+export type StopListener = (error: Error) => void;
+
 /** One call from the client's side. */
 export class ClientCall<Req, Rep>
   implements StreamClaim, SenderOwner, ClientEventsOwner {
   readonly reply: Half;
+  context?: Context;
   peer: Peer | null = null;
   /** The initial metadata as it came; null before. */
   initialHeaders: RawHeaders | null = null;
@@ -76,14 +76,20 @@ export class ClientCall<Req, Rep>
   readonly #reader: FrameReader;
   #decoding: Decoding | null = null;
   #stream: ByteStream | null = null;
-  #retries = 0;
+  readonly #retry = new TransparentRetry();
   /** Why the flow of bytes is stopped: how many reasons there are. */
   #holds = 0;
   #finished = false;
+  /** Whether the server wants no more requests, though there is more to read. */
+  #stopped = false;
   #error: Error | null = null;
+  /** Whether the deadline and the caller's signal are heeded. */
+  #watching = false;
   #headed: Gate | undefined;
   #done: Gate | undefined;
   #onFinish: FinishListener | undefined;
+  #onStop: StopListener | undefined;
+  #begun: Gate | undefined;
 
   constructor(target: ClientTarget, options: ClientCallOptions) {
     const { cardinality, host: { listeners, deadlines } } = target;
@@ -96,6 +102,7 @@ export class ClientCall<Req, Rep>
     this.#events = listeners.isEmpty
       ? null
       : new ClientEvents(this, target, options);
+    if (this.#events !== null) this.context = this.#events.context;
     this.#sender = new RequestSender(
       this,
       new Half(isClientStreaming(cardinality)),
@@ -125,6 +132,11 @@ export class ClientCall<Req, Rep>
     return this.#finished;
   }
 
+  /** Whether there is somebody to send requests to. */
+  get takesRequests(): boolean {
+    return !this.#finished && !this.#stopped;
+  }
+
   /** What the call failed with, if it has. */
   get error(): Error | null {
     return this.#error;
@@ -133,19 +145,43 @@ export class ClientCall<Req, Rep>
   /** Tells once how the call ended, at once if it has. */
   onFinish(listener: FinishListener): void {
     if (this.#finished) return listener(this.#error);
-    const first = this.#onFinish;
-    this.#onFinish = first === undefined ? listener : (error) => {
-      first(error);
-      listener(error);
-    };
+    this.#onFinish = listener;
   }
 
-  /** Begins the call: asks for a stream, which the head is sent on. */
+  /**
+   * Tells once that no more requests are wanted, at once if it is so: because
+   * the call is over, or because the server has ended it.
+   */
+  onceStopped(listener: StopListener): void {
+    if (this.takesRequests) this.#onStop = listener;
+    else listener(this.sendAfterEnd());
+  }
+
+  /**
+   * Begins the call: asks for a stream, which the head is sent on. A call that
+   * was cancelled before it began never does.
+   */
   begin(end = false): void {
     this.#sender.begin(end);
-    this.#scope.enter();
+    this.#begun?.resolve();
+    this.watch();
     // A deadline that is past sends nothing.
     if (!this.#finished) this.#target.host.source.claim(this);
+  }
+
+  /** Waits until the call has begun, or is over. */
+  whenBegun(): void | Promise<void> {
+    if (this.#finished || this.request.phase !== "idle") return;
+    const begun = this.#begun ??= Promise.withResolvers();
+    this.watch();
+    return begun.promise;
+  }
+
+  /** Heeds what may end the call from outside, though it has not begun. */
+  watch(): void {
+    if (this.#watching || this.#finished) return;
+    this.#watching = true;
+    this.#scope.enter();
   }
 
   /**
@@ -165,7 +201,7 @@ export class ClientCall<Req, Rep>
 
   /** Ends the requests. */
   endRequests(): void | Promise<void> {
-    if (!this.#finished) return this.#sender.end();
+    if (this.takesRequests) return this.#sender.end();
   }
 
   /** Waits until the head is sent. */
@@ -267,6 +303,14 @@ export class ClientCall<Req, Rep>
     this.#inbox.deliver(bytes, compressed, message as Rep);
   }
 
+  onStop(): void {
+    if (!this.takesRequests) return;
+    this.#stopped = true;
+    const error = this.sendAfterEnd();
+    this.#sender.stop(error);
+    this.#onStop?.(error);
+  }
+
   onEnd(trailers: RawHeaders): void {
     if (this.#finished) return;
     if (trailers.length > 0) return this.#onOutcome(trailers, false);
@@ -275,6 +319,7 @@ export class ClientCall<Req, Rep>
 
   onClose(why: CloseReason): void {
     if (this.#finished) return;
+    this.#sender.onStreamLost();
     // What came before the end of the stream counts.
     this.#behindEvents(() => this.#onClose(why));
   }
@@ -282,11 +327,11 @@ export class ClientCall<Req, Rep>
   #onClose(why: CloseReason): void {
     const hadStream = this.#stream !== null;
     this.#stream = null;
-    this.#sender.onStreamLost();
-    if (why.unprocessed && hadStream && this.#mayRetry) {
-      this.#retries++;
+    if (hadStream && this.#isUntouched && this.#retry.begin(why)) {
       this.peer = null;
-      return this.#target.host.source.claim(this);
+      // This is the context of the connection, or of any other call on it.
+      const context = this.context ?? noContext;
+      return context(() => this.#target.host.source.claim(this));
     }
     if (why.status === Status.CANCELLED && this.#scope.expired) {
       // The server's clock rang first: it is the deadline all the same.
@@ -355,10 +400,9 @@ export class ClientCall<Req, Rep>
     this.#end(checkComplete(this.reply, this.#reader.truncated));
   }
 
-  /** Whether the call can be sent anew, as if it never had been. */
-  get #mayRetry(): boolean {
-    return this.#sender.isWhole && this.initialHeaders === null &&
-      this.#retries < MAX_RETRIES;
+  /** Whether all that was sent is still there, and nothing has come. */
+  get #isUntouched(): boolean {
+    return this.#sender.isWhole && this.initialHeaders === null;
   }
 
   /** The server is through; so is this side, whatever it had still to send. */
@@ -375,15 +419,19 @@ export class ClientCall<Req, Rep>
     if (this.#stream === null) this.#target.host.source.withdraw(this);
     this.#sender.finish(error);
     this.#inbox.finish(error);
+    this.#begun?.resolve();
     settle(this.#headed, error);
     settle(this.#done, error);
     this.#onFinish?.(error);
+    if (!this.#stopped) this.#onStop?.(this.sendAfterEnd());
   }
 
   sendAfterEnd(): Error {
     return this.#error ?? new StreamTerminatedError(
       Status.CANCELLED,
-      "Cannot send: the server ended the call with status OK before",
+      this.#finished
+        ? "Cannot send: the server ended the call with status OK before"
+        : "Cannot send: the server ended the call before, and its status waits behind the replies",
     );
   }
 

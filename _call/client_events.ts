@@ -18,10 +18,11 @@ import {
 import type { Listeners } from "../core/_listeners.ts";
 import { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
+import { type Context, currentContext } from "../_context.ts";
 import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
 import type { ParsedOutcome } from "../_wire/outcome.ts";
 import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
-import { tell } from "./listener_failure.ts";
+import { messageOf, tell } from "./listener_failure.ts";
 import { after, Serial, type Step } from "./serial.ts";
 
 /** A call that has events: what is done when the listeners are through. */
@@ -46,6 +47,8 @@ export interface ClientEventsOwner {
 
 /** Tells the events of one call. */
 export class ClientEvents {
+  /** Whose context listeners run in: that of whoever made the call. */
+  readonly context: Context = currentContext();
   /** What is sent, in order, behind listeners that take their time. */
   readonly departures: Serial = new Serial();
   /** What came in, likewise. */
@@ -92,7 +95,9 @@ export class ClientEvents {
     next: (message: unknown) => void | Promise<void>,
   ): void | Promise<void> {
     const event = new SendMessage(this.#info, message);
-    return after(tell(this.#listeners, event), () => next(event.message));
+    return this.context(() =>
+      after(tell(this.#listeners, event), () => next(event.message))
+    );
   }
 
   onHead(raw: RawHeaders): void {
@@ -111,7 +116,7 @@ export class ClientEvents {
       const event = new RecvMessage(this.#info, message, compressed);
       return after(tell(this.#listeners, event), () => {
         if (this.#owner.finished) return;
-        this.#owner.acceptMessage(bytes, compressed, event.message);
+        this.#owner.acceptMessage(bytes, compressed, messageOf(event));
       });
     });
   }
@@ -157,7 +162,9 @@ export class ClientEvents {
   #guard(step: Step): void | Promise<void> {
     if (this.#owner.finished) return;
     try {
-      return step()?.catch((error) => this.#owner.cancel(error as GRPCError));
+      return this.context(step)?.catch((error) =>
+        this.#owner.cancel(error as GRPCError)
+      );
     } catch (error) {
       this.#owner.cancel(error as GRPCError);
     }

@@ -7,6 +7,7 @@
 import type { MessageInit } from "../core/codec.ts";
 import { GRPCError, ProtocolError } from "../core/errors.ts";
 import type { Metadata } from "../core/metadata.ts";
+import { checkOptions, type OptionNames } from "../core/_options.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
 import { decodeMetadata } from "../_wire/headers.ts";
@@ -32,6 +33,8 @@ export interface SendOptions {
    */
   readonly compress?: boolean;
 }
+
+const SEND_OPTIONS: OptionNames<SendOptions> = { end: true, compress: true };
 
 /**
  * A call, held by the caller: everything that can be sent and received, one
@@ -78,6 +81,7 @@ export class ClientStream<in out Req, in out Rep>
   readonly #call: ClientCall<MessageOf<Req>, MessageOf<Rep>>;
   #initialAsked = false;
   #trailingAsked = false;
+  #replyAsked = false;
   #cancelled = false;
   #readable: ReadableStream<MessageOf<Rep>> | undefined;
   #writable: WritableStream<MessageInit<MessageOf<Req>>> | undefined;
@@ -131,6 +135,7 @@ export class ClientStream<in out Req, in out Rep>
    */
   // deno-lint-ignore require-await
   async sendRequest(options: SendOptions = {}): Promise<void> {
+    checkOptions("Cannot send request", options, SEND_OPTIONS);
     const { end = false } = options;
     const call = this.#call;
     const { phase, many } = call.request;
@@ -162,6 +167,7 @@ export class ClientStream<in out Req, in out Rep>
     message: MessageInit<MessageOf<Req>>,
     options: SendOptions = {},
   ): Promise<void> {
+    checkOptions("Cannot send message", options, SEND_OPTIONS);
     const { end = false, compress = true } = options;
     return this.#send(message, end, compress);
   }
@@ -211,14 +217,22 @@ export class ClientStream<in out Req, in out Rep>
    * in; with a streaming reply `null` says that the status OK is in.
    *
    * @returns The message, or `null` when there are no more.
-   * @throws {ProtocolError} If the request was not sent yet.
+   * @throws {ProtocolError} If the request was not sent yet, or the message of a
+   *   unary reply was already received.
    * @throws {GRPCError} If the call failed.
    */
   async recvMessage(): Promise<Received<Rep>> {
     this.#requireRequest();
     this.#initialAsked = true;
     const call = this.#call;
-    if (!call.reply.many) await call.whenDone();
+    if (!call.reply.many) {
+      if (this.#replyAsked) {
+        if (call.error !== null) throw call.error;
+        throw new ProtocolError("Message was already received");
+      }
+      this.#replyAsked = true;
+      await call.whenDone();
+    }
     return await call.take() as Received<Rep>;
   }
 
@@ -254,37 +268,48 @@ export class ClientStream<in out Req, in out Rep>
    *   cancelled before.
    */
   cancel(): void {
-    this.#requireRequest();
     if (this.#cancelled) {
       throw new ProtocolError("Stream was already cancelled");
     }
+    if (!this.#call.finished) this.#requireRequest();
+    this.#cancelled = true;
     this.#cancel("Call was cancelled");
   }
 
   /**
-   * The replies as a Web Stream. Cancelling it cancels the call. Read either it
-   * or {@linkcode recvMessage}, not both.
+   * The replies as a Web Stream, which wait for the request if that was not sent
+   * yet. Cancelling it cancels the call. Read either it or
+   * {@linkcode recvMessage}, not both.
    */
   get readable(): ReadableStream<MessageOf<Rep>> {
     return this.#readable ??= readableOf<MessageOf<Rep>>(
-      () => this.#next(),
+      () => {
+        // Whoever pipes through a call reads from it before it is written to.
+        const begun = this.#call.whenBegun();
+        return begun === undefined
+          ? this.#next()
+          : begun.then(() => this.#next());
+      },
       () => this.#cancel("Call was cancelled by its reader"),
     );
   }
 
   /**
    * The requests as a Web Stream. Closing it ends the requests, aborting it
-   * cancels the call.
+   * cancels the call. When the server ends the call before, whatever its status
+   * is, the stream is errored, so that a pipe into it ends.
    */
   get writable(): WritableStream<MessageInit<MessageOf<Req>>> {
     return this.#writable ??= writableOf<MessageInit<MessageOf<Req>>>({
       write: (message) => this.#send(message, false, true),
       close: () => this.#close(),
       abort: () => this.#cancel("Call was cancelled by its writer"),
-      watch: (fail) =>
-        this.#call.onFinish((error) => {
-          if (error !== null) fail(error);
-        }),
+      watch: (fail) => {
+        this.#call.watch();
+        this.#call.onceStopped((error) => {
+          if (this.#call.error !== null || !this.#isEnded) fail(error);
+        });
+      },
     });
   }
 
@@ -339,17 +364,25 @@ export class ClientStream<in out Req, in out Rep>
       this.#initialAsked = true;
       return this.#call.take();
     }
+    // After the only one comes the end.
+    if (this.#replyAsked && this.#call.error === null) return null;
     return this.recvMessage() as Promise<MessageOf<Rep> | null>;
   }
 
+  /** Whether all requests are sent. */
+  get #isEnded(): boolean {
+    const { phase } = this.#call.request;
+    return phase === "ended" || phase === "full";
+  }
+
   #cancel(message: string): void {
-    this.#cancelled = true;
-    if (this.#call.finished || this.#call.request.phase === "idle") return;
     this.#call.cancel(new GRPCError(Status.CANCELLED, message));
   }
 
   #requireRequest(): void {
     if (this.#call.request.phase === "idle") {
+      // A call that was cancelled before it began.
+      if (this.#call.error !== null) throw this.#call.error;
       throw new ProtocolError("Request was not sent yet");
     }
   }

@@ -145,14 +145,27 @@ Deno.test("ClientStream.readable fails with the status when the call fails", asy
   }
 });
 
-Deno.test("ClientStream.readable fails when it is read before the request", async () => {
+Deno.test("ClientStream.readable waits when it is read before the request", async () => {
   const channel = new FakeChannel();
   await using stream = channel.unaryStream.open();
+  const read = stream.readable.getReader().read();
+  await stream.sendMessage({});
+  channel.stream.peerAnswers("a");
+  assertEquals((await read).value?.value, "a");
+});
+
+Deno.test("ClientStream.readable fails when it is read and the block is left before the request", async () => {
+  const channel = new FakeChannel();
+  const stream = channel.unaryStream.open();
   const reader = stream.readable.getReader();
   const { closed } = reader;
-  const error = await assertRejects(() => reader.read(), ProtocolError);
-  assertEquals(error.message, "Request was not sent yet");
-  await assertRejects(() => closed, ProtocolError);
+  const read = reader.read();
+  await stream[Symbol.asyncDispose]();
+  for (const promise of [read, closed]) {
+    const error = await assertRejects(() => promise, GRPCError);
+    assertEquals(error.status, Status.CANCELLED);
+  }
+  assertEquals(channel.source.streams, []);
 });
 
 Deno.test("ClientStream.readable cancels the call when its reader has had enough", async () => {

@@ -10,6 +10,7 @@
  */
 
 import type { Clock } from "../core/clock.ts";
+import { noContext } from "../_context.ts";
 
 /** The longest delay a timer takes; a longer one would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
@@ -100,7 +101,10 @@ export class DeadlineQueue {
     this.#armedFor = Infinity;
   }
 
-  readonly #fire = (): void => {
+  // The timer has the context of the call it was armed for.
+  readonly #fire = (): void => noContext(() => this.#endDue());
+
+  #endDue(): void {
     this.#timer = undefined;
     this.#armedFor = Infinity;
     const now = this.now();
@@ -115,7 +119,7 @@ export class DeadlineQueue {
       const next = this.#heap[0];
       if (next && next.expiresAt < this.#armedFor) this.#arm(next.expiresAt);
     }
-  };
+  }
 
   #siftUp(entry: DeadlineEntry, from: number): void {
     const heap = this.#heap;

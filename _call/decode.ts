@@ -52,11 +52,18 @@ export function decodeMessage(
     }
     plain = compressor.decompress(bytes, maxBytes);
   }
+  let message: unknown;
   try {
-    return codec.decode(plain, type);
+    message = codec.decode(plain, type);
   } catch (cause) {
     throw new GRPCError(Status.INTERNAL, `Cannot decode the ${what}`, {
       cause,
     });
   }
+  if (message !== null && message !== undefined) return message;
+  // It would be taken for the end of the messages.
+  throw new GRPCError(
+    Status.INTERNAL,
+    `Cannot decode the ${what}: the codec made ${message} of it, which is no message`,
+  );
 }

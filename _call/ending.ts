@@ -53,5 +53,6 @@ export function withMetadata(
 /** How a call ends that failed with an error. */
 export function endingOf(error: GRPCError): Ending {
   const { status, message, details, metadata } = error;
-  return { status, message, details, metadata };
+  // Errors of plain JavaScript may have anything for a message.
+  return { status, message: `${message}`, details, metadata };
 }

@@ -111,9 +111,11 @@ export interface Service {
   /**
    * Tells the handlers of the service.
    *
+   * @param server The server that will call them; absent when somebody only
+   *   wants to know what there is. Few services need it, see {@linkcode attach}.
    * @returns The handlers by the path of their method.
    */
-  [mapping](): Readonly<Record<string, Handler>>;
+  [mapping](server?: ServerContext): Readonly<Record<string, Handler>>;
 
   /**
    * Gets to know a server, when that is created.
@@ -153,7 +155,7 @@ export function routesOf(
         }`,
       );
     }
-    for (const [path, handler] of Object.entries(service[mapping]())) {
+    for (const [path, handler] of Object.entries(service[mapping](server))) {
       routes.set(path, { path, handler });
     }
   }

@@ -5,7 +5,7 @@
  */
 
 import { GRPCError } from "../core/errors.ts";
-import type { Event } from "../core/events.ts";
+import type { Event, RecvMessage } from "../core/events.ts";
 import type { Listeners } from "../core/_listeners.ts";
 import { Status } from "../core/status.ts";
 
@@ -39,6 +39,22 @@ function failureOf(event: Event, thrown: unknown): GRPCError {
     Status.UNKNOWN,
     `A listener of ${event.type} failed`,
     { cause: thrown },
+  );
+}
+
+/**
+ * Gives the message that listeners left in an event.
+ *
+ * @throws {GRPCError} What the call has to end with if there is none.
+ */
+export function messageOf(event: RecvMessage): unknown {
+  const { message } = event;
+  if (message !== null && message !== undefined) return message;
+  throw failureOf(
+    event,
+    new TypeError(
+      `Cannot receive message: a listener replaced it by ${message}, a message is needed`,
+    ),
   );
 }
 

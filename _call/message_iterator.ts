@@ -12,6 +12,7 @@
 export class MessageIterator<M> implements AsyncIterableIterator<M, undefined> {
   readonly #next: () => M | null | Promise<M | null>;
   readonly #leave: () => void;
+  #left = false;
 
   /**
    * @param next Gives the next message, or null at the end.
@@ -23,6 +24,7 @@ export class MessageIterator<M> implements AsyncIterableIterator<M, undefined> {
   }
 
   next(): Promise<IteratorResult<M, undefined>> {
+    if (this.#left) return Promise.resolve({ done: true, value: undefined });
     let message: M | null | Promise<M | null>;
     try {
       message = this.#next();
@@ -35,7 +37,10 @@ export class MessageIterator<M> implements AsyncIterableIterator<M, undefined> {
   }
 
   return(): Promise<IteratorResult<M, undefined>> {
-    this.#leave();
+    if (!this.#left) {
+      this.#left = true;
+      this.#leave();
+    }
     return Promise.resolve({ done: true, value: undefined });
   }
 

@@ -12,6 +12,7 @@ import {
 import type { MessageInit } from "../core/codec.ts";
 import { GRPCError, ProtocolError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
+import { currentContext } from "../_context.ts";
 import {
   type CallOptions,
   defaultOptions,
@@ -28,6 +29,19 @@ import { type Send, sendAll, sendOne } from "./requests.ts";
 export type Messages<M> =
   | Iterable<MessageInit<M>>
   | AsyncIterable<MessageInit<M>>;
+
+/**
+ * The replies of a call that begins when they are iterated, which can be done
+ * once. It is not to be awaited: that would begin nothing, and is refused by the
+ * compiler.
+ */
+export interface CallReplies<Rep> extends AsyncIterable<Rep> {
+  /**
+   * Never there. It makes `await` of the replies an error of types: iterate over
+   * them with `for await`.
+   */
+  readonly then?: (iterateInstead: "for await (const reply of …)") => never;
+}
 
 /** What all kinds of method have in common. */
 export interface MethodInfo {
@@ -67,7 +81,7 @@ export interface UnaryStreamMethod<Req, Rep> extends MethodInfo {
    * @returns The replies, to be iterated once. Leaving the iteration early
    *   cancels the call; a failed call makes it throw a {@linkcode GRPCError}.
    */
-  (message: MessageInit<Req>, options?: CallOptions): AsyncIterable<Rep>;
+  (message: MessageInit<Req>, options?: CallOptions): CallReplies<Rep>;
   /**
    * Opens a stream for a call, step by step. Nothing is sent by this.
    *
@@ -109,7 +123,7 @@ export interface StreamStreamMethod<Req, Rep> extends MethodInfo {
    * @param options How to call.
    * @returns The replies, to be iterated once.
    */
-  (messages: Messages<Req>, options?: CallOptions): AsyncIterable<Rep>;
+  (messages: Messages<Req>, options?: CallOptions): CallReplies<Rep>;
   /**
    * Opens a stream for a call, step by step. Nothing is sent by this.
    *
@@ -170,7 +184,7 @@ class Replies implements AsyncIterable<unknown> {
 
   constructor(call: AnyCall, send: Send, requests: unknown) {
     this.#call = call;
-    this.#send = send;
+    this.#send = send === sendAll ? inContext(requests) : send;
     this.#requests = requests;
   }
 
@@ -199,4 +213,14 @@ class Replies implements AsyncIterable<unknown> {
       ),
     );
   }
+}
+
+/**
+ * Sends requests in the context of now, whoever begins the call later by its
+ * iteration. Those of an array come without any code of the caller's.
+ */
+function inContext(requests: unknown): Send {
+  if (Array.isArray(requests)) return sendAll;
+  const context = currentContext();
+  return (call, requests) => context(() => sendAll(call, requests));
 }

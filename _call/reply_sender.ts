@@ -14,20 +14,17 @@ import {
   type Compressor,
 } from "../_wire/compression.ts";
 import { HeaderBlock, responseHead } from "../_wire/headers.ts";
-import { type Outcome, outcomeTrailers } from "../_wire/outcome.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { compressorFor } from "./compressor_for.ts";
-import type { Ending } from "./ending.ts";
+import { type Ending, INTERNAL_SERVER_ERROR } from "./ending.ts";
 import { type Half, misuse } from "./half.ts";
-import { checkHeaderLimit, fitsHeaderLimit } from "./header_limit.ts";
+import { checkHeaderLimit } from "./header_limit.ts";
 import { SendGate } from "./send_gate.ts";
 import type { ServerEvents } from "./server_events.ts";
 import type { RequestStart, ServerHost } from "./server_host.ts";
 import { after } from "./serial.ts";
 import { encodeDetails } from "./status_details.ts";
-
-/** What is kept of the message of a status that is too long to send. */
-const MAX_CUT_MESSAGE_CHARS = 1024;
+import { trailersFor } from "./trailers.ts";
 
 /** The call that the answer belongs to. */
 export interface ReplyOwner {
@@ -128,13 +125,7 @@ export class ReplySender {
    * @param headSent Whether the head was sent when it ended.
    */
   sendLast(ending: Ending, headSent: boolean): void {
-    let details: Uint8Array | null = null;
-    try {
-      details = this.#detailsOf(ending);
-    } catch {
-      // Details must not hide the status.
-    }
-    this.#write({ ...ending, details }, headSent);
+    this.#write(this.#lastTrailersOf(ending), headSent);
   }
 
   /** The call is over: who waits to send has to learn of it. */
@@ -202,15 +193,14 @@ export class ReplySender {
     const input = inputOf(ending);
     const headSent = this.half.phase !== "idle";
     this.#require(input);
-    const details = this.#detailsOf(ending);
+    // Before anything is decided: it may be that it can not be said.
+    const trailers = this.#trailersOf(ending);
     this.half.advance(input);
     this.#owner.onAnswered();
-    this.#write({ ...ending, details }, headSent);
+    this.#write(trailers, headSent);
   }
 
-  #write(outcome: Outcome, headSent: boolean): void {
-    let trailers = outcomeTrailers(outcome);
-    if (!fitsHeaderLimit(trailers)) trailers = outcomeTrailers(cut(outcome));
+  #write(trailers: HeaderBlock, headSent: boolean): void {
     if (headSent) return this.#stream.sendTrailers(trailers);
     // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
     // A trailers-only answer: one frame that is head and trailers at once.
@@ -229,9 +219,31 @@ export class ReplySender {
     return acceptsEncoding(acceptEncoding, wanted.name) ? wanted : null;
   }
 
-  #detailsOf({ status, message, details }: Ending): Uint8Array | null {
+  /** Makes the trailers, or throws what stands against it. */
+  #trailersOf(ending: Ending): HeaderBlock {
     const { statusDetailsCodec } = this.#host;
-    return encodeDetails(statusDetailsCodec, status, message, details);
+    const { status, message } = ending;
+    const details = encodeDetails(
+      statusDetailsCodec,
+      status,
+      message,
+      ending.details,
+    );
+    return trailersFor({ ...ending, details });
+  }
+
+  /** Makes the trailers of a status that has to be sent, or what can be of it. */
+  #lastTrailersOf(ending: Ending): HeaderBlock {
+    // Details must not hide the status.
+    for (const attempt of [ending, { ...ending, details: [] }]) {
+      try {
+        return this.#trailersOf(attempt);
+      } catch {
+        continue;
+      }
+    }
+    // Such as a message that is no text.
+    return this.#trailersOf(INTERNAL_SERVER_ERROR);
   }
 
   /** Throws what stands against an input: the end of the call, or misuse. */
@@ -245,18 +257,4 @@ export class ReplySender {
 
 function inputOf({ status }: Ending): "end" | "fail" {
   return status === Status.OK ? "end" : "fail";
-}
-
-/** What is sent of an outcome that is too large: its status must arrive. */
-function cut(outcome: Outcome): Outcome {
-  // A success that does not bring all it should is none.
-  const isOk = outcome.status === Status.OK;
-  return {
-    status: isOk ? Status.RESOURCE_EXHAUSTED : outcome.status,
-    message: isOk
-      ? "Trailing metadata is too large to be sent"
-      : outcome.message.slice(0, MAX_CUT_MESSAGE_CHARS),
-    details: null,
-    metadata: null,
-  };
 }

@@ -22,6 +22,8 @@ const EMPTY: Uint8Array = new Uint8Array(0);
 export interface SenderOwner {
   /** Whether the call is over, well or not. */
   readonly finished: boolean;
+  /** Whether there is somebody to send requests to. */
+  readonly takesRequests: boolean;
   /** When the call has to be complete, by the channel's clock, or Infinity. */
   readonly expiresAt: number;
   /** Ends the call from this side. */
@@ -140,7 +142,7 @@ export class RequestSender {
   end(): void | Promise<void> {
     if (this.#events === null) return this.#send(EMPTY, true);
     return this.#events.departures.run(() => {
-      if (!this.#owner.finished) return this.#send(EMPTY, true);
+      if (this.#owner.takesRequests) return this.#send(EMPTY, true);
     });
   }
 
@@ -155,11 +157,16 @@ export class RequestSender {
     this.#outbox.forget();
   }
 
+  /** Nobody takes what is sent from now on: who waits to send is told so. */
+  stop(error: Error): void {
+    this.#gate?.open();
+    this.#events?.departures.abort(error);
+  }
+
   /** The call is over. */
   finish(error: Error | null): void {
     this.#outbox.forget();
-    this.#gate?.open();
-    this.#events?.departures.abort(error ?? this.#owner.sendAfterEnd());
+    this.stop(error ?? this.#owner.sendAfterEnd());
     if (error === null) this.#opened?.resolve();
     else this.#opened?.reject(error);
   }
@@ -202,7 +209,7 @@ export class RequestSender {
 
   /** Sends a frame, after the ones that wait for the stream. */
   #send(frame: Uint8Array, end: boolean): void | Promise<void> {
-    if (this.#owner.finished) throw this.#owner.sendAfterEnd();
+    if (!this.#owner.takesRequests) throw this.#owner.sendAfterEnd();
     const stream = this.#stream;
     if (stream === null || !this.#isOpen) {
       this.#outbox.hold(frame, end);
@@ -213,7 +220,7 @@ export class RequestSender {
     if (room === undefined) return;
     const gate = this.#gate ??= new SendGate();
     return gate.wait(room).then(() => {
-      if (this.#owner.finished) throw this.#owner.sendAfterEnd();
+      if (!this.#owner.takesRequests) throw this.#owner.sendAfterEnd();
     });
   }
 
@@ -223,14 +230,14 @@ export class RequestSender {
     end: boolean,
   ): Promise<void> {
     if (!this.#owner.finished) await this.whenOpened();
-    if (this.#owner.finished) throw this.#owner.sendAfterEnd();
+    if (!this.#owner.takesRequests) throw this.#owner.sendAfterEnd();
     try {
       await this.#events!.sendMessage(
         message,
         (message) => this.#send(this.#encode(message, compress), end),
       );
     } catch (error) {
-      this.#owner.cancel(error as Error);
+      if (this.#owner.takesRequests) this.#owner.cancel(error as Error);
       throw error;
     }
   }

@@ -7,6 +7,7 @@
 
 import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
+import { currentContext } from "../_context.ts";
 import type { ClientCall } from "./client_call.ts";
 
 type AnyCall = ClientCall<unknown, unknown>;
@@ -73,14 +74,15 @@ async function sendAsync(
       exhausted = next?.done ?? true;
     }
   };
+  const leave = leaving(source);
   call.begin();
-  call.onFinish(() => {
-    if (!exhausted) ignore(leave(source));
+  call.onceStopped(() => {
+    if (!exhausted) leave();
   });
   try {
     for (;;) {
       const { done, value } = await pull();
-      if (call.finished) return;
+      if (!call.takesRequests) return;
       if (done) break;
       const wait = call.send(call.prepare(value), false);
       if (wait !== undefined) await wait;
@@ -88,7 +90,7 @@ async function sendAsync(
     call.request.advance("end");
     await call.endRequests();
   } catch (error) {
-    call.cancel(asError(error));
+    fail(call, error);
   }
 }
 
@@ -108,22 +110,23 @@ async function sendSync(
       exhausted = next?.done ?? true;
     }
   };
+  const leave = leaving(source);
   const stop = (): void => {
     // A generator that ends its own call is still running: it is left later.
     if (exhausted || pulling) return;
     exhausted = true;
-    ignore(leave(source));
+    leave();
   };
-  call.onFinish(stop);
+  call.onceStopped(stop);
   try {
     // One ahead, so that END_STREAM travels with the last message; and the
     // first is prepared before anything is sent, as it may be of a wrong type.
     let next = pull();
     let prepared = exhausted ? undefined : call.prepare(next.value);
     call.begin(exhausted);
-    while (prepared !== undefined && !call.finished) {
+    while (prepared !== undefined && call.takesRequests) {
       next = pull();
-      if (call.finished) return stop();
+      if (!call.takesRequests) return stop();
       const wait = call.send(prepared, exhausted);
       // The last one, too: its failure is an error that somebody has to catch.
       if (wait !== undefined) await wait;
@@ -131,16 +134,35 @@ async function sendSync(
       prepared = call.prepare(next.value);
     }
   } catch (error) {
-    call.cancel(asError(error));
+    fail(call, error);
   }
 }
 
-/** Tells a source that no more is wanted of it. */
+/** A source failed, or its request: of use to nobody, if none is wanted. */
+function fail(call: AnyCall, error: unknown): void {
+  if (call.takesRequests) call.cancel(asError(error));
+}
+
+/**
+ * Gives what tells a source that no more is wanted of it, in the context of
+ * now: the call may be ended in any other.
+ */
+function leaving(
+  source: Iterator<unknown> | AsyncIterator<unknown>,
+): () => void {
+  // Such as that of an array.
+  if (source.return === undefined) return nothing;
+  const context = currentContext();
+  return () => ignore(context(() => leave(source)));
+}
+
 async function leave(
   source: Iterator<unknown> | AsyncIterator<unknown>,
 ): Promise<void> {
   await source.return?.();
 }
+
+function nothing(): void {}
 
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;

@@ -1,5 +1,5 @@
 /**
- * The handlers that run, by name: for tests.
+ * The handlers that run, by name: for tests, and for the end of a program.
  *
  * @module
  */

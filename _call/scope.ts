@@ -7,6 +7,7 @@
 import type { Clock } from "../core/clock.ts";
 import { type Deadline, pointOn } from "../core/deadline.ts";
 import { GRPCError } from "../core/errors.ts";
+import { type Context, currentContext } from "../_context.ts";
 import { Status } from "../core/status.ts";
 import { type DeadlineEntry, DeadlineQueue } from "./deadline_queue.ts";
 
@@ -58,6 +59,8 @@ export class Scope implements DeadlineEntry, Disposable {
   #controller: AbortController | undefined;
   #reason: GRPCError | undefined;
   #onAbort: (() => void) | undefined;
+  /** Whose context the signal aborts in: that of whoever first asked for it. */
+  #context: Context | undefined;
 
   constructor(
     owner: ScopeOwner,
@@ -99,6 +102,7 @@ export class Scope implements DeadlineEntry, Disposable {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
+      this.#context = currentContext();
       if (this.#reason !== undefined) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;
@@ -114,7 +118,7 @@ export class Scope implements DeadlineEntry, Disposable {
     this[Symbol.dispose]();
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    this.#controller?.abort(reason);
+    this.#context?.(() => this.#controller!.abort(reason));
   }
 
   onDeadline(): void {

@@ -15,7 +15,6 @@ import {
   type RawHeaders,
   type RequestHead,
 } from "../_wire/headers.ts";
-import { outcomeTrailers } from "../_wire/outcome.ts";
 import { decodeTimeout } from "../_wire/timeout.ts";
 import type { ByteSink, ByteStream } from "./byte_stream.ts";
 import { type Ending, endingOf, INTERNAL_SERVER_ERROR, OK } from "./ending.ts";
@@ -25,6 +24,7 @@ import { ServerCall } from "./server_call.ts";
 import { codecFor } from "./server_codecs.ts";
 import type { ServerHost } from "./server_host.ts";
 import { ServerStream } from "./server_stream.ts";
+import { trailersFor } from "./trailers.ts";
 
 type AnyCall = ServerCall<unknown, unknown>;
 
@@ -175,7 +175,7 @@ function refuse(
   const { contentType } = head.contentType === null
     ? host.codecs[0]!
     : codecFor(host.codecs, head.contentType) ?? host.codecs[0]!;
-  const trailers = outcomeTrailers({
+  const trailers = trailersFor({
     status: refusal.status,
     message: refusal.message,
     details: null,
@@ -193,6 +193,7 @@ function refuse(
 const DEAF: ByteSink = {
   onHead() {},
   onData() {},
+  onStop() {},
   onEnd() {},
   onClose() {},
 };
@@ -245,7 +246,14 @@ function handlerThrew(host: CallHost, call: AnyCall, error: unknown): void {
         (aborted !== undefined && isCausedBy(error, aborted));
       if (!expected) host.onHandlerError(error, call);
     } else if (error instanceof GRPCError) {
-      return answer(host, call, endingOf(error));
+      let ending: Ending;
+      try {
+        ending = endingOf(error);
+      } catch (failure) {
+        // A status of somebody's own making, of which nothing can be read.
+        return reportAndAnswer(host, call, failure);
+      }
+      return answer(host, call, ending);
     } else {
       return reportAndAnswer(host, call, error);
     }
@@ -293,6 +301,10 @@ function answer(
     if (ending.details.length > 0) {
       // Details that cannot be encoded must not hide the status.
       return answer(host, call, { ...ending, details: [] });
+    }
+    if (ending !== INTERNAL_SERVER_ERROR && !call.answered) {
+      // Nor must anything else of which no trailers can be made.
+      return answer(host, call, INTERNAL_SERVER_ERROR);
     }
     // The stream took no answer: at least the client must not wait for one.
     call.cancel(new GRPCError(Status.UNKNOWN, "Internal Server Error"));

@@ -5,6 +5,7 @@ import {
   assertEquals,
   assertFalse,
   assertInstanceOf,
+  assertRejects,
   assertStrictEquals,
 } from "@std/assert";
 import type { StringValue } from "@bufbuild/protobuf/wkt";
@@ -267,6 +268,20 @@ Deno.test("ServerCall() does not time out when it is answered", async () => {
   test.stream.close(CLEAN);
   assertEquals(test.stream.log, ["head", "message a", "trailers"]);
   assertFalse(test.call.signal.aborted);
+});
+
+Deno.test("ServerCall() watches its deadline when its trailing metadata could not be sent", async () => {
+  using test = new Test(async (call) => {
+    await assertRejects(
+      () => call.sendTrailingMetadata({ statusMessage: 5 as never }),
+      TypeError,
+    );
+    await whenAborted(call);
+  });
+  await allTurns();
+  test.clock.advance(100);
+  await allTurns();
+  assertEquals(test.stream.head?.["grpc-status"], "4");
 });
 
 Deno.test("ServerCall() ends when the stream is gone before the request is complete", () => {

@@ -127,6 +127,55 @@ const CASES: readonly Case[] = [
     end: { "grpc-status": "15", "grpc-message": "Lost" },
   },
   {
+    when: "it ends a unary reply with a status whose message is none",
+    kind: "UNARY_UNARY",
+    handle: (stream) =>
+      stream.sendTrailingMetadata({
+        status: Status.DATA_LOSS,
+        statusMessage: 5 as never,
+      }),
+    log: ["head end"],
+    end: UNKNOWN,
+    errors: [
+      "TypeError: Cannot send trailing metadata: statusMessage must be a string, received number",
+    ],
+  },
+  {
+    when: "it throws a status whose message is none",
+    kind: "UNARY_UNARY",
+    handle() {
+      throw Object.assign(new GRPCError(Status.ABORTED), { message: 5 });
+    },
+    log: ["head end"],
+    end: { "grpc-status": "10", "grpc-message": "5" },
+  },
+  {
+    when: "it throws a status whose metadata can not be had",
+    kind: "UNARY_UNARY",
+    handle() {
+      throw Object.defineProperty(new GRPCError(Status.ABORTED), "metadata", {
+        get: own,
+      });
+    },
+    log: ["head end"],
+    end: UNKNOWN,
+    errors: ["TypeError: My secret"],
+  },
+  {
+    when: "it throws a status whose metadata is none",
+    kind: "UNARY_UNARY",
+    handle() {
+      throw Object.defineProperty(new GRPCError(Status.ABORTED), "metadata", {
+        value: { ["Not"]: "Metadata" },
+      });
+    },
+    log: ["head end"],
+    end: UNKNOWN,
+    errors: [
+      "TypeError: Cannot read private member #unchecked from an object whose class did not declare it",
+    ],
+  },
+  {
     when: "it throws a status",
     kind: "UNARY_UNARY",
     handle: status,

@@ -90,6 +90,13 @@ const REFUSALS: readonly Refusal[] = [
     message: "Method not found: /test.Test/Nothing",
   },
   {
+    when: "nobody serves the path, which is longer than a message may be",
+    fields: withField(":path", `/${"%".repeat(25_000)}`),
+    http: "200",
+    status: Status.UNIMPLEMENTED,
+    message: `Method not found: /${"%25".repeat(1024 - 19)}`,
+  },
+  {
     when: "there is no path",
     fields: without(":path"),
     http: "200",

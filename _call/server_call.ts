@@ -247,6 +247,10 @@ export class ServerCall<Req, Rep>
     // A server's stream begins with the head; no second one comes.
   }
 
+  onStop(): void {
+    // A client that wants no more of the answer resets the stream.
+  }
+
   onData(chunk: Uint8Array): void {
     if (this.aborted !== undefined) return;
     try {

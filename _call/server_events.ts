@@ -18,10 +18,11 @@ import {
 } from "../core/events.ts";
 import type { Listeners } from "../core/_listeners.ts";
 import { Metadata } from "../core/metadata.ts";
+import { type Context, currentContext, noContext } from "../_context.ts";
 import type { RequestHead } from "../_wire/headers.ts";
 import type { Ending } from "./ending.ts";
 import { copyMetadata } from "./join_metadata.ts";
-import { tell } from "./listener_failure.ts";
+import { messageOf, tell } from "./listener_failure.ts";
 import type { RequestStart } from "./server_host.ts";
 import { after, Serial, type Step } from "./serial.ts";
 
@@ -46,6 +47,8 @@ export class ServerEvents {
   readonly #owner: ServerEventsOwner;
   readonly #listeners: Listeners<ServerEvent>;
   readonly #info: CallInfo;
+  /** Whose context listeners run in: nobody's, and then the handler's. */
+  #context: Context = noContext;
 
   constructor(
     owner: ServerEventsOwner,
@@ -68,7 +71,11 @@ export class ServerEvents {
     const event = new RecvRequest(
       this.#info,
       metadata,
-      methodFunc,
+      (stream) => {
+        // The context of the handler is that of the call from now on.
+        this.#context = currentContext();
+        return methodFunc(stream);
+      },
       head.contentType!,
       head.userAgent,
       this.#info.peer!,
@@ -89,7 +96,7 @@ export class ServerEvents {
   ): void | Promise<void> {
     const event = new RecvMessage(this.#info, message, compressed);
     return after(tell(this.#listeners, event), () => {
-      if (this.#owner.aborted === undefined) next(event.message);
+      if (this.#owner.aborted === undefined) next(messageOf(event));
     });
   }
 
@@ -127,7 +134,9 @@ export class ServerEvents {
       ending.message,
       ending.details,
     );
-    return after(tell(this.#listeners, event), () => next(event.metadata));
+    return this.#context(() =>
+      after(tell(this.#listeners, event), () => next(event.metadata))
+    );
   }
 
   /**
@@ -143,6 +152,10 @@ export class ServerEvents {
 
   /** Tells of something that is sent. A listener that fails ends the call. */
   #send(event: ServerEvent, next: Step): void | Promise<void> {
+    return this.#context(() => this.#sendWatched(event, next));
+  }
+
+  #sendWatched(event: ServerEvent, next: Step): void | Promise<void> {
     let wait: void | Promise<void>;
     try {
       wait = tell(this.#listeners, event);
@@ -163,7 +176,7 @@ export class ServerEvents {
   #guard(step: Step): void | Promise<void> {
     if (this.#owner.aborted !== undefined) return;
     try {
-      return step()?.catch((error) =>
+      return this.#context(step)?.catch((error) =>
         this.#owner.onEventError(error as GRPCError)
       );
     } catch (error) {

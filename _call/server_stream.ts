@@ -6,8 +6,10 @@
 
 import type { MessageInit } from "../core/codec.ts";
 import type { Deadline } from "../core/deadline.ts";
+import { describe } from "../core/_describe.ts";
 import { GRPCError, ProtocolError } from "../core/errors.ts";
 import { Metadata, type MetadataInit } from "../core/metadata.ts";
+import { checkOptions, type OptionNames } from "../core/_options.ts";
 import type { Peer } from "../core/peer.ts";
 import { isStatus, Status } from "../core/status.ts";
 import type { Compression } from "../_wire/compression.ts";
@@ -74,6 +76,20 @@ export interface TrailingMetadataOptions {
   readonly metadata?: MetadataInit;
 }
 
+const INITIAL_OPTIONS: OptionNames<InitialMetadataOptions> = {
+  metadata: true,
+  compression: true,
+};
+
+const REPLY_OPTIONS: OptionNames<ReplyOptions> = { compress: true };
+
+const TRAILING_OPTIONS: OptionNames<TrailingMetadataOptions> = {
+  status: true,
+  statusMessage: true,
+  statusDetails: true,
+  metadata: true,
+};
+
 /**
  * A call, held by its handler: everything that can be received and sent, one
  * explicit step at a time, for all four kinds of call.
@@ -92,6 +108,7 @@ export class ServerStream<in out Req, in out Rep>
 
   readonly #call: ServerCall<MessageOf<Req>, MessageOf<Rep>>;
   #cancelled = false;
+  #requestTaken = false;
   #readable: ReadableStream<MessageOf<Req>> | undefined;
   #writable: WritableStream<MessageInit<MessageOf<Rep>>> | undefined;
 
@@ -147,11 +164,20 @@ export class ServerStream<in out Req, in out Rep>
    *
    * @returns The message, or `null` when there are no more. With a unary
    *   request the first is always a message: the handler starts once it is in.
+   * @throws {ProtocolError} If the message of a unary request was already
+   *   received.
    * @throws {GRPCError} If the call was cancelled or failed; it is the reason
    *   of {@linkcode signal}.
    */
   async recvMessage(): Promise<Received<Req>> {
-    return await this.#call.take() as Received<Req>;
+    const call = this.#call;
+    if (!call.request.many) {
+      if (this.#requestTaken && call.aborted === undefined) {
+        throw new ProtocolError("Message was already received");
+      }
+      this.#requestTaken = true;
+    }
+    return await call.take() as Received<Req>;
   }
 
   /**
@@ -169,6 +195,7 @@ export class ServerStream<in out Req, in out Rep>
   async sendInitialMetadata(
     options: InitialMetadataOptions = {},
   ): Promise<void> {
+    checkOptions("Cannot send initial metadata", options, INITIAL_OPTIONS);
     const { metadata, compression } = options;
     return this.#call.sendHead(
       metadata === undefined ? null : new Metadata(metadata),
@@ -193,6 +220,7 @@ export class ServerStream<in out Req, in out Rep>
     message: MessageInit<MessageOf<Rep>>,
     options: ReplyOptions = {},
   ): Promise<void> {
+    checkOptions("Cannot send message", options, REPLY_OPTIONS);
     return this.#call.sendMessage(message, options.compress);
   }
 
@@ -204,7 +232,7 @@ export class ServerStream<in out Req, in out Rep>
    * @returns When they are on their way.
    * @throws {ProtocolError} If they were sent before, or a unary reply with
    *   status OK has no message yet.
-   * @throws {TypeError} If the metadata is not valid.
+   * @throws {TypeError} If the metadata is not valid, or the message no string.
    * @throws {RangeError} If the status is none.
    * @throws {Error} What the codec throws that cannot encode the details.
    * @throws {GRPCError} If the call was cancelled or failed.
@@ -213,6 +241,7 @@ export class ServerStream<in out Req, in out Rep>
   async sendTrailingMetadata(
     options: TrailingMetadataOptions = {},
   ): Promise<void> {
+    checkOptions("Cannot send trailing metadata", options, TRAILING_OPTIONS);
     const {
       status = Status.OK,
       statusMessage = "",
@@ -222,6 +251,13 @@ export class ServerStream<in out Req, in out Rep>
     if (!isStatus(status)) {
       throw new RangeError(
         `Cannot send trailing metadata: status must be an integer from 0 to 16, received ${status}`,
+      );
+    }
+    if (typeof statusMessage !== "string") {
+      throw new TypeError(
+        `Cannot send trailing metadata: statusMessage must be a string, received ${
+          describe(statusMessage)
+        }`,
       );
     }
     return this.#call.sendOutcome({

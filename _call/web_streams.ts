@@ -33,7 +33,7 @@ export interface MessageWriter<M> {
   close(): void | Promise<void>;
   /** Told when the writer gives up. */
   abort(reason: unknown): void;
-  /** Calls `fail` when the call is over and takes no more messages. */
+  /** Calls `fail` when nobody takes messages any more. */
   watch?(fail: (reason: unknown) => void): void;
 }
 

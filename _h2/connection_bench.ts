@@ -4,13 +4,12 @@
  */
 
 import {
-  ErrorCode,
+  type ConnectionHandler,
   type HeaderList,
   Http2Connection,
+  type Http2Stream,
   type StreamHandler,
 } from "./mod.ts";
-import { type ConnectionHandler, DEAF } from "./handlers.ts";
-import type { Http2Stream } from "./stream.ts";
 
 const REQUEST: HeaderList = [
   ...[":method", "POST", ":scheme", "http", ":path", "/bench.Echo/Say"],
@@ -127,4 +126,3 @@ if (import.meta.main) {
   }
   console.log(ended, "ended");
 }
-void DEAF, ErrorCode;

@@ -163,12 +163,6 @@ export class ConnectionState {
     return this.output.take();
   }
 
-  /** Answers the peer with a frame that has 32 bits. */
-  replyNumber(type: number, streamId: number, value: number): void {
-    this.output.number(type, streamId, value);
-    this.noteReply();
-  }
-
   /** Counts an answer to the peer, which has to read them. */
   noteReply(): void {
     this.output.noteReply();
@@ -190,21 +184,23 @@ export class ConnectionState {
   /** Ends a stream that the peer made a mistake on. */
   resetFor(stream: Http2Stream, violation: Violation): void {
     const { code, message } = violation;
-    this.replyNumber(FrameType.RST_STREAM, stream.id, code);
+    this.output.number(FrameType.RST_STREAM, stream.id, code);
     stream.end(State.RESET_SENT, {
       cause: "violation",
       code,
       message,
       unprocessed: false,
     });
+    this.noteReply();
     this.countReset();
   }
 
   /** Refuses a frame on a stream that has no object. */
   refuse(streamId: number, code: ErrorCode, message: string): void {
-    this.replyNumber(FrameType.RST_STREAM, streamId, code);
+    this.output.number(FrameType.RST_STREAM, streamId, code);
     this.closedStreams.add(streamId, State.RESET_SENT);
     this.handler.onStreamViolation(streamId, streamError(code, message));
+    this.noteReply();
   }
 
   /** Does what is right about a frame on a stream that has no object. */

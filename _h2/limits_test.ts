@@ -295,9 +295,17 @@ Deno.test("Http2Connection() ends when a peer reads nothing and asks for answers
       () => ping(),
       () => settings(),
       (i: number) => headers(2 * i + 1, [[":method", "GET"]]),
+      (i: number) => [
+        headers(2 * i + 1, REQUEST, { end: true }),
+        windowUpdate(2 * i + 1, 0),
+      ],
     ]
   ) {
-    assertEquals(flood(server(limits), frames, { reads: false }), [20, CALM]);
+    const end = server(limits);
+    const [taken, last] = flood(end, frames, { reads: false });
+    assertEquals(taken, 20);
+    assert(last!.endsWith("ENHANCE_YOUR_CALM"), last);
+    assertEquals(end.connection.streamCount, 0);
     const [count] = flood(server(limits), (i) => i < 80 ? frames(i) : []);
     assertEquals(count, Infinity);
   }

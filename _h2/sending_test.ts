@@ -201,6 +201,7 @@ Deno.test("Http2Connection.request() waits with HEADERS when the output is full"
   assertEquals([dropped.id, second.id], [0, 0]);
   assertEquals(end.connection.streamCount, 3);
   dropped.reset(ErrorCode.CANCEL);
+  assertEquals(dropped.list, null);
   assertEquals(end.connection.streamCount, 2);
   const frames = sizes(end.frames());
   assertEquals(frames.at(-1), "DATA 1 3392 END");

@@ -78,7 +78,10 @@ export class Http2Stream extends SendingHalf {
    * @param code Why.
    */
   reset(code: ErrorCode): void {
-    if (this.isClosed) return this.#releaseHeld();
+    if (this.isClosed) {
+      this.handler = DEAF;
+      return this.#releaseHeld();
+    }
     if (this.#resetWhenSent >= 0) return;
     const isQueued = this.state === State.OPEN ||
       this.state === State.HALF_CLOSED_REMOTE;

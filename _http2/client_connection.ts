@@ -13,10 +13,12 @@ import type { Dialing } from "./dialing.ts";
 import type { H2ClientOwner, H2ClientSession, H2Stream } from "./engine.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { Keepalive } from "./keepalive.ts";
+import { LastWords } from "./last_words.ts";
 import { openConnections } from "./open_connections.ts";
 import { peerOf } from "./peer_of.ts";
 import { refer } from "./refer.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
+import { explainAlert } from "./tls_faults.ts";
 
 /** What a connection tells the one who uses it. */
 export interface ConnectionListener {
@@ -47,10 +49,11 @@ export class ClientConnection implements H2ClientOwner {
   readonly #closed = Promise.withResolvers<void>();
   readonly #calm: number;
   readonly #idleTimer: IdleTimer;
-  #attempt: SocketAttempt | null;
+  #attempt: SocketAttempt | null = null;
   #socket: Duplex | null = null;
   #session: H2ClientSession | null = null;
   #keepalive: Keepalive | null = null;
+  #lastWords: LastWords | null = null;
   #connectTimer: ClockTimer | undefined;
   #lingerTimer: ClockTimer | undefined;
   #ready = false;
@@ -84,17 +87,37 @@ export class ClientConnection implements H2ClientOwner {
       this.destroy(this.#loss(`no ${what} within ${connectTimeoutMs} ms`));
     }, connectTimeoutMs);
     openConnections.add(this);
-    this.#attempt = dialing.connect({
-      onSocket: (socket) => {
-        this.#attempt = null;
-        this.#handshake(socket);
-      },
-      onFailure: (error) => {
-        this.#attempt = null;
-        this.#error = error;
-        this.onClosed();
-      },
-    });
+    this.#connect();
+  }
+
+  #connect(): void {
+    let isReturning = true;
+    const fail = (error: unknown): void => {
+      // Nobody would know this connection yet.
+      if (isReturning) return queueMicrotask(() => fail(error));
+      this.#attempt = null;
+      this.#error = error;
+      this.onClosed();
+    };
+    try {
+      const attempt = this.#dialing.connect({
+        onSocket: (socket) => {
+          this.#attempt = null;
+          try {
+            this.#handshake(socket);
+          } catch (error) {
+            // Such as a connection of the user's that is none.
+            socket.destroy();
+            fail(error);
+          }
+        },
+        onFailure: fail,
+      });
+      if (this.#socket === null) this.#attempt = attempt;
+    } catch (error) {
+      fail(error);
+    }
+    isReturning = false;
   }
 
   /** Why the connection ended, if it has, or is about to. */
@@ -128,7 +151,7 @@ export class ClientConnection implements H2ClientOwner {
   }
 
   toString(): string {
-    return `connection to ${this.#dialing.authority}`;
+    return `connection to ${this.#dialing.target}`;
   }
 
   /** Says whether calls wait for a stream of this connection. */
@@ -204,6 +227,12 @@ export class ClientConnection implements H2ClientOwner {
   #handshake(socket: Duplex): void {
     const { engine, config, authority, scheme } = this.#dialing;
     this.#socket = socket;
+    this.#lastWords = new LastWords(
+      socket,
+      this.#dialing.clock,
+      () => this.onClosed(),
+    );
+    refer(socket, this.#referred);
     this.#session = engine.connect(socket, this, {
       authority,
       scheme,
@@ -229,6 +258,12 @@ export class ClientConnection implements H2ClientOwner {
     this.#linger();
   }
 
+  onEnding(): void {
+    if (this.#gone) return;
+    this.#noteEnd();
+    this.#lastWords?.watch();
+  }
+
   onSocketClose(): void {
     this.#noteEnd();
   }
@@ -237,6 +272,7 @@ export class ClientConnection implements H2ClientOwner {
     if (this.#draining) return;
     this.#ready = true;
     this.#dialing.clock.clearTimeout(this.#connectTimer);
+    this.#connectTimer = undefined;
     this.#peer = peerOf(this.#socket!, this.#dialing.path, true);
     const { config, clock } = this.#dialing;
     this.#keepalive = new Keepalive(
@@ -265,7 +301,7 @@ export class ClientConnection implements H2ClientOwner {
     this.destroy(
       this.#loss(`no answer to a PING within ${keepaliveTimeoutMs} ms`),
     );
-    this.#cut();
+    this.#lastWords?.cut();
   }
 
   onExhausted(): void {
@@ -279,7 +315,7 @@ export class ClientConnection implements H2ClientOwner {
       this.wasUseful = true;
     }
     if (code !== 0) {
-      this.#endReason ??= reasonOfGoaway(this.#dialing.authority, code, text);
+      this.#endReason ??= reasonOfGoaway(this.#dialing.target, code, text);
     }
     if (code === ENHANCE_YOUR_CALM && text === "too_many_pings") {
       this.#listener.onTooManyPings();
@@ -310,11 +346,14 @@ export class ClientConnection implements H2ClientOwner {
 
   /** What nobody waits for should not keep the process from its end. */
   #refer(): void {
-    if (!this.#ready || this.#dialing.keepProcessAlive) return;
+    if (this.#dialing.keepProcessAlive) return;
     const needed = this.#awaited || this.streamCount > 0;
     if (needed === this.#referred) return;
     this.#referred = needed;
+    this.#attempt?.refer(needed);
     refer(this.#socket, needed);
+    if (needed) this.#connectTimer?.ref();
+    else this.#connectTimer?.unref();
   }
 
   // The end
@@ -322,22 +361,13 @@ export class ClientConnection implements H2ClientOwner {
   #linger(): void {
     if (this.#gone) return;
     this.#lingerTimer ??= this.#dialing.clock.setTimeout(
-      () => this.#cut(),
+      () => this.#lastWords?.cut(),
       LINGER_MS,
     );
   }
 
-  /** Destroys the socket. One that never says that it is closed counts as that. */
-  #cut(): void {
-    if (this.#socket === null) return;
-    const { clock } = this.#dialing;
-    clock.clearTimeout(this.#lingerTimer);
-    this.#lingerTimer = clock.setTimeout(() => this.onClosed(), LINGER_MS);
-    this.#socket.destroy();
-  }
-
   onError(error: unknown): void {
-    this.#error ??= error;
+    this.#error ??= this.#ready ? error : explainAlert(error);
     this.#noteEnd();
     this.#linger();
   }
@@ -347,7 +377,7 @@ export class ClientConnection implements H2ClientOwner {
       this.#error ??
         (this.#ready
           ? undefined
-          : "the connection was closed before HTTP/2 SETTINGS"),
+          : `the connection was closed before HTTP/2 SETTINGS, ${this.#dialing.likelyMixUp}`),
     );
     // The streams learn of it before the session closes, and whoever calls
     // again at once needs another connection.
@@ -355,10 +385,10 @@ export class ClientConnection implements H2ClientOwner {
   }
 
   #loss(cause: unknown): CloseReason {
-    const { authority } = this.#dialing;
+    const { target } = this.#dialing;
     return this.#ready
-      ? reasonOfLoss(`Connection to ${authority} was lost`, cause)
-      : reasonOfLoss(`Cannot connect to ${authority}`, cause, true);
+      ? reasonOfLoss(`Connection to ${target} was lost`, cause)
+      : reasonOfLoss(`Cannot connect to ${target}`, cause, true);
   }
 
   onClosed(): void {
@@ -368,6 +398,7 @@ export class ClientConnection implements H2ClientOwner {
     const { clock } = this.#dialing;
     clock.clearTimeout(this.#connectTimer);
     clock.clearTimeout(this.#lingerTimer);
+    this.#lastWords?.stop();
     this.#idleTimer.stop();
     this.#keepalive?.stop();
     this.#noteEnd();

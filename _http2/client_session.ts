@@ -25,9 +25,13 @@ import type {
   StreamClaim,
   StreamSource,
 } from "../_call/byte_stream.ts";
+import { currentContext, noContext } from "../_context.ts";
 import { Backoff } from "./backoff.ts";
 import { CHANNEL_CLOSED } from "./reset.ts";
-import { ClientConnection } from "./client_connection.ts";
+import {
+  ClientConnection,
+  type ConnectionListener,
+} from "./client_connection.ts";
 import {
   Connecting,
   type ConnectivityState,
@@ -134,7 +138,7 @@ export class ClientSession implements StreamSource {
   /** Makes a connection, whose events go to the state of the moment. */
   openConnection(): ClientConnection {
     this.attemptedAt = this.dialing.clock.now();
-    const connection = new ClientConnection(this.dialing, this.#calm, {
+    const listener: ConnectionListener = {
       onReady: (connection) => this.#state.onReady(connection),
       onRoom: (connection) => this.#state.onRoom(connection),
       onDraining: (connection) => this.#state.onDraining(connection),
@@ -145,12 +149,18 @@ export class ClientSession implements StreamSource {
         this.#connections.delete(connection);
         this.#state.onClosed(connection, why);
       },
-    });
+    };
+    // It serves many calls, and would keep the context of the first.
+    const connection = noContext(() =>
+      new ClientConnection(this.dialing, this.#calm, listener)
+    );
     this.#connections.add(connection);
     return connection;
   }
 
   enqueue(claim: StreamClaim): void {
+    // Whoever makes room for it later does so in a context of its own.
+    claim.context ??= currentContext();
     this.#queue.add(claim);
     if (this.#queue.size === 1) this.#state.onNeed();
   }
@@ -160,7 +170,7 @@ export class ClientSession implements StreamSource {
     for (const claim of this.#queue) {
       if (!connection.hasRoom) break;
       this.#queue.delete(claim);
-      connection.open(claim);
+      claim.context!(() => connection.open(claim));
     }
     this.#state.onNeed();
   }
@@ -170,7 +180,7 @@ export class ClientSession implements StreamSource {
     for (const claim of [...this.#queue]) {
       if (claim.waitForReady) continue;
       this.#queue.delete(claim);
-      claim.onClose(why);
+      claim.context!(() => claim.onClose(why));
     }
   }
 
@@ -178,6 +188,6 @@ export class ClientSession implements StreamSource {
   #refuseAll(why: CloseReason): void {
     const claims = [...this.#queue];
     this.#queue.clear();
-    for (const claim of claims) claim.onClose(why);
+    for (const claim of claims) claim.context!(() => claim.onClose(why));
   }
 }

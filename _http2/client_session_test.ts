@@ -7,6 +7,7 @@ import {
   assertInstanceOf,
   assertStringIncludes,
 } from "@std/assert";
+import type { CloseReason } from "../_call/byte_stream.ts";
 import { hostOf } from "../_channel.ts";
 import {
   Channel,
@@ -15,6 +16,10 @@ import {
   Status,
   StreamTerminatedError,
 } from "../client.ts";
+import { Configuration } from "../core/config.ts";
+import { ClientSession } from "./client_session.ts";
+import { nodeEngine } from "./node/engine.ts";
+import { systemClock } from "./system_clock.ts";
 import { Echo, EchoReplySchema } from "../_testdata/gen/echo_pb.ts";
 import { ENGINE, onEngine } from "../_testdata/on_engine.ts";
 import {
@@ -419,3 +424,39 @@ Deno.test(`ClientSession ${LATE_FRAMES}`, async () => {
   assertEquals(await soon(next), "next");
   assertEquals(server.accepted, onEngine({ node: 2, native: 1 }));
 });
+
+for (const how of ["tells at once", "throws"] as const) {
+  Deno.test(`ClientSession() tells the call when an attempt to connect ${how} that it failed`, async () => {
+    const session = new ClientSession({
+      authority: "test",
+      target: "test",
+      likelyMixUp: "",
+      scheme: "http",
+      config: new Configuration().forClient(),
+      clock: systemClock,
+      engine: nodeEngine,
+      keepProcessAlive: false,
+      path: undefined,
+      connect(listener) {
+        if (how === "throws") throw new Error("mine");
+        listener.onFailure(new Error("mine"));
+        return { refer() {}, cancel() {} };
+      },
+    });
+    const closed = Promise.withResolvers<CloseReason>();
+    session.claim({
+      waitForReady: false,
+      onStream() {},
+      onHead() {},
+      onData() {},
+      onStop() {},
+      onEnd() {},
+      onClose: closed.resolve,
+    });
+    const { status, message } = await soon(closed.promise, "the failure");
+    assertEquals(status, Status.UNAVAILABLE);
+    assertStringIncludes(message, "mine");
+    assertEquals(session.state, "TRANSIENT_FAILURE");
+    await session.close();
+  });
+}

@@ -69,6 +69,14 @@ export class Connecting extends State {
 
   override enter(): void {
     this.#connection = this.#session.openConnection();
+    this.onNeed();
+  }
+
+  /** What nobody waits for should not keep the process from its end. */
+  override onNeed(): void {
+    const { isAwaited, isWatched } = this.#session;
+    if (this.#connection === undefined) return;
+    this.#connection.awaited = isAwaited || isWatched;
   }
 
   claim(claim: StreamClaim): void {

@@ -8,7 +8,9 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import tls from "node:tls";
 import { Dial, type Endpoint } from "./dial.ts";
+import { refer } from "./refer.ts";
 import { faultOfProtocol } from "./tls.ts";
+import { explainHandshake } from "./tls_faults.ts";
 
 /** The one who wants a socket. Exactly one of its methods is called, once. */
 export interface SocketListener {
@@ -16,8 +18,10 @@ export interface SocketListener {
   onFailure(error: unknown): void;
 }
 
-/** An attempt to get a socket. */
+/** An attempt to get a socket. It keeps the process alive, as a timer does. */
 export interface SocketAttempt {
+  /** Says whether it keeps the process alive, as far as it can tell. */
+  refer(needed: boolean): void;
   /** Gives up; the listener is told nothing any more. */
   cancel(): void;
 }
@@ -37,11 +41,12 @@ export function secure(
 ): SocketSource {
   return (listener) => {
     let socket: tls.TLSSocket | undefined;
+    let referred = true;
     let over = false;
     const fail = (error: unknown): void => {
       if (over) return;
       over = true;
-      listener.onFailure(error);
+      listener.onFailure(explainHandshake(error));
       socket?.destroy();
     };
     const attempt = source({
@@ -55,6 +60,7 @@ export function secure(
           tcp.destroy();
           return fail(error);
         }
+        refer(socket, referred);
         socket.on("error", fail);
         socket.on(
           "close",
@@ -72,6 +78,11 @@ export function secure(
       },
     });
     return {
+      refer(needed): void {
+        referred = needed;
+        attempt.refer(needed);
+        refer(socket ?? null, needed);
+      },
       cancel(): void {
         over = true;
         attempt.cancel();

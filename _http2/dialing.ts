@@ -12,6 +12,10 @@ import type { Engine } from "./engine.ts";
 /** What a channel knows of its server, and how it talks to it. */
 export interface Dialing {
   readonly authority: string;
+  /** What the server is called in errors: its target. */
+  readonly target: string;
+  /** What may be wrong when a connection is closed before HTTP/2 began. */
+  readonly likelyMixUp: string;
   readonly scheme: "http" | "https";
   readonly config: ResolvedConfiguration;
   /** What all times go by. */

@@ -136,6 +136,12 @@ export interface H2SessionOwner {
   onSocketEnd(): void;
   /** The socket is gone; the streams are told next, then `onClosed`. */
   onSocketClose(): void;
+  /**
+   * The session has ended itself, in good order or for an error, and its socket
+   * has still to be rid of what was written to it. `onClosed` follows, which a
+   * peer that reads nothing puts off for as long as it likes.
+   */
+  onEnding(): void;
   /** The session or its socket failed; `onClosed` follows. */
   onError(error: unknown): void;
   /** The session is gone: once, and last. */

@@ -5,6 +5,7 @@
  */
 
 import type { Duplex } from "node:stream";
+import { noContext } from "../_context.ts";
 import type { SocketSource } from "./connect.ts";
 import { WebDuplex } from "./web_duplex.ts";
 
@@ -53,6 +54,9 @@ export function given(connect: ConnectFunction): SocketSource {
       listener.onFailure(error);
     });
     return {
+      refer(): void {
+        // Who makes the connection knows what keeps the process alive.
+      },
       cancel(): void {
         over = true;
         controller.abort();
@@ -67,16 +71,30 @@ export function given(connect: ConnectFunction): SocketSource {
  * @throws {TypeError} If it is none.
  */
 export function socketOf(connection: Connection): Duplex {
-  if (isDuplex(connection)) return connection;
+  if (isDuplex(connection)) return withoutContext(connection);
   if (
     connection?.readable instanceof ReadableStream &&
     connection.writable instanceof WritableStream
   ) {
-    return new WebDuplex(connection.readable, connection.writable);
+    return withoutContext(
+      new WebDuplex(connection.readable, connection.writable),
+    );
   }
   throw new TypeError(
     "A connection has to be a Duplex stream, or a pair { readable, writable } of Web Streams",
   );
+}
+
+/**
+ * Has the bytes of a socket arrive in nobody's context, as those of the network
+ * do: within one process it would be that of whoever sends them.
+ */
+function withoutContext(socket: Duplex): Duplex {
+  const { push } = socket;
+  if (typeof push !== "function") return socket;
+  socket.push = (chunk, encoding) =>
+    noContext(() => push.call(socket, chunk, encoding));
+  return socket;
 }
 
 function isDuplex(connection: Connection): connection is Duplex {

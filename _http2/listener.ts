@@ -6,6 +6,7 @@
 
 import net from "node:net";
 import type { Duplex } from "node:stream";
+import { noContext } from "../_context.ts";
 import { formatTarget } from "../core/target.ts";
 import type { ServerTLSOptions } from "../core/tls.ts";
 import {
@@ -13,6 +14,8 @@ import {
   ServerConnection,
   type ServerConnectionOptions,
 } from "./server_connection.ts";
+import { peerOf } from "./peer_of.ts";
+import { explainPermission } from "./permission.ts";
 import { ServerTLS } from "./server_tls.ts";
 import { removeStaleSocket } from "./unix_socket.ts";
 
@@ -47,6 +50,7 @@ export class Listener {
   readonly #closed = Promise.withResolvers<void>();
   #tls: ServerTLS | null = null;
   #path: string | undefined;
+  #host: string | undefined;
   #ipv6Only = false;
   #opening = false;
   #listening = false;
@@ -61,7 +65,7 @@ export class Listener {
       },
     };
     this.#server = net.createServer((socket) => this.#accept(socket));
-    tellListenErrors(this.#server);
+    this.#hookListening();
   }
 
   /** Resolves when it was stopped and all connections are gone. */
@@ -86,6 +90,7 @@ export class Listener {
     const { path, tls } = options;
     this.#tls = tls === undefined ? null : this.#makeTLS(tls);
     this.#path = path;
+    this.#host = options.host;
     this.#ipv6Only = options.ipv6Only ?? false;
     this.#opening = true;
     try {
@@ -100,10 +105,14 @@ export class Listener {
         return await this.#open(options);
       }
     } catch (cause) {
-      throw new Error(
-        `Cannot listen on ${placeOf(options)}: ${(cause as Error).message}`,
-        { cause },
+      const { host: hostname = "0.0.0.0", port = 0 } = options;
+      const { message } = explainPermission(
+        cause as Error,
+        path === undefined ? { hostname, port } : { path },
       );
+      throw new Error(`Cannot listen on ${placeOf(options)}: ${message}`, {
+        cause,
+      });
     } finally {
       this.#opening = false;
       this.#checkClosed();
@@ -170,11 +179,45 @@ export class Listener {
     return promise;
   }
 
+  /**
+   * Makes every failure to listen an 'error' event, and has a name listened on
+   * by the permission for that name.
+   *
+   * On Deno a port that there is no permission for is refused by a throw, in a
+   * later tick, where nobody could catch it; and the permission that is asked
+   * for is that of the address the name was looked up to. The method is called
+   * by this name on Node, too.
+   */
+  #hookListening(): void {
+    const server = this.#server;
+    const inner = server as unknown as { _listen2?(...args: unknown[]): void };
+    const { _listen2: listen } = inner;
+    if (listen === undefined) return;
+    inner._listen2 = (address, ...rest) => {
+      try {
+        try {
+          listen.call(server, address, ...rest);
+        } catch (error) {
+          const host = this.#host;
+          const isDenied = (error as Error).name === "NotCapable";
+          if (!isDenied || host === undefined || net.isIP(host) !== 0) {
+            throw error;
+          }
+          listen.call(server, host, ...rest);
+        }
+      } catch (error) {
+        server.emit("error", error);
+      }
+    };
+  }
+
   #makeTLS(options: ServerTLSOptions): ServerTLS {
     return new ServerTLS(
       options,
       this.#options.config.connectTimeoutMs,
       (socket, asked) => this.#add({ socket, path: this.#path, asked }),
+      (error, socket) =>
+        this.#options.onFailure?.(error, peerOf(socket, this.#path, false)),
       () => this.#checkClosed(),
     );
   }
@@ -200,7 +243,10 @@ export class Listener {
   }
 
   #add(accepted: AcceptedSocket): void {
-    const connection = new ServerConnection(accepted, this.#options);
+    // Handlers run in this context.
+    const connection = noContext(() =>
+      new ServerConnection(accepted, this.#options)
+    );
     this.#connections.add(connection);
     if (this.#stopped) connection.close();
   }
@@ -248,24 +294,4 @@ function placeOf({ path, fd, host, port }: ListenOptions): string {
   }
   if (fd !== undefined) return `file descriptor ${fd}`;
   return `${host ?? "all interfaces"}, port ${port ?? 0}`;
-}
-
-/**
- * Makes a server tell every failure to listen by its 'error' event.
- *
- * On Deno a port that there is no permission for is refused by a throw, in a
- * later tick, where nobody could catch it. The method is called by this name on
- * Node, too.
- */
-function tellListenErrors(server: net.Server): void {
-  const inner = server as unknown as { _listen2?(...args: unknown[]): void };
-  const { _listen2: listen } = inner;
-  if (listen === undefined) return;
-  inner._listen2 = (...args) => {
-    try {
-      listen.apply(server, args);
-    } catch (error) {
-      server.emit("error", error);
-    }
-  };
 }

@@ -21,7 +21,13 @@ const TRAILERS_ONLY = new HeaderBlock([
   ...[":status", "200", "grpc-status", "0"],
 ]);
 
-const DEAF: ByteSink = { onHead() {}, onData() {}, onEnd() {}, onClose() {} };
+const DEAF: ByteSink = {
+  onHead() {},
+  onData() {},
+  onStop() {},
+  onEnd() {},
+  onClose() {},
+};
 
 /** A listener that keeps the streams that clients opened. */
 function makeListener() {

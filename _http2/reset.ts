@@ -140,6 +140,10 @@ export function debugText(data: Uint8Array | undefined): string {
 function describe(error: unknown): string {
   if (error === undefined || error === null) return "";
   if (!(error instanceof Error)) return String(error);
+  // Of several addresses, each with an error of its own.
+  if (error instanceof AggregateError && error.message === "") {
+    return error.errors.map(describe).join("; ");
+  }
   const { code } = error as { code?: unknown };
   if (typeof code !== "string" || error.message.includes(code)) {
     return error.message;

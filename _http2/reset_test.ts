@@ -83,6 +83,17 @@ Deno.test("reasonOfLoss() tells what happened, and why as far as it is known", (
   }
 });
 
+Deno.test("reasonOfLoss() tells the errors of all addresses that were tried", () => {
+  const cause = new AggregateError([
+    new Error("connect ECONNREFUSED ::1:80"),
+    new Error("connect ECONNREFUSED 127.0.0.1:80"),
+  ]);
+  assertEquals(
+    reasonOfLoss("Cannot connect", cause).message,
+    "Cannot connect: connect ECONNREFUSED ::1:80; connect ECONNREFUSED 127.0.0.1:80",
+  );
+});
+
 Deno.test("reasonOfLoss() says so when the call never reached the peer", () => {
   assertEquals(
     reasonOfLoss("Cannot connect", undefined, true).unprocessed,

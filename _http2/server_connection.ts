@@ -22,6 +22,7 @@ import type {
   H2Stream,
 } from "./engine.ts";
 import { Keepalive } from "./keepalive.ts";
+import { LastWords } from "./last_words.ts";
 import { openConnections } from "./open_connections.ts";
 import { peerOf } from "./peer_of.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
@@ -44,6 +45,8 @@ export interface ServerConnectionOptions {
   readonly engine: Engine;
   /** Takes on the streams that clients open. */
   readonly onStream: StreamHandler;
+  /** Told of a connection that failed before there was HTTP/2 on it. */
+  readonly onFailure?: ((error: Error, peer: Peer) => void) | undefined;
   /** Told when a connection is gone. */
   readonly onClosed: (connection: ServerConnection) => void;
 }
@@ -72,11 +75,10 @@ export class ServerConnection implements H2ServerOwner {
   readonly #lifetime: ServerLifetime;
   readonly #strikes: PingStrikes;
   readonly #resets: RapidResets;
+  readonly #lastWords: LastWords;
   #keepalive: Keepalive | null = null;
   #lingerTimer: ClockTimer | undefined;
   #closing = false;
-  /** The client said that it leaves. */
-  #leaving = false;
   #expelled = false;
   #ready = false;
   #gone = false;
@@ -86,10 +88,10 @@ export class ServerConnection implements H2ServerOwner {
   constructor(accepted: AcceptedSocket, options: ServerConnectionOptions) {
     const { socket, path, asked } = accepted;
     const { config, clock } = options;
-    openConnections.add(this);
     this.#strikes = new PingStrikes(config);
     this.#socket = socket;
     this.#options = options;
+    this.#lastWords = new LastWords(socket, clock, () => this.onClosed());
     this.#peer = peerOf(socket, path, asked);
     this.#resets = new RapidResets(config.maxResetStreamsPerSecond);
     this.#session = options.engine.accept(socket, this, {
@@ -99,6 +101,7 @@ export class ServerConnection implements H2ServerOwner {
       maxConcurrentStreams: config.maxConcurrentStreams,
       maxResetStreamsPerSecond: config.maxResetStreamsPerSecond,
     });
+    openConnections.add(this);
     this.#lifetime = new ServerLifetime(
       {
         onSilent: () =>
@@ -155,12 +158,8 @@ export class ServerConnection implements H2ServerOwner {
   destroy(): void {
     if (this.#gone) return;
     this.#closing = true;
-    const { clock } = this.#options;
-    clock.clearTimeout(this.#lingerTimer);
-    // One that never says that it is closed counts as that.
-    this.#lingerTimer = clock.setTimeout(() => this.onClosed(), LINGER_MS);
     this.#session.destroy();
-    this.#socket.destroy();
+    this.#lastWords.cut();
   }
 
   isUnprocessed(): boolean {
@@ -177,7 +176,7 @@ export class ServerConnection implements H2ServerOwner {
   onStreamClose(stream: H2Stream): void {
     if (this.streamCount === 0) {
       this.#lifetime.onUnused();
-      if (this.#closing || this.#leaving) this.linger();
+      if (this.#closing) this.linger();
     }
     if (
       stream.isCutOff && this.endReason === null &&
@@ -213,17 +212,16 @@ export class ServerConnection implements H2ServerOwner {
   }
 
   onGoaway(code: number, _lastStreamId: number, text: string): void {
-    if (code !== 0) {
-      this.#endReason ??= reasonOfGoaway(`${this.#peer}`, code, text);
-      return;
-    }
-    // The engine ends the connection with the last stream.
-    this.#leaving = true;
-    if (this.streamCount === 0) this.linger();
+    if (code === 0) return;
+    this.#endReason ??= reasonOfGoaway(`${this.#peer}`, code, text);
   }
 
   onSocketEnd(): void {
     this.linger();
+  }
+
+  onEnding(): void {
+    if (!this.#gone) this.#lastWords.watch();
   }
 
   onSocketClose(): void {
@@ -289,6 +287,7 @@ export class ServerConnection implements H2ServerOwner {
     if (this.#gone) return;
     this.#gone = true;
     this.#options.clock.clearTimeout(this.#lingerTimer);
+    this.#lastWords.stop();
     this.#lifetime.stop();
     this.#keepalive?.stop();
     this.#noteEnd();

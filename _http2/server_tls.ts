@@ -9,6 +9,7 @@ import { clearTimeout, setTimeout } from "node:timers";
 import tls, { type Server, type TLSSocket } from "node:tls";
 import type { ServerTLSOptions } from "../core/tls.ts";
 import { clientCertificatesOf, serverTLSOptions } from "./tls.ts";
+import { explainHandshake } from "./tls_faults.ts";
 
 /**
  * Takes a connection that is encrypted by now.
@@ -17,6 +18,9 @@ import { clientCertificatesOf, serverTLSOptions } from "./tls.ts";
  * @param asked Whether the client was asked for a certificate.
  */
 export type SecureHandler = (socket: TLSSocket, asked: boolean) => void;
+
+/** Told of a handshake that failed, and of the socket below it. */
+export type HandshakeFailure = (error: Error, socket: Socket) => void;
 
 /** What `node:tls` calls the socket that another one is encrypted over. */
 interface Layered {
@@ -27,9 +31,11 @@ interface Layered {
 export class ServerTLS {
   readonly #timeoutMs: number;
   readonly #onSecure: SecureHandler;
+  readonly #onFailure: HandshakeFailure;
   readonly #onPending: () => void;
   /** Handshakes under way, with the timers that end them. */
   readonly #pending = new Map<Socket, ReturnType<typeof setTimeout>>();
+  #isDestroyed = false;
   /** Listens to nothing: it is given its connections. */
   #server: Server;
 
@@ -37,16 +43,19 @@ export class ServerTLS {
    * @param options The server's certificate, and what is asked of clients.
    * @param timeoutMs How long a handshake may take, in milliseconds.
    * @param onSecure Takes the connections.
+   * @param onFailure Told of the handshakes that failed.
    * @param onPending Told when there is one handshake less under way.
    */
   constructor(
     options: ServerTLSOptions,
     timeoutMs: number,
     onSecure: SecureHandler,
+    onFailure: HandshakeFailure,
     onPending: () => void,
   ) {
     this.#timeoutMs = timeoutMs;
     this.#onSecure = onSecure;
+    this.#onFailure = onFailure;
     this.#onPending = onPending;
     this.#server = this.#serverOf(options);
   }
@@ -65,7 +74,11 @@ export class ServerTLS {
   accept(raw: Socket): void {
     this.#pending.set(
       raw,
-      setTimeout(() => raw.destroy(), this.#timeoutMs).unref(),
+      setTimeout(() => {
+        const why = `no TLS handshake within ${this.#timeoutMs} ms`;
+        this.#fail(new Error(why), raw);
+        raw.destroy();
+      }, this.#timeoutMs).unref(),
     );
     raw.on("error", () => raw.destroy());
     raw.on("close", () => this.#done(raw));
@@ -74,14 +87,17 @@ export class ServerTLS {
 
   /** Ends the handshakes that are under way. */
   destroy(): void {
+    this.#isDestroyed = true;
     for (const raw of [...this.#pending.keys()]) raw.destroy();
   }
 
   #serverOf(options: ServerTLSOptions): Server {
-    const asked = clientCertificatesOf(options) !== "none";
     const server = tls.createServer(serverTLSOptions(options));
-    server.on("tlsClientError", (_error, socket) => {
-      (socket as Layered)._parent?.destroy();
+    const asked = clientCertificatesOf(options) !== "none";
+    server.on("tlsClientError", (error, socket) => {
+      const raw = (socket as Layered)._parent;
+      this.#fail(error, raw ?? socket);
+      raw?.destroy();
       socket.destroy();
     });
     server.on("secureConnection", (socket) => {
@@ -90,12 +106,22 @@ export class ServerTLS {
       if (socket.alpnProtocol === "h2" && !socket.destroyed) {
         this.#onSecure(socket, asked);
       } else {
+        const agreed = socket.alpnProtocol || "none";
+        const why =
+          `the client did not agree to HTTP/2 in the TLS handshake (ALPN: ${agreed})`;
+        this.#fail(new Error(why), raw ?? socket);
         socket.on("error", () => {});
         socket.destroy();
       }
       if (raw !== undefined) this.#done(raw);
     });
     return server;
+  }
+
+  /** Tells of a handshake that failed, unless this side gave it up. */
+  #fail(error: Error, raw: Socket): void {
+    if (this.#isDestroyed) return;
+    this.#onFailure(explainHandshake(error) as Error, raw);
   }
 
   #done(raw: Socket): void {

@@ -20,7 +20,7 @@ import tls, {
 import { Buffer } from "node:buffer";
 import { plainBytes } from "../core/_bytes.ts";
 import { describe } from "../core/_describe.ts";
-import { nearest } from "../core/_nearest.ts";
+import { checkOptions, type OptionNames } from "../core/_options.ts";
 import type { PeerCertificate } from "../core/peer.ts";
 import type {
   ChannelTLSOptions,
@@ -35,13 +35,22 @@ const H2 = "h2";
 const MIN_VERSIONS = ["TLSv1.2", "TLSv1.3"];
 const CLIENT_CERTIFICATES = ["none", "request", "require"];
 
-const SHARED_OPTIONS = ["ca", "cert", "key", "minVersion", "passphrase"];
-const CHANNEL_OPTIONS = [
+const SHARED_OPTIONS = {
+  ca: true,
+  cert: true,
+  key: true,
+  minVersion: true,
+  passphrase: true,
+} as const;
+const CHANNEL_OPTIONS: OptionNames<ChannelTLSOptions> = {
   ...SHARED_OPTIONS,
-  "checkServerIdentity",
-  "serverName",
-];
-const SERVER_OPTIONS = [...SHARED_OPTIONS, "clientCertificates"];
+  checkServerIdentity: true,
+  serverName: true,
+};
+const SERVER_OPTIONS: OptionNames<ServerTLSOptions> = {
+  ...SHARED_OPTIONS,
+  clientCertificates: true,
+};
 
 /** Whom a client wants to reach. */
 export interface ExpectedServer {
@@ -65,7 +74,7 @@ export function clientTLSOptions(
 ): ConnectionOptions {
   const action = "Cannot create channel";
   const given = options === true ? {} : options;
-  checkOptions(action, given, CHANNEL_OPTIONS);
+  checkOptions(action, given, CHANNEL_OPTIONS, "tls.");
   const { checkServerIdentity } = given;
   const name = given.serverName ?? server.nameOverride ?? server.hostname;
   if (typeof name !== "string" || !/^[0-9A-Za-z._:%-]+$/.test(name)) {
@@ -116,7 +125,7 @@ export function clientTLSOptions(
  */
 export function serverTLSOptions(options: ServerTLSOptions): TlsOptions {
   const action = "Cannot start server";
-  checkOptions(action, options, SERVER_OPTIONS);
+  checkOptions(action, options, SERVER_OPTIONS, "tls.");
   for (const name of ["cert", "key"] as const) {
     if (options[name] === undefined) {
       throw new TypeError(`${action}: tls.${name} is needed`);
@@ -279,26 +288,6 @@ function mapped(certificate: NodeCertificate): PeerCertificate {
     validFrom: certificate.valid_from,
     validTo: certificate.valid_to,
   };
-}
-
-function checkOptions(
-  action: string,
-  options: object,
-  known: readonly string[],
-): void {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(
-      `${action}: tls must be an object, received ${describe(options)}`,
-    );
-  }
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
-    throw new TypeError(
-      `${action}: there is no option "tls.${name}", the nearest is "tls.${
-        nearest(name, known)
-      }"`,
-    );
-  }
 }
 
 function checkChoice(

@@ -46,6 +46,11 @@ async function main(): Promise<void> {
         if (!(error instanceof GRPCError)) throw error;
       });
       break;
+    case "a call given up while it connects":
+      await unary({}, { timeoutMs: 50 }).catch((error) => {
+        if (!(error instanceof GRPCError)) throw error;
+      });
+      break;
     case "a call given up": {
       const stream = bidi.open();
       await stream.sendRequest();

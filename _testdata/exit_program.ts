@@ -8,6 +8,9 @@
 import { gracefulExit, Server } from "../server.ts";
 import { echoWith } from "./echo_service.ts";
 
+// To be read with the rest.
+console.error = console.log;
+
 const [graceMs] = Deno.args;
 const server = new Server([
   echoWith({

@@ -1,11 +1,11 @@
 /**
  * A server and a client with as little as they are given:
- * `least_program.ts port [without-deno]`. It writes how each of them fared.
+ * `least_program.ts port [host] [without-deno]`. It writes how each of them fared.
  */
 
 // deno-lint-ignore-file no-console
 
-const [port, without] = Deno.args;
+const [port, host = "127.0.0.1", without] = Deno.args;
 if (without !== undefined) hideDeno();
 
 const { Channel, createService, createStub, Server } = await import(
@@ -43,10 +43,10 @@ await using server = new Server([
   }),
 ]);
 await tell("server", async () => {
-  await server.start("127.0.0.1", Number(port));
+  await server.start(host, Number(port));
   return "listening";
 });
-await using channel = new Channel("127.0.0.1", Number(port));
+await using channel = new Channel(host, Number(port));
 await tell("client", async () => {
   const reply = await createStub(Echo, channel).unary({ text: "hello" });
   return reply.text;

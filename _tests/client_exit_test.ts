@@ -49,6 +49,24 @@ Deno.test("Channel lets the process exit when a connection was made, or was not"
   await assertExits(program);
 });
 
+for (const tls of [false, true]) {
+  Deno.test(
+    `Channel lets the process exit when its call failed and a connection ${
+      tls ? "with TLS " : ""
+    }is not answered`,
+    async () => {
+      // It accepts connections and says nothing.
+      await using server = new RawServer((connection) => connection.end());
+      await using program = start(
+        "a call given up while it connects",
+        `127.0.0.1:${server.port}`,
+        ...tls ? [new Authority().cert] : [],
+      );
+      await assertExits(program);
+    },
+  );
+}
+
 Deno.test("Channel keeps the process alive while a call waits for a stream", async () => {
   await using server = new RawServer(async (connection) => {
     await connection.acceptPreface();

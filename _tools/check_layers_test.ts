@@ -22,6 +22,9 @@ function tree(
 }
 
 const allowed = [
+  "_protobuf/mod.ts imports @bufbuild/protobuf",
+  "core/codec.ts imports _protobuf/mod.ts",
+  "_protobuf/testdata/a.ts imports core/codec.ts",
   "core/errors.ts imports core/status.ts",
   "core/codec.ts imports core/errors.ts",
   "core/errors.ts imports core/_describe.ts",
@@ -34,6 +37,7 @@ const allowed = [
   "_http2/node/stream.ts imports _call/byte_stream.ts",
   "_http2/node/stream.ts imports node:http2",
   "_http2/native/stream.ts imports _h2/mod.ts",
+  "_h2/stream.ts imports _h2/hpack/mod.ts",
   "_engines.ts imports _http2/native/engine.ts",
   "_call/peer.ts imports type node:tls",
   "_call/web.ts imports node:stream",
@@ -43,8 +47,8 @@ const allowed = [
   "mod.ts imports client.ts",
   "examples/a/client.ts imports @grpclib/grpclib/client",
   "examples/a/client.ts imports examples/b/gen/b_pb.ts",
-  "bench/unary.ts imports _testdata/gen/echo_pb.ts",
-  "bench/unary.ts imports node:http2",
+  "bench/main.ts imports _testdata/certificates.ts",
+  "bench/peers/bare.ts imports node:http2",
   "_wire/frame_test.ts imports mod.ts",
   "_tools/demo.ts imports examples/a/client.ts",
   "_testdata/grpc_js.ts imports @grpc/grpc-js",
@@ -57,6 +61,12 @@ for (const line of allowed) {
 }
 
 const refused: [line: string, reason: RegExp][] = [
+  ["_protobuf/mod.ts imports core/_bytes.ts", /below/],
+  [
+    "_protobuf/mod.ts imports _protobuf/testdata/a.ts",
+    /not part of the package/,
+  ],
+  ["_protobuf/mod.ts imports node:buffer", /_protobuf\/ is pure/],
   ["core/errors.ts imports core/codec.ts", /below "core\/errors.ts"/],
   ["core/errors.ts imports type core/codec.ts", /^imports types of .* below/],
   ["core/errors.ts imports dynamic core/codec.ts", /below/],
@@ -74,6 +84,8 @@ const refused: [line: string, reason: RegExp][] = [
   ["_http2/stream.ts imports _call/half.ts", /only by the seam/],
   ["_http2/session.ts imports type node:http2", /_http2\/node\/ alone/],
   ["_http2/native/stream.ts imports node:http2", /_http2\/node\/ alone/],
+  ["_h2/stream.ts imports core/status.ts", /nothing but itself/],
+  ["_h2/stream.ts imports type node:net", /nothing but itself/],
   ["_http2/node/stream.ts imports _h2/mod.ts", /_http2\/native\/ alone/],
   ["_http2/native/a.ts imports _http2/node/b.ts", /knows no other/],
   ["client.ts imports _http2/node/engine.ts", /knows no other/],

@@ -38,10 +38,12 @@ const OTHER_OPTIONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The folders that get no classes: the library has services there of its own,
- * and imports nothing by its own name.
+ * The folders that get no classes: nobody needs them there, or the library has
+ * services there of its own, and imports nothing by its own name.
  */
 const MESSAGES_ONLY = new Set([
+  "_protobuf/testdata/proto",
+  "bench",
   "health/proto",
   "interop/conformance/proto",
   "interop/proto",

@@ -84,27 +84,29 @@ const PYTHON_PACKAGES: readonly string[] = [
 ];
 
 /** What one tool may take. */
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 600_000;
 
 /** Where a Go toolchain may be: on the PATH, or where its installer puts it. */
 const GO_COMMANDS: readonly string[] = ["go", "/usr/local/go/bin/go"];
 
-const ROOT = new URL("../.tools/", import.meta.url);
+/** Where tools are installed. */
+export const ROOT: URL = new URL("../.tools/", import.meta.url);
 const MANIFEST = new URL("installed.json", ROOT);
-const WINDOWS = Deno.build.os === "windows";
+/** Whether programs are called `.exe`. */
+export const WINDOWS: boolean = Deno.build.os === "windows";
 
 /** What is installed: the name of a tool, and what it was made of. */
-type Manifest = Record<string, string>;
+export type Manifest = Record<string, string>;
 
 /** How a command ended. */
-interface Outcome {
+export interface Outcome {
   readonly success: boolean;
   /** Why it failed, in one line: the end of what it wrote. */
   readonly reason: string;
 }
 
 /** Runs a command, for a limited time. */
-async function run(
+export async function run(
   command: string,
   args: readonly string[],
   cwd: URL,
@@ -136,7 +138,7 @@ async function run(
 }
 
 /** Finds a Go toolchain. */
-async function findGo(): Promise<string | undefined> {
+export async function findGo(): Promise<string | undefined> {
   for (const command of GO_COMMANDS) {
     if ((await run(command, ["version"], ROOT)).success) return command;
   }
@@ -183,11 +185,13 @@ async function buildPython(): Promise<string | undefined> {
   return success ? undefined : reason;
 }
 
-function pathOf(url: URL): string {
+/** The path of a file. */
+export function pathOf(url: URL): string {
   return WINDOWS ? url.pathname.slice(1) : url.pathname;
 }
 
-async function readManifest(): Promise<Manifest> {
+/** Reads what is installed. */
+export async function readManifest(): Promise<Manifest> {
   try {
     return JSON.parse(await Deno.readTextFile(MANIFEST));
   } catch (error) {
@@ -198,7 +202,7 @@ async function readManifest(): Promise<Manifest> {
 }
 
 /** Installs a tool unless it is there, and tells what came of it. */
-async function install(
+export async function install(
   manifest: Manifest,
   name: string,
   made: { readonly of: string; readonly by: () => Promise<string | undefined> },
@@ -216,7 +220,7 @@ async function install(
   console.log(
     reason === undefined
       ? `${name} is installed, in ${seconds} s: ${made.of}`
-      : `${name} cannot be had, its tests will be skipped: ${reason}`,
+      : `${name} cannot be had, what needs it will be skipped: ${reason}`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { asConsumer } from "./consumer_check.ts";
 import { withStandIns } from "./publish_check.ts";
 import { withoutLinks } from "./without_links.ts";
 
@@ -27,5 +28,15 @@ Deno.test("withStandIns() publishes the stand-ins", () => {
   assertEquals(withStandIns(config), {
     ...config,
     publish: { exclude: ["docs/"] },
+  });
+});
+
+Deno.test("asConsumer() leaves the compiler to its own options", () => {
+  const strict = { exactOptionalPropertyTypes: true };
+  const exports = { ".": "./mod.ts" };
+  assertEquals(asConsumer({ ...config, exports, compilerOptions: strict }), {
+    ...config,
+    exports,
+    lock: false,
   });
 });

@@ -80,6 +80,7 @@ export class FrameWriter implements ByteWriter {
    * @param minBytes The smallest message that is compressed.
    * @returns Prefix and message in one view.
    * @throws {GRPCError} RESOURCE_EXHAUSTED if the message is larger.
+   * @throws {TypeError} If there is no message: `null` stands for the end.
    */
   frame(
     codec: Codec,
@@ -91,6 +92,7 @@ export class FrameWriter implements ByteWriter {
   ): Uint8Array {
     if (compressor !== null || codec.encodeInto === undefined) {
       const bytes = encode(codec, message, type);
+      checkMessage(message);
       checkSent(bytes.length, maxBytes);
       if (compressor !== null && bytes.length >= minBytes) {
         const compressed = compressor.compress(bytes);
@@ -105,6 +107,7 @@ export class FrameWriter implements ByteWriter {
       this.reserve(FRAME_PREFIX_BYTES);
       this.position += FRAME_PREFIX_BYTES;
       codec.encodeInto(message, type, this);
+      checkMessage(message);
       const length = this.position - this.#start - FRAME_PREFIX_BYTES;
       checkSent(length, maxBytes);
       writePrefix(this.buffer, this.#start, 0, length);
@@ -337,4 +340,12 @@ export class FrameReader {
     this.#length = 0;
     this.#receiver.onFrame(message, this.#flag === 1);
   }
+}
+
+/** Throws if there is no message, though a codec may know how to encode that. */
+function checkMessage(message: unknown): void {
+  if (message !== null && message !== undefined) return;
+  throw new TypeError(
+    `Cannot send message: a message is needed, received ${message}`,
+  );
 }

@@ -290,8 +290,8 @@ Deno.test("FrameWriter.frame() keeps the codec's this", () => {
   }
   const writer = new FrameWriter();
   const codec = new Counting();
-  writer.frame(codec, null, null, 1);
-  const second = writer.frame(codec, null, null, 1);
+  writer.frame(codec, {}, null, 1);
+  const second = writer.frame(codec, {}, null, 1);
   assertEquals(second, frame(new Uint8Array([2])));
 });
 

@@ -117,6 +117,10 @@ function synthesized(message: string): ParsedOutcome {
  *
  * https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
  *
+ * That table makes `INTERNAL` of 431, headers that are too large. It came to be
+ * after the implementations, and the conformance suite of connectrpc asks for
+ * `UNKNOWN` as for any other; so it is here.
+ *
  * @param httpStatus The status of HTTP.
  * @returns The status of gRPC.
  */

@@ -15,6 +15,15 @@ export function describe(value: unknown): string {
     : "Object";
 }
 
+/**
+ * Shows a value that should be a number: one that is none in quotes, or by what
+ * kind of thing it is.
+ */
+export function show(value: unknown): string {
+  if (typeof value === "number") return `${value}`;
+  return typeof value === "string" ? JSON.stringify(value) : describe(value);
+}
+
 /** Tells whether a value is an object with nothing but its own fields. */
 export function isPlainObject<T>(
   value: T,

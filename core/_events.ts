@@ -135,14 +135,17 @@ export class SendMessage extends Event {
  *
  * await using server = new Server([]);
  * using _listener = listen(server, RecvMessage, (event) => {
- *   console.log(`${event.methodName}: ${event.message}`);
+ *   console.log(event.methodName, event.message);
  * });
  * ```
  */
 export class RecvMessage extends Event {
   /** The name of the event. */
   override readonly type: "RecvMessage" = "RecvMessage";
-  /** The message; it may be changed or replaced. */
+  /**
+   * The message; it may be changed or replaced, by a message: `null` and
+   * `undefined` end the call, as a failure of the listener.
+   */
   message: unknown;
   /** Whether the message came compressed. */
   readonly compressed: boolean;

@@ -7,12 +7,11 @@
 import {
   create,
   type DescMessage,
-  fromBinary,
   type Message,
   type MessageInitShape,
-  toBinary,
 } from "@bufbuild/protobuf";
 import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { decode, encode, encodeInto } from "../_protobuf/mod.ts";
 import { plainBytes } from "./_bytes.ts";
 import { describe, isPlainObject } from "./_describe.ts";
 
@@ -119,7 +118,33 @@ export class ProtoCodec implements Codec {
    */
   encode(message: unknown, type: unknown): Uint8Array {
     requireDescriptor("encode", type);
-    return toBinary(type, messageOf(message, type));
+    return encode(type, messageOf(message, type));
+  }
+
+  /**
+   * Encodes a message, or a plain object with some of its fields, in place.
+   *
+   * @param message The message.
+   * @param type The descriptor of the message.
+   * @param writer Where to write. Its position is where it was if this throws.
+   * @throws {TypeError} If the message is of another type, or the type is not a descriptor.
+   * @throws {Error} If the value of a field does not fit its type.
+   *
+   * @example Usage
+   * ```ts
+   * import { ProtoCodec } from "@grpclib/grpclib";
+   * import { BoolValueSchema } from "@bufbuild/protobuf/wkt";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = { buffer: new Uint8Array(64), position: 5, reserve() {} };
+   * new ProtoCodec().encodeInto({ value: true }, BoolValueSchema, writer);
+   *
+   * assertEquals(writer.buffer.subarray(5, writer.position), new Uint8Array([8, 1]));
+   * ```
+   */
+  encodeInto(message: unknown, type: unknown, writer: ByteWriter): void {
+    requireDescriptor("encode", type);
+    encodeInto(type, messageOf(message, type), writer);
   }
 
   /**
@@ -146,8 +171,8 @@ export class ProtoCodec implements Codec {
    */
   decode(bytes: Uint8Array, type: unknown): Message {
     requireDescriptor("decode", type);
-    // protobuf-es gives `bytes` fields the class of its input.
-    return fromBinary(type, plainBytes(bytes));
+    // Fields of type `bytes` have the class of what they are views of.
+    return decode(type, plainBytes(bytes));
   }
 }
 

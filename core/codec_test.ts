@@ -19,7 +19,7 @@ import {
   StructSchema,
 } from "@bufbuild/protobuf/wkt";
 import { Buffer } from "node:buffer";
-import { type MessageInit, ProtoCodec } from "./codec.ts";
+import { type ByteWriter, type MessageInit, ProtoCodec } from "./codec.ts";
 
 const codec = new ProtoCodec();
 
@@ -113,6 +113,54 @@ Deno.test("ProtoCodec.encode() passes on what protobuf-es says of a field", () =
     "google.protobuf.Duration.nanos",
   );
 });
+
+Deno.test("ProtoCodec.encodeInto() writes messages and plain objects in place", () => {
+  const inits = [
+    create(DurationSchema, { seconds: 5n, nanos: 1 }),
+    { seconds: 5n, nanos: 1 },
+  ];
+  for (const init of inits) {
+    const writer = new Growing();
+    codec.encodeInto(init, DurationSchema, writer);
+    assertEquals(
+      writer.buffer.subarray(1, writer.position),
+      new Uint8Array([8, 5, 16, 1]),
+    );
+  }
+});
+
+Deno.test("ProtoCodec.encodeInto() refuses what encode() refuses, and writes nothing", () => {
+  const cases: [unknown, unknown][] = [
+    ["Ada", StringValueSchema],
+    [create(DurationSchema), StringValueSchema],
+    [{ nanos: 2 ** 40 }, DurationSchema],
+    [{ seconds: 5n, nanos: 1.5 }, DurationSchema],
+    [{}, undefined],
+  ];
+  for (const [message, type] of cases) {
+    const writer = new Growing();
+    const expected = assertThrows(() => codec.encode(message, type), Error);
+    const error = assertThrows(
+      () => codec.encodeInto(message, type, writer),
+      Error,
+    );
+    assertEquals(error.message, expected.message);
+    assertStrictEquals(error.constructor, expected.constructor);
+    assertEquals(writer.position, 1);
+  }
+});
+
+/** A place to write to, from the second byte on. */
+class Growing implements ByteWriter {
+  buffer: Uint8Array = new Uint8Array(1);
+  position = 1;
+
+  reserve(bytes: number): void {
+    const grown = new Uint8Array(this.position + bytes);
+    grown.set(this.buffer.subarray(0, this.position));
+    this.buffer = grown;
+  }
+}
 
 Deno.test("ProtoCodec.decode() decodes messages, also of no bytes", () => {
   const duration = codec.decode(new Uint8Array([8, 5]), DurationSchema);

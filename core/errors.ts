@@ -193,6 +193,10 @@ export function deferDetails(
  * A call whose stream was reset, or whose connection ended, before it had a
  * status from the other side. Its status is the one the gRPC documents assign.
  *
+ * The message says what happened, and the same in the same words, so that errors
+ * can be counted; what differs from one to the next, such as how many attempts
+ * to connect have failed, stands behind it in parentheses.
+ *
  * @example Usage
  * ```ts
  * import { GRPCError, Status, StreamTerminatedError } from "@grpclib/grpclib";

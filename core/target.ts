@@ -5,7 +5,7 @@
  * @module
  */
 
-import { describe } from "./_describe.ts";
+import { describe, show } from "./_describe.ts";
 
 /** The port of a target that names none, as in grpclib. */
 export const DEFAULT_PORT = 50051;
@@ -74,7 +74,8 @@ const SCHEMES: ReadonlyMap<string, Reader> = new Map<string, Reader>([
  * @param hostname A host name or an address; IPv6 with or without brackets.
  * @param port The port, from 1 to 65535.
  * @returns The target.
- * @throws {TypeError} If the host is empty or has characters that no host has.
+ * @throws {TypeError} If the host is empty or has characters that no host has,
+ *   or the port is no number.
  * @throws {RangeError} If the port is not from 1 to 65535.
  */
 export function targetOf(hostname: string, port: number): HostTarget {
@@ -98,8 +99,11 @@ export function targetOf(hostname: string, port: number): HostTarget {
     );
   }
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
-    throw new RangeError(
-      `Cannot create channel: port must be an integer from 1 to 65535, received ${port}`,
+    const ErrorClass = typeof port === "number" ? RangeError : TypeError;
+    throw new ErrorClass(
+      `Cannot create channel: port must be an integer from 1 to 65535, received ${
+        show(port)
+      }`,
     );
   }
   // The zone of an address means something on this machine only.

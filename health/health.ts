@@ -5,6 +5,7 @@
  */
 
 import type { DescMethod } from "@bufbuild/protobuf";
+import { describe } from "../core/_describe.ts";
 import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
 import { cardinalityOf, pathOf } from "../_call/descriptor.ts";
@@ -55,8 +56,9 @@ const MAX_LISTED = 100;
  * `SERVING`. The server as a whole depends on all checks, unless
  * {@linkcode OVERALL} is given checks of its own.
  *
- * When the server closes all who watch are told `NOT_SERVING`, before calls are
- * refused, and their calls end.
+ * When the server closes all who watch there are told `NOT_SERVING`, before calls
+ * are refused, and their calls end. Several servers may share the service, at the
+ * same time or one after another.
  *
  * @see {@link https://github.com/grpc/grpc/blob/master/doc/health-checking.md}
  *
@@ -85,20 +87,22 @@ const MAX_LISTED = 100;
  */
 export class Health implements Service {
   readonly #services: ReadonlyMap<string, ServiceHealth>;
-  readonly #watchers = new Set<Watcher>();
+  /** Who watches, by way of which server. */
+  readonly #watchers = new Map<Watcher, ServerContext | undefined>();
+  /** The servers that do not close. */
   readonly #servers = new Set<ServerContext>();
+  #isAttached = false;
   /** What was reported, for an error may come to us in two ways. */
   readonly #reported = new WeakSet<object>();
-  #closing = false;
 
   /**
    * Creates the service.
    *
-   * @param checks The checks that each service depends on, as a `Map` or as
-   *   pairs.
+   * @param checks The services, each with the checks it depends on, as a `Map`
+   *   or as pairs; or a service alone, which depends on none.
    * @throws {TypeError} If a service or check is none, or there is one twice.
    */
-  constructor(checks: Iterable<ServiceChecks> = []) {
+  constructor(checks: Iterable<ServiceChecks | Service | string> = []) {
     this.#services = readChecks(
       checks,
       (error, check) => this.#report(error, check),
@@ -108,21 +112,23 @@ export class Health implements Service {
   /**
    * Tells the handlers of the service.
    *
+   * @param server The server they are for.
    * @returns The handlers by the path of their method.
    */
-  [mapping](): Readonly<Record<string, Handler>> {
+  [mapping](server?: ServerContext): Readonly<Record<string, Handler>> {
     const { check, list, watch } = HealthService.method;
     return {
       [pathOf(check)]: handlerOf(check, async (stream: CheckStream) => {
         const { service } = await stream.recvMessage();
-        await stream.sendMessage({ status: await this.#check(service) });
+        const status = await this.#check(service, server);
+        await stream.sendMessage({ status });
       }),
       [pathOf(list)]: handlerOf(list, async (stream: ListStream) => {
-        await stream.sendMessage({ statuses: await this.#list() });
+        await stream.sendMessage({ statuses: await this.#list(server) });
       }),
       [pathOf(watch)]: handlerOf(
         watch,
-        (stream: WatchStream) => this.#watch(stream),
+        (stream: WatchStream) => this.#watch(stream, server),
       ),
     };
   }
@@ -133,11 +139,15 @@ export class Health implements Service {
    * @param server What a service may know of it.
    */
   [attach](server: ServerContext): void {
+    this.#isAttached = true;
     this.#servers.add(server);
-    server.closing.addEventListener("abort", () => this.#close());
+    server.closing.addEventListener("abort", () => this.#onClosing(server));
   }
 
-  async #check(service: string): Promise<ServingStatus> {
+  async #check(
+    service: string,
+    server: ServerContext | undefined,
+  ): Promise<ServingStatus> {
     const health = this.#services.get(service);
     if (health === undefined) {
       throw new GRPCError(
@@ -146,10 +156,12 @@ export class Health implements Service {
       );
     }
     const status = await health.check();
-    return this.#closing ? ServingStatus.NOT_SERVING : status;
+    return this.#isClosing(server) ? ServingStatus.NOT_SERVING : status;
   }
 
-  async #list(): Promise<Record<string, { status: ServingStatus }>> {
+  async #list(
+    server: ServerContext | undefined,
+  ): Promise<Record<string, { status: ServingStatus }>> {
     const { size } = this.#services;
     if (size > MAX_LISTED) {
       throw new GRPCError(
@@ -159,17 +171,20 @@ export class Health implements Service {
     }
     const entries = await Promise.all(
       Array.from(this.#services.keys(), async (service) => {
-        const status = await this.#check(service);
+        const status = await this.#check(service, server);
         return [service, { status }] as const;
       }),
     );
     return Object.fromEntries(entries);
   }
 
-  async #watch(stream: WatchStream): Promise<void> {
+  async #watch(
+    stream: WatchStream,
+    server: ServerContext | undefined,
+  ): Promise<void> {
     const { service } = await stream.recvMessage();
     const watcher = new Watcher(stream);
-    this.#watchers.add(watcher);
+    this.#watchers.set(watcher, server);
     const subscription = this.#services.get(service)
       ?.watch((status) => watcher.tell(status));
     try {
@@ -179,7 +194,7 @@ export class Health implements Service {
       if (subscription === undefined) {
         watcher.tell(ServingStatus.SERVICE_UNKNOWN);
       }
-      if (this.#closing) this.#dismiss(watcher);
+      if (this.#isClosing(server)) this.#dismiss(watcher);
       await watcher.done;
     } finally {
       subscription?.[Symbol.dispose]();
@@ -187,9 +202,20 @@ export class Health implements Service {
     }
   }
 
-  #close(): void {
-    this.#closing = true;
-    for (const watcher of [...this.#watchers]) this.#dismiss(watcher);
+  /**
+   * Whether a server closes; one that nobody told us of does when all do that
+   * we know.
+   */
+  #isClosing(server: ServerContext | undefined): boolean {
+    if (server !== undefined) return server.closing.aborted;
+    return this.#isAttached && this.#servers.size === 0;
+  }
+
+  #onClosing(server: ServerContext): void {
+    this.#servers.delete(server);
+    for (const [watcher, its] of [...this.#watchers]) {
+      if (this.#isClosing(its)) this.#dismiss(watcher);
+    }
   }
 
   /**
@@ -226,17 +252,22 @@ function handlerOf(method: DescMethod, handle: Handler["handle"]): Handler {
 }
 
 function readChecks(
-  pairs: Iterable<ServiceChecks>,
+  given: Iterable<ServiceChecks | Service | string>,
   report: (error: unknown, check: Check) => void,
 ): ReadonlyMap<string, ServiceHealth> {
-  if (typeof pairs?.[Symbol.iterator] !== "function") {
+  if (
+    typeof given?.[Symbol.iterator] !== "function" || typeof given === "string"
+  ) {
     throw new TypeError(
-      `Cannot create health service: checks must be a Map or pairs of a service and its checks, received ${typeof pairs}`,
+      `Cannot create health service: checks must be a Map or pairs of a service and its checks, or services, received ${
+        describe(given)
+      }`,
     );
   }
   const services = new Map<string, ServiceHealth>();
   const all = new Set<Check>();
-  for (const [service, checks] of pairs) {
+  for (const one of given) {
+    const [service, checks] = isPair(one) ? one : [one, []];
     const name = nameOf(service);
     if (services.has(name)) {
       throw new TypeError(
@@ -253,6 +284,12 @@ function readChecks(
     services.set(OVERALL, new ServiceHealth(all, report));
   }
   return services;
+}
+
+function isPair(
+  one: ServiceChecks | Service | string,
+): one is ServiceChecks {
+  return Array.isArray(one);
 }
 
 /** The name of a service, as clients ask for it. */

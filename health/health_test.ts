@@ -24,6 +24,7 @@ import {
   type Check,
   Health,
   HealthService,
+  HealthStub,
   OVERALL,
   ServiceCheck,
   type ServiceChecks,
@@ -331,6 +332,57 @@ Deno.test("watchers hear NOT_SERVING when the server closes without grace", asyn
 });
 
 // Arguments
+
+Deno.test("Health may be shared by servers, of which one closes", async () => {
+  const health = new Health([[greeter, [statusOf(true)]]]);
+  await using one = await start(health);
+  await using other = await start(health);
+  const watch = new Watch(other.stub, "helloworld.Greeter");
+  assertEquals(await watch.next(), SERVING);
+  const gone = new Watch(one.stub, "helloworld.Greeter");
+  assertEquals(await gone.next(), SERVING);
+  one.server.close({ graceMs: 1000 });
+  assertEquals(await gone.next(), NOT_SERVING);
+  const request = { service: "helloworld.Greeter" };
+  assertEquals((await other.stub.check(request)).status, SERVING);
+  assertEquals((await other.stub.list({})).statuses[""]?.status, SERVING);
+  await watch.silence();
+  await watch.leave();
+});
+
+Deno.test("Health can be used again when its server has closed", async () => {
+  const check = statusOf(true);
+  const health = new Health([[greeter, [check]]]);
+  {
+    await using first = await start(health);
+    assertEquals((await first.stub.check({})).status, SERVING);
+  }
+  await using second = await start(health);
+  assertEquals((await second.stub.check({})).status, SERVING);
+  const watch = new Watch(second.stub, "");
+  assertEquals(await watch.next(), SERVING);
+  check.set(false);
+  assertEquals(await watch.next(), NOT_SERVING);
+  await watch.leave();
+});
+
+Deno.test("Health takes services alone, which depend on no checks", async () => {
+  await using pair = await start(new Health([greeter, "shop.Cart"]));
+  for (const service of ["helloworld.Greeter", "shop.Cart"]) {
+    assertEquals((await pair.stub.check({ service })).status, SERVING);
+  }
+});
+
+Deno.test("HealthStub calls the service", async () => {
+  await using pair = await start(new Health());
+  const stub = new HealthStub(pair.channel);
+  assertEquals((await stub.check({})).status, SERVING);
+  assertEquals((await stub.list({})).statuses[""]?.status, SERVING);
+  for await (const { status } of stub.watch({})) {
+    assertEquals(status, SERVING);
+    break;
+  }
+});
 
 Deno.test("Health() throws when an argument is wrong", () => {
   const cases: [unknown, RegExp][] = [

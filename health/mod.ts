@@ -29,6 +29,7 @@
 
 export type { Check, CheckListener, CheckStatus } from "./check.ts";
 export { Health, OVERALL, type ServiceChecks } from "./health.ts";
+export { HealthStub } from "./health_stub.ts";
 export {
   type CheckFunction,
   ServiceCheck,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { noContext } from "../_context.ts";
 import {
   type Check,
   type CheckListener,
@@ -130,13 +131,14 @@ export class ServiceCheck implements Check {
    */
   subscribe(listener: CheckListener): Disposable {
     const subscription = this.#listeners.add(listener);
-    if (this.#listeners.size === 1) this.#poll();
+    if (this.#listeners.size === 1) noContext(() => this.#poll());
     return subscription;
   }
 
   /** Makes the check now. */
   #run(): Promise<CheckStatus> {
-    const running = this.#execute().finally(() => {
+    // It is made for all who ask, and perhaps again and again.
+    const running = noContext(() => this.#execute()).finally(() => {
       this.#running = undefined;
     });
     this.#running = running;

@@ -268,6 +268,7 @@ export abstract class NativeSession
    */
   #finish(): void {
     this.#ended = true;
+    this.#owner.onEnding();
     if (this.#isWriting) return;
     this.#flush();
     this.#socket.end();
@@ -285,10 +286,11 @@ export abstract class NativeSession
     this.#ended = true;
     // All that the peer ever said is read: what a stream has now it has.
     this.h2.lose("");
-    // A server may still be listened to. What a client has not sent by now will
-    // be sent on another connection, and must not be heard on this one too.
-    if (this.#isClient) this.#socket.end();
-    else this.#finish();
+    if (!this.#isClient) return this.#finish();
+    // What was not sent by now will be, on another connection, and must not be
+    // heard on this one too.
+    this.#owner.onEnding();
+    this.#socket.end();
   }
 
   #onSocketClose(): void {

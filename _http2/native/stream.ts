@@ -181,11 +181,13 @@ export class NativeStream implements H2Stream, StreamHandler {
   }
 
   #refuse(): void {
-    const why = this.#owner.endReason ??
-      reasonOfLoss("Connection takes no more calls");
+    const { endReason } = this.#owner;
     this.#phase = Phase.RESET;
     this.#isThrough = true;
-    this.#why = { ...why, unprocessed: true };
+    // While the connection goes on, the next stream may be refused as well.
+    this.#why = endReason === null
+      ? reasonOfLoss("Connection takes no more calls", undefined, true)
+      : { ...endReason, ...UNSENT };
     process.nextTick(closeStream, this);
   }
 
@@ -250,6 +252,10 @@ export class NativeStream implements H2Stream, StreamHandler {
     this.#peerEnded = true;
     this.#waitingEnd = trailers;
     this.#tell();
+    if (this.#waitingEnd === null || this.#isServer) return;
+    // There is data before it that the call does not want yet.
+    this.onDrain();
+    this.#sink.onStop();
   }
 
   onDrain(): void {
@@ -269,7 +275,7 @@ export class NativeStream implements H2Stream, StreamHandler {
   lose(): void {
     if (this.#phase === Phase.RESET) return this.closeReset();
     const why = this.#owner.endReason ?? reasonOfLoss("Connection was lost");
-    this.#close(this.#h2 === null ? { ...why, unprocessed: true } : why);
+    this.#close(this.#h2 === null ? { ...why, ...UNSENT } : why);
   }
 
   /** Tells the call the end of a stream that it has reset. */
@@ -357,7 +363,7 @@ export class NativeStream implements H2Stream, StreamHandler {
         const why = endReason ?? reasonOfLoss("Connection was lost", message);
         // What was not even given to the socket nobody has seen.
         const isUnsent = !this.#isServer && this.#openedBehind === batches;
-        return unprocessed || isUnsent ? { ...why, unprocessed: true } : why;
+        return unprocessed || isUnsent ? { ...why, ...UNSENT } : why;
       }
       case "violation":
         // Not unprocessed, even if it never left: it would not the next time.
@@ -412,10 +418,14 @@ function dropUnsent(stream: NativeStream): void {
 
 const NONE: RawHeaders = [];
 
+/** Nothing of the call has left. */
+const UNSENT = { unprocessed: true, unsent: true };
+
 /** Hears nothing. */
 const DEAF: ByteSink = {
   onHead() {},
   onData() {},
+  onStop() {},
   onEnd() {},
   onClose() {},
 };

@@ -4,9 +4,12 @@
  * @module
  */
 
-import http2, { type ClientHttp2Session } from "node:http2";
+import http2, {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+} from "node:http2";
 import type { Duplex } from "node:stream";
-import type { ByteSink } from "../../_call/byte_stream.ts";
+import { type ByteSink, ResetCode } from "../../_call/byte_stream.ts";
 import type {
   H2ClientOptions,
   H2ClientOwner,
@@ -43,6 +46,7 @@ export class NodeClientSession extends NodeSession<ClientHttp2Session>
     this.h2.on("connect", () => {
       this.h2.setLocalWindowSize(options.connectionWindowSize);
     });
+    this.h2.on("stream", refuse);
   }
 
   open(sink: ByteSink): H2Stream {
@@ -50,4 +54,17 @@ export class NodeClientSession extends NodeSession<ClientHttp2Session>
     this.add(stream);
     return stream;
   }
+}
+
+/**
+ * Gives up a stream that this side did not ask for: on Deno that is what comes
+ * of HEADERS for one that is over. Its error would be nobody's, and end the
+ * process.
+ */
+function refuse(h2: ClientHttp2Stream): void {
+  h2.on("error", () => {});
+  h2.resume();
+  setImmediate(() => {
+    if (!h2.destroyed) h2.close(ResetCode.CANCEL);
+  });
 }

@@ -108,6 +108,7 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
 const DEAF: ByteSink = {
   onHead() {},
   onData() {},
+  onStop() {},
   onEnd() {},
   onClose() {},
 };

@@ -6,6 +6,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Http2Session } from "node:http2";
+import process from "node:process";
 import type { Duplex } from "node:stream";
 import type { CloseReason } from "../../_call/byte_stream.ts";
 import type { H2Session, H2SessionOwner, H2Stream } from "../engine.ts";
@@ -25,6 +26,7 @@ export abstract class NodeSession<H2 extends Http2Session>
   readonly #owner: H2SessionOwner;
   readonly #streams = new Set<NodeStream>();
   readonly #backlog: Backlog;
+  #sealed = false;
 
   /** @param makeSession Makes the session on the socket. */
   constructor(socket: Duplex, owner: H2SessionOwner, makeSession: () => H2) {
@@ -32,9 +34,22 @@ export abstract class NodeSession<H2 extends Http2Session>
     this.#owner = owner;
     // Before http2's own listeners, so that the end of the connection is known
     // when the ends of its streams are told.
-    socket.on("error", (error) => owner.onError(error));
-    socket.on("close", () => owner.onSocketClose());
+    socket.on("error", (error) => {
+      this.#seal();
+      owner.onError(error);
+    });
+    socket.on("end", () => this.#seal());
+    socket.on("close", () => {
+      this.#seal();
+      owner.onSocketClose();
+    });
     const h2 = this.h2 = makeSession();
+    // Each way in which node:http2 ends a session ends the socket so.
+    const { end } = socket;
+    socket.end = function (...args: unknown[]): Duplex {
+      owner.onEnding();
+      return (end as (...args: unknown[]) => Duplex).call(socket, ...args);
+    } as Duplex["end"];
     this.#backlog = new Backlog(socket, () => {
       for (const stream of this.#streams) stream.onDrain();
     });
@@ -43,10 +58,19 @@ export abstract class NodeSession<H2 extends Http2Session>
       owner.onSettings(maxConcurrentStreams ?? Infinity);
     });
     h2.on("goaway", (code, lastStreamId, data) => {
+      // Not at once: on Deno a reset before it is told in the next tick, and
+      // then the session ends.
+      process.nextTick(() => this.#seal(code !== 0));
       owner.onGoaway(code, lastStreamId, debugText(data));
     });
-    h2.on("error", (error) => owner.onError(error));
-    h2.on("close", () => owner.onClosed());
+    h2.on("error", (error) => {
+      this.#seal();
+      owner.onError(error);
+    });
+    h2.on("close", () => {
+      for (const stream of [...this.#streams]) stream.abandon();
+      owner.onClosed();
+    });
   }
 
   get streamCount(): number {
@@ -82,6 +106,17 @@ export abstract class NodeSession<H2 extends Http2Session>
 
   protected add(stream: NodeStream): void {
     this.#streams.add(stream);
+  }
+
+  /**
+   * The connection may end, and its streams with it.
+   *
+   * @param isEnd Whether it certainly does.
+   */
+  #seal(isEnd = true): void {
+    if (this.#sealed) return;
+    this.#sealed = isEnd;
+    for (const stream of this.#streams) stream.seal();
   }
 
   // For the streams

@@ -78,6 +78,10 @@ export class NodeStream implements H2Stream, StreamEvents {
   #localEnded = false;
   #resetting = false;
   #closed = false;
+  /** Whether the head of the answer was told. */
+  #headed = false;
+  /** What the peer reset the stream with, before the end of the connection. */
+  #resetCode: number | null = null;
   #error: unknown;
   readonly #unwritten = new Unwritten();
   #flushScheduled = false;
@@ -128,7 +132,12 @@ export class NodeStream implements H2Stream, StreamEvents {
   }
 
   send(bytes: Uint8Array, end = false): void | Promise<void> {
-    if (this.#isGone) return;
+    if (this.#isGone) {
+      // Its end is about to be told. Who sends without a pause has to wait for
+      // it, or nothing else would ever run.
+      if (this.#closed) return;
+      return (this.#drained ??= Promise.withResolvers()).promise;
+    }
     this.#unwritten.add(bytes);
     if (end) {
       this.#localEnded = true;
@@ -171,16 +180,37 @@ export class NodeStream implements H2Stream, StreamEvents {
     // Without this the stream is ended before it is reset, and the peer takes
     // a call that broke off for one that is complete.
     if (code !== ResetCode.NO_ERROR) h2.end = endNothing;
-    // Not at once: not on the stack of nghttp2, and not before the HEADERS of
-    // a request made in this tick, which would then never be reset.
-    process.nextTick(() => {
-      if (!h2.destroyed) h2.close(code);
+    // Not at once: not on the stack of nghttp2, and not before the HEADERS of a
+    // request made in this turn. On Deno these leave in an immediate of their
+    // own, and a reset of a stream without them would be lost.
+    setImmediate(() => {
+      if (!h2.destroyed) {
+        // With NO_ERROR it waits for what is ended and not sent yet, which may
+        // be for ever.
+        const isStuck = h2.writableEnded && !h2.writableFinished;
+        h2.close(isStuck ? ResetCode.CANCEL : code);
+      }
       // A reset stream with unread data would never be closed.
       h2.resume();
       // Nor would one with data that the peer did not take, if it was closed
       // with NO_ERROR.
       if (!h2.writableFinished) setImmediate(() => h2.destroy());
     });
+  }
+
+  /**
+   * The connection is about to end, which resets its streams as well: what the
+   * peer reset before is told apart from that now.
+   */
+  seal(): void {
+    if (this.#h2?.closed) this.#resetCode = this.#h2.rstCode;
+  }
+
+  /** The connection is gone: so is a stream that was not opened on it yet. */
+  abandon(): void {
+    if (this.#h2 !== null) return;
+    const why = this.#owner.endReason ?? reasonOfLoss("Cannot open a stream");
+    this.#close({ ...why, unprocessed: true });
   }
 
   pause(): void {
@@ -204,7 +234,11 @@ export class NodeStream implements H2Stream, StreamEvents {
       this.#resetting = true;
       const why = this.#owner.endReason ??
         reasonOfLoss("Cannot open a stream", error);
-      process.nextTick(() => this.#close({ ...why, unprocessed: true }));
+      // Else the next request might fail as well, on the same session.
+      const unsent = this.#owner.endReason !== null;
+      process.nextTick(() => {
+        this.#close({ ...why, unprocessed: true, unsent });
+      });
       return;
     }
     this.path = String(headers[":path"]);
@@ -267,6 +301,7 @@ export class NodeStream implements H2Stream, StreamEvents {
   onResponse(raw: RawHeaders, flags: number): void {
     if (this.#resetting) return;
     this.#owner.onAnswer();
+    this.#headed = true;
     const end = (flags & END_STREAM) !== 0;
     if (end) {
       this.#peerEnded = true;
@@ -320,6 +355,18 @@ export class NodeStream implements H2Stream, StreamEvents {
     this.#dropRest();
   }
 
+  onClientAborted(): void {
+    // Without an answer it may be sent anew, on another stream.
+    if (this.#resetting || !this.#headed) return;
+    if (this.#h2!.rstCode !== ResetCode.NO_ERROR) return;
+    // "A server may request that the client abort transmission of a request …
+    // after sending a complete response by sending RST_STREAM with NO_ERROR."
+    // https://www.rfc-editor.org/rfc/rfc9113#section-8.1
+    this.#drained?.resolve();
+    this.#drained = null;
+    this.#sink.onStop();
+  }
+
   onDrain(): void {
     if (this.#drained === null || this.#owner.backlogged) return;
     this.#drained.resolve();
@@ -335,15 +382,14 @@ export class NodeStream implements H2Stream, StreamEvents {
     this.#close(this.#closeReason());
   }
 
-  /** An answer that was complete is not lost with its connection. */
+  /** What came of an answer is not lost with its connection. */
   #endLate(): void {
-    if (this.#session === null || this.#peerEnded) return;
-    if (this.#trailersIn.length === 0) return;
+    if (this.#session === null || this.#peerEnded || !this.#headed) return;
     const h2 = this.#h2!;
     for (let rest = h2.read(); rest !== null; rest = h2.read()) {
       this.onData(rest);
     }
-    if (this.#resetting) return;
+    if (this.#resetting || this.#trailersIn.length === 0) return;
     this.#peerEnded = true;
     this.#sink.onEnd(this.#trailersIn);
   }
@@ -351,7 +397,6 @@ export class NodeStream implements H2Stream, StreamEvents {
   #closeReason(): CloseReason {
     if (this.#resetting) return CLEAN;
     if (this.#peerEnded && this.#localEnded) return CLEAN;
-    // The end of a connection resets its streams; that is not the peer's doing.
     const { endReason } = this.#owner;
     const { id = 0, rstCode = 0 } = this.#h2!;
     // Nobody but the peer refuses a stream, even if it ends the connection then.
@@ -361,8 +406,9 @@ export class NodeStream implements H2Stream, StreamEvents {
         reasonOfReset(ResetCode.REFUSED_STREAM, this.#error);
       return { ...why, unprocessed: true };
     }
-    if (endReason !== null) return endReason;
-    const code = rstCode;
+    // The end of a connection resets its streams; that is not the peer's doing.
+    if (endReason !== null && this.#resetCode === null) return endReason;
+    const code = this.#resetCode ?? rstCode;
     if (code === ResetCode.NO_ERROR && this.#error === undefined) return CLEAN;
     return reasonOfReset(code, this.#error);
   }

@@ -23,6 +23,8 @@ export interface StreamEvents {
   onServerEnd(): void;
   onWantTrailers(): void;
   onDrain(): void;
+  /** The stream was reset while this side had more to send, at a client. */
+  onClientAborted(): void;
   onError(error: unknown): void;
   onClose(): void;
 }
@@ -44,6 +46,7 @@ export function listenAsClient(
   h2.on("response", onResponse);
   h2.on("trailers", onTrailers);
   h2.on("end", onClientEnd);
+  h2.on("aborted", onClientAborted);
   h2.on("error", onError);
   h2.on("close", onClose);
 }
@@ -108,6 +111,10 @@ function onWantTrailers(this: Http2Stream): void {
 
 function onDrain(this: Http2Stream): void {
   (this as Heard)[LISTENER].onDrain();
+}
+
+function onClientAborted(this: Http2Stream): void {
+  (this as Heard)[LISTENER].onClientAborted();
 }
 
 function onAborted(this: Http2Stream): void {

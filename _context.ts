@@ -1,0 +1,30 @@
+/**
+ * Whose asynchronous context code runs in: what an `AsyncLocalStorage` holds.
+ *
+ * The callbacks of sockets, timers and `node:http2` run in the context of
+ * whoever began them, or in none. Neither is that of the call they concern, so
+ * where they lead to code of the user, the context of the call is entered.
+ *
+ * @see {@link https://nodejs.org/api/async_context.html}
+ * @module
+ */
+
+import { AsyncLocalStorage } from "node:async_hooks";
+
+/** Runs a function in a context, and gives what that returns. */
+export type Context = <R>(run: () => R) => R;
+
+/**
+ * The context that belongs to no call: the one that the library was loaded in.
+ * Connections and timers live in it, for they outlast the call that has them
+ * made.
+ */
+export const noContext: Context = AsyncLocalStorage.snapshot();
+
+/**
+ * The context of the moment. It costs more than all else that a call does
+ * before it is sent: for calls that wait, or that run code of the user later.
+ */
+export function currentContext(): Context {
+  return AsyncLocalStorage.snapshot();
+}

@@ -1,0 +1,55 @@
+/**
+ * Writes what a run has found: as JSON, and into the documentation.
+ *
+ * @module
+ */
+
+import { render } from "./page.ts";
+import { fromFileUrl } from "./paths.ts";
+import type { Results } from "./results.ts";
+
+const RESULTS = new URL("./results.json", import.meta.url);
+const PAGE = new URL("../docs/performance.md", import.meta.url);
+const CHARTS = new URL("../docs/performance/", import.meta.url);
+
+/** The JSON of results, with no more digits than mean something. */
+export function toJson(results: Results): string {
+  return JSON.stringify(
+    results,
+    (_, value) =>
+      typeof value === "number" && !Number.isInteger(value)
+        ? Number(value.toPrecision(4))
+        : value,
+    1,
+  );
+}
+
+/** Writes `results.json`, the page and its charts. */
+export async function writeAll(results: Results): Promise<void> {
+  await Deno.writeTextFile(RESULTS, toJson(results));
+  await format([RESULTS]);
+  await writePage(results);
+}
+
+/** Writes the page and its charts again, from `results.json`. */
+export async function renderAgain(): Promise<void> {
+  await writePage(JSON.parse(await Deno.readTextFile(RESULTS)) as Results);
+}
+
+async function writePage(results: Results): Promise<void> {
+  const { page, charts } = render(await Deno.readTextFile(PAGE), results);
+  await Deno.writeTextFile(PAGE, page);
+  await Deno.mkdir(CHARTS, { recursive: true });
+  for (const [name, chart] of charts) {
+    await Deno.writeTextFile(new URL(`${name}.svg`, CHARTS), chart);
+  }
+  await format([PAGE]);
+}
+
+/** Has files look as `deno fmt` wants them to. */
+async function format(files: readonly URL[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--quiet", ...files.map(fromFileUrl)],
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+}
