@@ -103,6 +103,11 @@ export class Http2Connection {
     return this.#state.output.bytes;
   }
 
+  /** How many HEADERS and DATA frames have been put in the output so far. */
+  get messageFrames(): number {
+    return this.#state.output.messageFrames;
+  }
+
   /** How many bytes of DATA wait in the streams. */
   get queuedBytes(): number {
     return this.#state.scheduler.queuedBytes;

@@ -95,12 +95,13 @@ export interface Limits {
    */
   readonly windowUpdates: Rate;
   /**
-   * DATA of less than five bytes that ends nothing. Other DATA pays back.
-   * Exceeded: connection error, `ENHANCE_YOUR_CALM`.
+   * DATA without a byte that ends nothing, whatever its padding. Other DATA pays
+   * back. Exceeded: connection error, `ENHANCE_YOUR_CALM`.
    *
-   * Against floods of empty frames (CVE-2019-9518) and of dribbled DATA.
+   * Against floods of empty frames (CVE-2019-9518). One byte in each is legal,
+   * and cheaper to take than the smallest message would be.
    */
-  readonly smallFrames: Rate;
+  readonly emptyFrames: Rate;
   /**
    * Frames without effect: PRIORITY, unknown types, and what is ignored on
    * closed streams. HEADERS and DATA pay back. Exceeded: connection error,
@@ -125,12 +126,9 @@ export const DEFAULT_LIMITS: Limits = {
   pings: FLOOD,
   settings: { burst: 1_000, perSecond: 100 },
   windowUpdates: FLOOD,
-  smallFrames: FLOOD,
+  emptyFrames: FLOOD,
   ignoredFrames: FLOOD,
 };
-
-/** DATA of fewer bytes carries no message of gRPC, and little of anything. */
-export const SMALL_DATA_BYTES = 5;
 
 /** What may happen only so often: a token bucket. */
 export class Budget {
@@ -180,7 +178,7 @@ export class Budgets {
   readonly pings: Budget;
   readonly settings: Budget;
   readonly windowUpdates: Budget;
-  readonly smallFrames: Budget;
+  readonly emptyFrames: Budget;
   readonly ignoredFrames: Budget;
 
   /** @param limits The limits of the connection. */
@@ -189,14 +187,14 @@ export class Budgets {
     this.pings = new Budget(limits.pings);
     this.settings = new Budget(limits.settings);
     this.windowUpdates = new Budget(limits.windowUpdates);
-    this.smallFrames = new Budget(limits.smallFrames);
+    this.emptyFrames = new Budget(limits.emptyFrames);
     this.ignoredFrames = new Budget(limits.ignoredFrames);
   }
 
   /** DATA was received that carries something. */
   onDataReceived(): void {
     this.pings.giveBack(1);
-    this.smallFrames.giveBack(1);
+    this.emptyFrames.giveBack(1);
     this.ignoredFrames.giveBack(1);
   }
 

@@ -93,18 +93,13 @@ const FLOODS: readonly {
   },
   {
     attack: "empty DATA (CVE-2019-9518)",
-    limit: "smallFrames",
+    limit: "emptyFrames",
     frames: () => data(1, ""),
   },
   {
     attack: "padded empty DATA",
-    limit: "smallFrames",
+    limit: "emptyFrames",
     frames: () => data(1, "", { padding: 9 }),
-  },
-  {
-    attack: "DATA of one byte",
-    limit: "smallFrames",
-    frames: () => data(1, "x"),
   },
   {
     attack: "PRIORITY (CVE-2019-9513)",

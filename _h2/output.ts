@@ -35,6 +35,8 @@ export const DATA_FRAME_BYTES = MIN_MAX_FRAME_SIZE;
  * There is one batch at a time: what comes meanwhile is the next.
  */
 export class Output {
+  /** How many HEADERS and DATA frames there were so far. */
+  messageFrames = 0;
   /** The frames, without large payloads. */
   readonly #writer: ByteWriter = new ByteWriter(MIN_BUFFER_BYTES);
   /** Large payloads, and where in the buffer each belongs. */
@@ -125,6 +127,7 @@ export class Output {
   ): void {
     const out = this.#writer;
     const start = out.length;
+    this.messageFrames++;
     const at = this.#frame(0, FrameType.HEADERS, flags, streamId);
     out.length = at;
     try {
@@ -188,6 +191,7 @@ export class Output {
   ): void {
     const out = this.#writer;
     const length = end - start;
+    this.messageFrames++;
     if (
       streamId === this.#dataStreamId &&
       this.#dataLength + length <= DATA_FRAME_BYTES

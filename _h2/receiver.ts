@@ -25,7 +25,6 @@ import {
 } from "./frames.ts";
 import { debugText } from "./goaway.ts";
 import { MessageReader } from "./message_reader.ts";
-import { SMALL_DATA_BYTES } from "./limits.ts";
 import type { Http2Stream } from "./stream.ts";
 import { Event, outcomeOf, type State } from "./stream_state.ts";
 
@@ -176,9 +175,9 @@ export class Receiver implements FrameSink {
   onDataEnd(flags: number): void {
     const { budgets } = this.#connection;
     const isEnd = (flags & Flag.END_STREAM) !== 0;
-    if (this.#dataBytes >= SMALL_DATA_BYTES) budgets.onDataReceived();
-    else if (!isEnd && !budgets.smallFrames.take(1, this.#connection.now)) {
-      return this.#connection.calm("DATA frames with next to nothing in them");
+    if (this.#dataBytes > 0) budgets.onDataReceived();
+    else if (!isEnd && !budgets.emptyFrames.take(1, this.#connection.now)) {
+      return this.#connection.calm("DATA frames with nothing in them");
     }
     const stream = this.#dataStream;
     this.#dataStream = null;

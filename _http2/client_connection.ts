@@ -227,7 +227,11 @@ export class ClientConnection implements H2ClientOwner {
   #handshake(socket: Duplex): void {
     const { engine, config, authority, scheme } = this.#dialing;
     this.#socket = socket;
-    this.#lastWords = new LastWords(socket, this.#dialing.clock);
+    this.#lastWords = new LastWords(
+      socket,
+      this.#dialing.clock,
+      () => this.onClosed(),
+    );
     refer(socket, this.#referred);
     this.#session = engine.connect(socket, this, {
       authority,
@@ -297,7 +301,11 @@ export class ClientConnection implements H2ClientOwner {
     this.destroy(
       this.#loss(`no answer to a PING within ${keepaliveTimeoutMs} ms`),
     );
-    this.#socket?.destroy();
+    this.#lastWords?.cut();
+  }
+
+  onExhausted(): void {
+    this.close();
   }
 
   onGoaway(code: number, lastStreamId: number, text: string): void {
@@ -353,7 +361,7 @@ export class ClientConnection implements H2ClientOwner {
   #linger(): void {
     if (this.#gone) return;
     this.#lingerTimer ??= this.#dialing.clock.setTimeout(
-      () => this.#socket?.destroy(),
+      () => this.#lastWords?.cut(),
       LINGER_MS,
     );
   }

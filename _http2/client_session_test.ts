@@ -21,6 +21,7 @@ import { ClientSession } from "./client_session.ts";
 import { nodeEngine } from "./node/engine.ts";
 import { systemClock } from "./system_clock.ts";
 import { Echo, EchoReplySchema } from "../_testdata/gen/echo_pb.ts";
+import { ENGINE, onEngine } from "../_testdata/on_engine.ts";
 import {
   FrameType,
   grpcMessage,
@@ -386,7 +387,13 @@ Deno.test("ClientSession fails all that wait with UNAVAILABLE when the peer hang
   );
 });
 
-Deno.test("ClientSession gives a connection up that takes late frames for an attack, and goes on with another", async () => {
+const LATE_FRAMES = onEngine({
+  node:
+    "gives a connection up that takes late frames for an attack, and goes on with another",
+  native: "goes on with a connection that has late frames under way",
+});
+
+Deno.test(`ClientSession ${LATE_FRAMES}`, async () => {
   await using server = new SlowServer();
   await using client = connect(server.port);
   const controller = new AbortController();
@@ -397,20 +404,25 @@ Deno.test("ClientSession gives a connection up that takes late frames for an att
   controller.abort();
   await assertCancelled(() => call);
   // nghttp2 counts the frames that come for a stream that was reset, and ends
-  // the connection of a server that had many of them under way.
+  // the connection of a server that had many of them under way. They are legal:
+  // "The peer that sends the RST_STREAM frame MUST be prepared to receive any
+  // frames that were sent or enqueued for sending by the remote peer."
+  // https://www.rfc-editor.org/rfc/rfc9113#section-5.4.2
   for (let i = 0; i < 1500 && client.source.counts.connections > 0; i++) {
     await connection.data(1, new Uint8Array(10)).catch(() => {});
     if (i % 100 === 0) await turns(1);
   }
-  await until(
-    () => client.source.counts.connections === 0,
-    "the connection is given up",
-  );
+  if (ENGINE === "node") {
+    await until(
+      () => client.source.counts.connections === 0,
+      "the connection is given up",
+    );
+  }
   const next = client.call("next");
   await server.has(1);
   await server.answer();
   assertEquals(await soon(next), "next");
-  assertEquals(server.accepted, 2);
+  assertEquals(server.accepted, onEngine({ node: 2, native: 1 }));
 });
 
 for (const how of ["tells at once", "throws"] as const) {

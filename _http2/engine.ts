@@ -61,6 +61,12 @@ export interface H2ClientOptions extends H2SessionOptions {
 export interface H2ServerOptions extends H2SessionOptions {
   /** SETTINGS_MAX_CONCURRENT_STREAMS. */
   readonly maxConcurrentStreams: number;
+  /**
+   * How many streams a second a client may make this side reset by its errors.
+   * Those that it resets itself are the policy's to count. `node:http2` has a
+   * limit of its own.
+   */
+  readonly maxResetStreamsPerSecond: number;
 }
 
 /** A stream, as the connection's policy sees it. */
@@ -143,13 +149,16 @@ export interface H2SessionOwner {
 }
 
 /** The policy of a client's connection. */
-export type H2ClientOwner = H2SessionOwner;
+export interface H2ClientOwner extends H2SessionOwner {
+  /** No stream can be opened any more: their identifiers are used up. */
+  onExhausted(): void;
+}
 
 /** The policy of a server's connection. */
 export interface H2ServerOwner extends H2SessionOwner {
   /** The peer sent a PING. */
   onPing(): void;
-  /** A frame left that is no mere acknowledgement: DATA or HEADERS, in parts. */
+  /** HEADERS or DATA left: perhaps parts of what was sent long before. */
   onFrameWritten(): void;
   /**
    * A client opened a stream.

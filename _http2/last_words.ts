@@ -19,15 +19,19 @@ const PATIENCE_MS = 1000;
 export class LastWords {
   readonly #socket: Duplex;
   readonly #clock: Clock;
+  readonly #onGone: () => void;
   #timer: ClockTimer | undefined;
 
   /**
    * @param socket The socket.
    * @param clock What the time goes by.
+   * @param onGone Told when the socket was destroyed and does not say that it is
+   *   closed, as a stream of the user's may do.
    */
-  constructor(socket: Duplex, clock: Clock) {
+  constructor(socket: Duplex, clock: Clock, onGone: () => void) {
     this.#socket = socket;
     this.#clock = clock;
+    this.#onGone = onGone;
   }
 
   /** The session has ended: watches from now on how the rest is taken. */
@@ -37,8 +41,15 @@ export class LastWords {
     this.#timer = this.#clock.setTimeout(() => {
       this.#timer = undefined;
       if (this.#socket.writableLength < left) this.watch();
-      else this.#socket.destroy();
+      else this.cut();
     }, PATIENCE_MS);
+  }
+
+  /** Destroys the socket. */
+  cut(): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = this.#clock.setTimeout(this.#onGone, PATIENCE_MS);
+    this.#socket.destroy();
   }
 
   /** The socket is gone. */

@@ -22,6 +22,20 @@ class Unread extends Writable {
   }
 }
 
+/** The watch over a socket, and how often it was told that it is gone. */
+function watchOver(
+  socket: Writable,
+  clock: VirtualClock,
+): { words: LastWords; gone: () => number } {
+  let gone = 0;
+  const words = new LastWords(
+    socket as unknown as Duplex,
+    clock,
+    () => gone++,
+  );
+  return { words, gone: () => gone };
+}
+
 /** A socket that three pieces are written to, and that is ended. */
 function unread(): Unread {
   const socket = new Unread();
@@ -33,18 +47,34 @@ function unread(): Unread {
 Deno.test("LastWords.watch() destroys the socket when its peer takes nothing", async () => {
   const clock = new VirtualClock();
   const socket = unread();
-  new LastWords(socket as unknown as Duplex, clock).watch();
+  const { words, gone } = watchOver(socket, clock);
+  socket.on("close", () => words.stop());
+  words.watch();
   await clock.advance(999);
   assertEquals(socket.destroyed, false);
   await clock.advance(1);
   assertEquals(socket.destroyed, true);
+  assertEquals(clock.timers, 0);
+  assertEquals(gone(), 0);
+});
+
+Deno.test("LastWords.cut() tells of a stream that never says that it is closed", async () => {
+  const clock = new VirtualClock();
+  const socket = new Writable({ destroy() {} });
+  const { words, gone } = watchOver(socket, clock);
+  words.cut();
+  assertEquals(socket.destroyed, true);
+  await clock.advance(999);
+  assertEquals(gone(), 0);
+  await clock.advance(1);
+  assertEquals(gone(), 1);
   assertEquals(clock.timers, 0);
 });
 
 Deno.test("LastWords.watch() waits when the peer takes something each second", async () => {
   const clock = new VirtualClock();
   const socket = unread();
-  const words = new LastWords(socket as unknown as Duplex, clock);
+  const { words } = watchOver(socket, clock);
   words.watch();
   for (let i = 0; i < 2; i++) {
     await socket.take();
@@ -60,7 +90,7 @@ Deno.test("LastWords.watch() waits when the peer takes something each second", a
 Deno.test("LastWords.stop() leaves the socket alone", async () => {
   const clock = new VirtualClock();
   const socket = unread();
-  const words = new LastWords(socket as unknown as Duplex, clock);
+  const { words } = watchOver(socket, clock);
   words.stop();
   words.watch();
   words.stop();

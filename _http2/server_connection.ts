@@ -93,7 +93,7 @@ export class ServerConnection implements H2ServerOwner {
     this.#strikes = new PingStrikes(config);
     this.#socket = socket;
     this.#options = options;
-    this.#lastWords = new LastWords(socket, clock);
+    this.#lastWords = new LastWords(socket, clock, () => this.onClosed());
     this.#peer = peerOf(socket, path, asked);
     this.#resets = new RapidResets(config.maxResetStreamsPerSecond);
     this.#session = options.engine.accept(socket, this, {
@@ -101,6 +101,7 @@ export class ServerConnection implements H2ServerOwner {
       connectionWindowSize: config.http2ConnectionWindowSize,
       maxHeaderListSize: config.maxHeaderListSize,
       maxConcurrentStreams: config.maxConcurrentStreams,
+      maxResetStreamsPerSecond: config.maxResetStreamsPerSecond,
     });
     openConnections.add(this);
     this.#lifetime = new ServerLifetime(
@@ -160,7 +161,7 @@ export class ServerConnection implements H2ServerOwner {
     if (this.#gone) return;
     this.#closing = true;
     this.#session.destroy();
-    this.#socket.destroy();
+    this.#lastWords.cut();
   }
 
   isUnprocessed(): boolean {

@@ -2,16 +2,18 @@
 // the call fails at once, with UNAVAILABLE or INTERNAL and what the matter was,
 // and the next one gets a new connection.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Status } from "../core/status.ts";
 import {
   assertFails,
+  goOnWell,
   READY,
   REPLY_MESSAGE,
   serveBadly,
   shakeHands,
   withStub,
 } from "../_testdata/raw_answers.ts";
+import { onEngine } from "../_testdata/on_engine.ts";
 import {
   type Field,
   Flag,
@@ -19,6 +21,7 @@ import {
   FrameType,
   OK_TRAILERS,
   type RawConnection,
+  RawServer,
   RESPONSE_HEAD,
   Setting,
   uint32,
@@ -236,7 +239,46 @@ const FAULTS: readonly (readonly [string, Status, Fault])[] = [
   ],
 ];
 
+/**
+ * Faults of one stream alone: "malformed requests or responses … MUST be treated
+ * as a stream error". nghttp2 ends the connection for them.
+ * https://www.rfc-editor.org/rfc/rfc9113#section-8.1.1
+ */
+const STREAM_FAULTS: ReadonlyMap<string, Status> = new Map(onEngine({
+  node: [],
+  native: [
+    ["DATA before its head", Status.INTERNAL],
+    ["a head without a status", Status.INTERNAL],
+    ["a status that is no number", Status.INTERNAL],
+    ["a field in capitals", Status.INTERNAL],
+    ["a field of HTTP/1", Status.INTERNAL],
+    ["a field of a request", Status.INTERNAL],
+    ["a wrong content-length", Status.INTERNAL],
+    ["trailers that do not end the stream", Status.INTERNAL],
+    ["informational heads that end the stream", Status.INTERNAL],
+    ["a field of 70 KB", Status.RESOURCE_EXHAUSTED],
+  ],
+}));
+
 for (const [what, status, fault] of FAULTS) {
+  const statusOfStream = STREAM_FAULTS.get(what);
+  if (statusOfStream !== undefined) {
+    Deno.test(`Channel fails the call and goes on when the server sends ${what}`, async () => {
+      const server = new RawServer(async (connection) => {
+        await shakeHands(connection);
+        const { streamId } = await connection.request();
+        await fault(connection, streamId);
+        await goOnWell(connection);
+      });
+      await withStub(server, async (stub) => {
+        const error = await assertFails(() => stub.unary({}), statusOfStream);
+        assertMatch(error.message, /^Stream was reset with [A-Z_]+: \w+/);
+        assertEquals((await soon(stub.unary({}))).text, "hello");
+        assertEquals(server.accepted, 1);
+      });
+    });
+    continue;
+  }
   Deno.test(`Channel fails the call and connects anew when the server sends ${what}`, async () => {
     await assertCallFails(status, async (connection) => {
       await shakeHands(connection);

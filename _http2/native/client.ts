@@ -12,12 +12,15 @@ import type {
   H2ClientSession,
   H2Stream,
 } from "../engine.ts";
+import { headerLimits } from "./limits.ts";
 import { NativeSession } from "./session.ts";
 import { NativeStream } from "./stream.ts";
 
 /** A client's session of `_h2/`. */
 export class NativeClientSession extends NativeSession
   implements H2ClientSession {
+  readonly #owner: H2ClientOwner;
+
   constructor(socket: Duplex, owner: H2ClientOwner, options: H2ClientOptions) {
     super(socket, owner, {
       role: "client",
@@ -26,12 +29,18 @@ export class NativeClientSession extends NativeSession
         maxHeaderListSize: options.maxHeaderListSize,
       },
       connectionWindowSize: options.connectionWindowSize,
+      limits: headerLimits(options),
     });
+    this.#owner = owner;
   }
 
   open(sink: ByteSink): H2Stream {
     const stream = new NativeStream(this, sink);
     this.add(stream);
     return stream;
+  }
+
+  protected override onExhausted(): void {
+    this.#owner.onExhausted();
   }
 }

@@ -13,6 +13,7 @@ import type {
   H2ServerOwner,
   H2ServerSession,
 } from "../engine.ts";
+import { serverLimits } from "./limits.ts";
 import { NativeSession } from "./session.ts";
 import { NativeStream } from "./stream.ts";
 
@@ -30,6 +31,7 @@ export class NativeServerSession extends NativeSession
         maxHeaderListSize: options.maxHeaderListSize,
       },
       connectionWindowSize: options.connectionWindowSize,
+      limits: serverLimits(options),
     });
     this.#owner = owner;
   }
@@ -52,6 +54,11 @@ export class NativeServerSession extends NativeSession
 
   override onPing(): void {
     this.#owner.onPing();
+  }
+
+  /** The policy counts those that are too early; the others are no offence. */
+  override onPeerReset(): void {
+    this.h2.excuseReset();
   }
 
   protected override onFrameWritten(): void {

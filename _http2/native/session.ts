@@ -29,21 +29,22 @@ import type { NativeStream, StreamOwner } from "./stream.ts";
 /** What a PING of this side says. */
 const PING = new TextEncoder().encode("grpclib!");
 
-/** A batch that is no larger may be the acknowledgement of a PING, no more. */
-const PING_FRAME_BYTES = 17;
-
 /** A connection of `_h2/` on its socket, and its streams. */
 export abstract class NativeSession
   implements H2Session, StreamOwner, ConnectionHandler {
   protected readonly h2: Http2Connection;
   readonly #socket: Duplex;
   readonly #isSocket: boolean;
+  readonly #isClient: boolean;
   readonly #owner: H2SessionOwner;
   /** Who waits for the acknowledgements of PINGs, in order. */
   readonly #acks: (() => void)[] = [];
   /** The streams, as a list that goes through them. */
   #first: NativeStream | null = null;
   #streamCount = 0;
+  #batches = 0;
+  /** How many HEADERS and DATA frames there were in them. */
+  #messageFrames = 0;
   #flushScheduled = false;
   #isWriting = false;
   /** The session ends with its last stream. */
@@ -58,6 +59,7 @@ export abstract class NativeSession
     this.#socket = socket;
     this.#owner = owner;
     this.#isSocket = socket instanceof Socket;
+    this.#isClient = options.role === "client";
     this.h2 = new Http2Connection(options, this);
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     socket.on("end", () => this.#onSocketEnd());
@@ -117,14 +119,23 @@ export abstract class NativeSession
     return this.#owner.endReason;
   }
 
+  get batches(): number {
+    return this.#batches;
+  }
+
   request(
     stream: NativeStream,
     shared: HeaderList,
     own: HeaderList,
     end: boolean,
   ): Http2Stream | null {
-    if (!this.h2.canOpen) return null;
-    return this.h2.request(stream, shared, own, end);
+    const { h2 } = this;
+    if (h2.canOpen) return h2.request(stream, shared, own, end);
+    if (
+      !this.isOver && !h2.isGoawayReceived &&
+      h2.streamCount < h2.peerSettings.maxConcurrentStreams
+    ) this.onExhausted();
+    return null;
   }
 
   onSent(): void {
@@ -134,6 +145,8 @@ export abstract class NativeSession
   onAnswer(): void {
     this.#owner.onAnswer();
   }
+
+  onPeerReset(): void {}
 
   onStreamClose(stream: NativeStream): void {
     const { previous, next } = stream;
@@ -174,9 +187,12 @@ export abstract class NativeSession
 
   onGoaway(lastId: number, code: number, debug: string): void {
     this.#owner.onGoaway(code, lastId, debug);
+    if (code !== ErrorCode.NO_ERROR) {
+      this.#failed = true;
+      return;
+    }
     this.#closing = true;
-    if (code !== ErrorCode.NO_ERROR) this.#failed = true;
-    else if (this.#streamCount === 0) this.#finish();
+    if (this.#streamCount === 0) this.#finish();
   }
 
   onStreamViolation(): void {}
@@ -188,7 +204,10 @@ export abstract class NativeSession
     this.#giveUp();
   }
 
-  /** Called when frames were written that are no mere acknowledgement. */
+  /** Called when no stream can be opened any more, for want of identifiers. */
+  protected onExhausted(): void {}
+
+  /** Called when frames of streams were written, and not only answers. */
   protected onFrameWritten(): void {}
 
   /** Writes what there is. */
@@ -204,21 +223,25 @@ export abstract class NativeSession
     const { length } = pieces;
     if (length === 0) return;
     this.#isWriting = true;
+    this.#batches++;
     if (length > 1) socket.cork();
-    let bytes = 0;
     for (let i = 0; i < length; i++) {
       // The engine uses its memory again, and a stream that is no socket may
       // hand on what it was given.
       const piece = this.#isSocket ? pieces[i]! : pieces[i]!.slice();
-      bytes += piece.length;
       if (i < length - 1) socket.write(piece);
-      else socket.write(piece, () => this.#onWritten());
+      else socket.write(piece, (error) => this.#onWritten(error));
     }
     if (length > 1) socket.uncork();
-    if (bytes > PING_FRAME_BYTES) this.onFrameWritten();
+    const { messageFrames } = this.h2;
+    if (messageFrames === this.#messageFrames) return;
+    this.#messageFrames = messageFrames;
+    this.onFrameWritten();
   }
 
-  #onWritten(): void {
+  #onWritten(error: Error | null | undefined): void {
+    // The socket is gone then, which it tells by itself.
+    if (error) return;
     this.#isWriting = false;
     this.h2.outputWritten();
     if (this.#ended) this.#finish();
@@ -227,8 +250,14 @@ export abstract class NativeSession
   #receive(chunk: Uint8Array): void {
     if (this.#ended) return;
     this.#owner.onReceived();
-    // One plain view of it, so that all views of messages are plain.
-    this.h2.receive(plainBytes(chunk), performance.now());
+    try {
+      // One plain view of it, so that all views of messages are plain.
+      this.h2.receive(plainBytes(chunk), performance.now());
+    } catch (error) {
+      // One connection is given up, rather than all of the process.
+      this.#owner.onError(error);
+      this.#giveUp();
+    }
     // Not before the streams are told that the peer has not looked at them.
     if (this.#failed) this.destroy();
   }
@@ -241,6 +270,7 @@ export abstract class NativeSession
    */
   #finish(): void {
     this.#ended = true;
+    this.#owner.onEnding();
     if (this.#isWriting) return;
     this.#flush();
     this.#socket.end();
@@ -254,7 +284,15 @@ export abstract class NativeSession
 
   #onSocketEnd(): void {
     this.#owner.onSocketEnd();
-    this.#finish();
+    if (this.#ended) return;
+    this.#ended = true;
+    // All that the peer ever said is read: what a stream has now it has.
+    this.h2.lose("");
+    if (!this.#isClient) return this.#finish();
+    // What was not sent by now will be, on another connection, and must not be
+    // heard on this one too.
+    this.#owner.onEnding();
+    this.#socket.end();
   }
 
   #onSocketClose(): void {

@@ -24,11 +24,14 @@ import {
   resetName,
   statusOfReset,
 } from "../reset.ts";
+import { ReceivedBytes } from "./received_bytes.ts";
 
 /** The connection of a stream. */
 export interface StreamOwner {
   /** Why the connection ended, if it has, or is about to. */
   readonly endReason: CloseReason | null;
+  /** How many batches of frames were given to the socket. */
+  readonly batches: number;
   /** Opens a stream of a client; null if the connection takes none any more. */
   request(
     stream: NativeStream,
@@ -40,12 +43,22 @@ export interface StreamOwner {
   onSent(): void;
   /** The peer answered a call. */
   onAnswer(): void;
+  /** The peer reset the stream. */
+  onPeerReset(): void;
   /** The stream is gone. */
   onStreamClose(stream: NativeStream): void;
 }
 
-/** A view of less than this part of its memory is copied when it is kept. */
-const KEPT_PART = 0.5;
+/** How far a stream has gone. */
+const Phase = {
+  OPEN: 0,
+  /** The call is over, and the last of its answer waits to be sent. */
+  SENDING_REST: 1,
+  /** This side has reset it; its call is told in a moment. */
+  RESET: 2,
+  CLOSED: 3,
+} as const;
+type Phase = typeof Phase[keyof typeof Phase];
 
 /** One stream of a call, on either side. */
 export class NativeStream implements H2Stream, StreamHandler {
@@ -59,16 +72,21 @@ export class NativeStream implements H2Stream, StreamHandler {
   /** Null until a client has sent the head. */
   #h2: Http2Stream | null;
   #sink: ByteSink;
+  #phase: Phase = Phase.OPEN;
+  /** How many batches had left before the request of a client. */
+  #openedBehind = 0;
   #peerEnded = false;
-  #localEnded = false;
-  #resetting = false;
-  #closed = false;
+  /** The call has ended its half, or reset the stream. */
+  #isThrough = false;
   #paused = false;
-  /** Bytes that came since the call has paused: they have no credit yet. */
+  /** Whether the call is being told something: nothing else comes between. */
+  #isTelling = false;
+  /** Bytes that the call was given, and that have no credit yet. */
   #owedBytes = 0;
-  /** What of them the call was not given, and the end behind it. */
-  #waiting: Uint8Array[] | null = null;
-  #waitingTrailers: RawHeaders | null = null;
+  /** What the call was not given yet: bytes, the end behind them, the close. */
+  #waiting: ReceivedBytes | null = null;
+  #waitingEnd: RawHeaders | null = null;
+  #why: CloseReason | null = null;
   #drained: PromiseWithResolvers<void> | null = null;
 
   /** Makes the stream of a client's call, or of a request that has no call yet. */
@@ -92,18 +110,24 @@ export class NativeStream implements H2Stream, StreamHandler {
    */
   start(sink: ByteSink, end: boolean): void {
     this.#sink = sink;
-    if (end) this.onEnd(NONE);
+    if (this.#phase !== Phase.CLOSED) {
+      if (end) this.onEnd(NONE);
+      return;
+    }
+    // It was answered, and over with that, before there was a call to be told.
+    if (end) sink.onEnd(NONE);
+    sink.onClose(this.#why!);
   }
 
   get isCutOff(): boolean {
-    return !this.#localEnded && !this.#resetting;
+    return !this.#isThrough;
   }
 
   // Down: what the call asks for
 
   sendHead(head: HeaderBlock, end = false): void {
     if (this.#isGone) return;
-    this.#localEnded = end;
+    this.#isThrough = end;
     this.#owner.onSent();
     const { shared } = head;
     const own = ownFieldsOf(head);
@@ -113,6 +137,7 @@ export class NativeStream implements H2Stream, StreamHandler {
       return;
     }
     this.path = pathOf(shared);
+    this.#openedBehind = this.#owner.batches;
     this.#h2 = this.#owner.request(this, shared, own, end);
     // The connection took its last stream before this one.
     if (this.#h2 === null) this.#refuse();
@@ -120,7 +145,7 @@ export class NativeStream implements H2Stream, StreamHandler {
 
   send(bytes: Uint8Array, end = false): void | Promise<void> {
     if (this.#isGone) return;
-    this.#localEnded = end;
+    this.#isThrough = end;
     this.#owner.onSent();
     if (this.#h2!.sendData(bytes, end) || end || this.#isGone) return;
     this.#drained ??= Promise.withResolvers();
@@ -129,7 +154,7 @@ export class NativeStream implements H2Stream, StreamHandler {
 
   sendTrailers(trailers: HeaderBlock): void {
     if (this.#isGone) return;
-    this.#localEnded = true;
+    this.#isThrough = true;
     this.#owner.onSent();
     this.#h2!.sendTrailers(trailers.shared, ownFieldsOf(trailers));
     this.#dropRest();
@@ -137,9 +162,9 @@ export class NativeStream implements H2Stream, StreamHandler {
 
   reset(code: ResetCode): void {
     if (this.#isGone) return;
-    this.#resetting = true;
-    this.#waiting = null;
-    this.#owedBytes = 0;
+    this.#phase = Phase.RESET;
+    this.#isThrough = true;
+    this.#dropReceived();
     this.#h2?.reset(code);
     // Later, for the call may be in the middle of something.
     process.nextTick(closeStream, this);
@@ -152,65 +177,84 @@ export class NativeStream implements H2Stream, StreamHandler {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#deliver(false);
-    if (!this.#paused) this.#payBack();
+    this.#tell();
   }
 
   #refuse(): void {
-    this.#resetting = true;
-    const why = this.#owner.endReason ??
-      reasonOfLoss("Connection takes no more calls");
-    process.nextTick(() => this.#close({ ...why, unprocessed: true }));
+    const { endReason } = this.#owner;
+    this.#phase = Phase.RESET;
+    this.#isThrough = true;
+    // While the connection goes on, the next stream may be refused as well.
+    this.#why = endReason === null
+      ? reasonOfLoss("Connection takes no more calls", undefined, true)
+      : { ...endReason, ...UNSENT };
+    process.nextTick(closeStream, this);
   }
 
+  /** Whether the call can do nothing on it any more. */
   get #isGone(): boolean {
-    return this.#closed || this.#resetting;
+    return this.#phase !== Phase.OPEN;
   }
 
   /** After a server has ended the call: what the client still sends is not wanted. */
   #dropRest(): void {
     // Not at once: the client's own end may be here in a moment.
-    if (this.#isServer && !this.#peerEnded) setImmediate(dropRest, this);
+    if (!this.#peerEnded && !this.#isGone) setImmediate(dropRest, this);
   }
 
   dropRest(): void {
+    if (this.#peerEnded || this.#isGone) return;
     // "A server MAY request that the client abort transmission of a request
     // without error by sending a RST_STREAM with an error code of NO_ERROR
     // after sending a complete response."
     // https://www.rfc-editor.org/rfc/rfc9113#section-8.1
-    if (!this.#peerEnded) this.reset(ResetCode.NO_ERROR);
+    const h2 = this.#h2!;
+    this.#dropReceived();
+    h2.reset(ResetCode.NO_ERROR);
+    if (h2.isClosed) return this.#close(CLEAN);
+    // It is not sent yet: the stream counts until it is.
+    this.#phase = Phase.SENDING_REST;
+    h2.handler = this;
   }
 
   // Up: what the engine tells
 
   onHeaders(fields: RawHeaders, end: boolean): void {
     this.#owner.onAnswer();
-    if (end) this.#onPeerEnd();
-    this.#sink.onHead(fields, end);
+    if (end) {
+      this.#peerEnded = true;
+      this.#dropUnsent();
+    }
+    this.#isTelling = true;
+    try {
+      this.#sink.onHead(fields, end);
+    } finally {
+      this.#isTelling = false;
+    }
+    this.#tell();
   }
 
   onInterim(): void {}
 
   onData(bytes: Uint8Array, start: number, end: number): void {
     if (this.#isGone) return;
-    this.#owedBytes += end - start;
-    if (this.#paused) {
-      const view = bytes.subarray(start, end);
-      // A few bytes must not keep all of what came with them.
-      const isPart = view.length < view.buffer.byteLength * KEPT_PART;
-      (this.#waiting ??= []).push(isPart ? view.slice() : view);
+    if (this.#paused || this.#isTelling) {
+      (this.#waiting ??= new ReceivedBytes()).push(bytes.subarray(start, end));
       return;
     }
-    this.#sink.onData(bytes, start, end);
-    if (!this.#paused) this.#payBack();
+    this.#tellData(bytes, start, end);
+    this.#tell();
   }
 
   onEnd(trailers: RawHeaders): void {
     if (this.#isGone) return;
-    this.#onPeerEnd();
-    if (!this.#paused) return this.#sink.onEnd(trailers);
-    this.#waitingTrailers = trailers;
-    if (!this.#isServer) this.#sink.onStop();
+    this.#peerEnded = true;
+    this.#waitingEnd = trailers;
+    this.#tell();
+    if (this.#waitingEnd === null || this.#isServer) return;
+    // There is data before it that the call does not want yet.
+    this.onDrain();
+    this.#sink.onStop();
   }
 
   onDrain(): void {
@@ -219,55 +263,73 @@ export class NativeStream implements H2Stream, StreamHandler {
   }
 
   onClose(end: StreamEnd): void {
-    // What has arrived is not lost with its stream.
-    if (this.#waiting !== null || this.#waitingTrailers !== null) {
-      this.#deliver(true);
-    }
-    this.#close(this.#reasonOf(end));
+    if (end.cause === "reset") this.#owner.onPeerReset();
+    this.#why = this.#phase === Phase.SENDING_REST
+      ? CLEAN
+      : this.#reasonOf(end);
+    this.#tell();
   }
 
-  /** The connection is gone: so is a stream that it has never opened. */
+  /** The connection is gone, and with it a stream that the engine knows not of. */
   lose(): void {
-    if (this.#h2 !== null) return;
+    if (this.#phase === Phase.RESET) return this.closeReset();
     const why = this.#owner.endReason ?? reasonOfLoss("Connection was lost");
-    this.#close({ ...why, unprocessed: true });
+    this.#close(this.#h2 === null ? { ...why, ...UNSENT } : why);
   }
 
   /** Tells the call the end of a stream that it has reset. */
   closeReset(): void {
-    this.#close(CLEAN);
-  }
-
-  #onPeerEnd(): void {
-    this.#peerEnded = true;
-    if (this.#isServer || this.#localEnded && this.#h2!.queuedBytes === 0) {
-      return;
-    }
-    // Later, for the call ends its half by itself when it learns of it.
-    setImmediate(dropUnsent, this);
+    this.#close(this.#why ?? CLEAN);
   }
 
   /** After the server has ended the call: what is not sent yet is not wanted. */
-  dropUnsent(): void {
-    if (this.#isGone) return;
-    this.reset(this.#localEnded ? ResetCode.CANCEL : ResetCode.NO_ERROR);
+  #dropUnsent(): void {
+    // Later, for the call ends its half by itself when it learns of it.
+    if (!this.#isServer && !this.#h2!.isClosed) setImmediate(dropUnsent, this);
   }
 
-  /** Gives the call what waits, as long as it wants it; or all of it. */
-  #deliver(all: boolean): void {
-    const waiting = this.#waiting ?? [];
-    let next = 0;
-    while (next < waiting.length && (all || !this.#paused)) {
-      const bytes = waiting[next++]!;
-      this.#sink.onData(bytes, 0, bytes.length);
-      if (this.#isGone) return;
+  dropUnsent(): void {
+    if (this.#isGone) return;
+    this.reset(this.#isThrough ? ResetCode.CANCEL : ResetCode.NO_ERROR);
+  }
+
+  /**
+   * Tells the call what waits, as long as it wants it. What has arrived is not
+   * lost with its stream: before the close it is told all.
+   */
+  #tell(): void {
+    if (this.#isTelling) return;
+    while (!this.#paused || this.#why !== null) {
+      const bytes = this.#waiting === null ? null : this.#waiting.shift();
+      if (bytes !== null) {
+        this.#tellData(bytes, 0, bytes.length);
+        continue;
+      }
+      this.#waiting = null;
+      const trailers = this.#waitingEnd;
+      if (trailers === null) break;
+      this.#waitingEnd = null;
+      this.#dropUnsent();
+      this.#isTelling = true;
+      try {
+        this.#sink.onEnd(trailers);
+      } finally {
+        this.#isTelling = false;
+      }
     }
-    this.#waiting = next < waiting.length ? waiting.slice(next) : null;
-    const trailers = this.#waitingTrailers;
-    if (trailers === null || this.#waiting !== null) return;
-    if (this.#paused && !all) return;
-    this.#waitingTrailers = null;
-    this.#sink.onEnd(trailers);
+    if (this.#phase === Phase.RESET) return;
+    if (this.#why !== null) this.#close(this.#why);
+    else if (!this.#paused) this.#payBack();
+  }
+
+  #tellData(bytes: Uint8Array, start: number, end: number): void {
+    this.#owedBytes += end - start;
+    this.#isTelling = true;
+    try {
+      this.#sink.onData(bytes, start, end);
+    } finally {
+      this.#isTelling = false;
+    }
   }
 
   /** Lets the peer send as much as the call has taken. */
@@ -278,8 +340,14 @@ export class NativeStream implements H2Stream, StreamHandler {
     this.#h2!.consume(bytes);
   }
 
+  #dropReceived(): void {
+    this.#waiting = null;
+    this.#waitingEnd = null;
+    this.#owedBytes = 0;
+  }
+
   #reasonOf({ cause, code, message, unprocessed }: StreamEnd): CloseReason {
-    const { endReason } = this.#owner;
+    const { endReason, batches } = this.#owner;
     switch (cause) {
       case "complete":
         return CLEAN;
@@ -292,23 +360,29 @@ export class NativeStream implements H2Stream, StreamHandler {
         };
       case "connection": {
         const why = endReason ?? reasonOfLoss("Connection was lost", message);
-        return unprocessed ? { ...why, unprocessed } : why;
+        // What was not even given to the socket nobody has seen.
+        const isUnsent = !this.#isServer && this.#openedBehind === batches;
+        return unprocessed || isUnsent ? { ...why, ...UNSENT } : why;
       }
       case "violation":
+        // Not unprocessed, even if it never left: it would not the next time.
         return {
           clean: false,
           status: statusOfReset(code),
           message: `Stream was reset with ${resetName(code)}: ${message}`,
-          unprocessed,
+          unprocessed: false,
         };
     }
   }
 
   #close(why: CloseReason): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#waiting = this.#waitingTrailers = null;
-    if (this.#owedBytes > 0 && !this.#paused) this.#payBack();
+    if (this.#phase === Phase.CLOSED) return;
+    this.#phase = Phase.CLOSED;
+    this.#why = why;
+    this.#dropReceived();
+    // What was received before a good end still counts for the connection.
+    const held = this.#h2 === null ? 0 : this.#h2.heldBytes;
+    if (held > 0) this.#h2!.consume(held);
     this.onDrain();
     this.#owner.onStreamClose(this);
     this.#sink.onClose(why);
@@ -340,6 +414,9 @@ function dropUnsent(stream: NativeStream): void {
 }
 
 const NONE: RawHeaders = [];
+
+/** Nothing of the call has left. */
+const UNSENT = { unprocessed: true, unsent: true };
 
 /** Hears nothing. */
 const DEAF: ByteSink = {
