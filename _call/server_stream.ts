@@ -107,7 +107,6 @@ export class ServerStream<in out Req, in out Rep>
 
   readonly #call: ServerCall<MessageOf<Req>, MessageOf<Rep>>;
   #cancelled = false;
-  #requestTaken = false;
   #readable: ReadableStream<MessageOf<Req>> | undefined;
   #writable: WritableStream<MessageInit<MessageOf<Rep>>> | undefined;
 
@@ -163,20 +162,11 @@ export class ServerStream<in out Req, in out Rep>
    *
    * @returns The message, or `null` when there are no more. With a unary
    *   request the first is always a message: the handler starts once it is in.
-   * @throws {ProtocolError} If the message of a unary request was already
-   *   received.
    * @throws {GRPCError} If the call was cancelled or failed; it is the reason
    *   of {@linkcode signal}.
    */
   async recvMessage(): Promise<Received<Req>> {
-    const call = this.#call;
-    if (!call.request.many) {
-      if (this.#requestTaken && call.aborted === undefined) {
-        throw new ProtocolError("Message was already received");
-      }
-      this.#requestTaken = true;
-    }
-    return await call.take() as Received<Req>;
+    return await this.#call.take() as Received<Req>;
   }
 
   /**
