@@ -122,28 +122,6 @@ Deno.test("ClientStream.recvMessage() throws when the reply of a unary call was 
   assertEquals(texts, ["b"]);
 });
 
-Deno.test("ServerStream.recvMessage() throws when the request of a unary call was received", async () => {
-  let error: unknown;
-  const texts: string[] = [];
-  await using echo = await startEcho({
-    handlers: {
-      async unary(stream) {
-        await stream.recvMessage();
-        error = await stream.recvMessage().catch((error) => error);
-        await stream.sendMessage({});
-      },
-      async serverStream(stream) {
-        for await (const { text } of stream) texts.push(text);
-      },
-    },
-  });
-  await echo.stub.unary({});
-  assertInstanceOf(error, ProtocolError);
-  assertEquals(error.message, "Message was already received");
-  await Array.fromAsync(echo.stub.serverStream({ text: "a" }));
-  assertEquals(texts, ["a"]);
-});
-
 for (const none of [null, undefined]) {
   Deno.test(`a listener of RecvMessage that makes ${none} of a message ends the call`, async () => {
     await using echo = await startEcho();

@@ -95,16 +95,10 @@ type AnyCall = ServerCall<unknown, unknown>;
 type AnyStream = ServerStream<any, any>;
 
 let readCall: (stream: AnyStream) => AnyCall;
-let takeRequest: (stream: AnyStream) => unknown;
 
 /** The call behind a stream; not for users. */
 export function callOf(stream: AnyStream): AnyCall {
   return readCall(stream);
-}
-
-/** Takes the message of a unary request, without a promise; not for users. */
-export function takeOne(stream: AnyStream): unknown {
-  return takeRequest(stream);
 }
 
 /**
@@ -125,13 +119,11 @@ export class ServerStream<in out Req, in out Rep>
 
   readonly #call: ServerCall<MessageOf<Req>, MessageOf<Rep>>;
   #cancelled = false;
-  #requestTaken = false;
   #readable: ReadableStream<MessageOf<Req>> | undefined;
   #writable: WritableStream<MessageInit<MessageOf<Rep>>> | undefined;
 
   static {
     readCall = (stream) => stream.#call;
-    takeRequest = (stream) => stream.#takeOne();
   }
 
   /** @ignore Streams come from the server. */
@@ -186,25 +178,15 @@ export class ServerStream<in out Req, in out Rep>
    *
    * @returns The message, or `null` when there are no more. With a unary
    *   request the first is always a message: the handler starts once it is in.
-   * @throws {ProtocolError} If the message of a unary request was already
-   *   received.
    * @throws {GRPCError} If the call was cancelled or failed; it is the reason
    *   of {@linkcode signal}.
    */
   // deno-lint-ignore require-await
   async recvMessage(): Promise<Received<Req>> {
-    const call = this.#call;
-    return (call.request.many ? call.take() : this.#takeOne()) as Received<Req>;
+  // deno-lint-ignore require-await
+  async recvMessage(): Promise<Received<Req>> {
+    return this.#call.take() as Received<Req>;
   }
-
-  /** Takes the message of a unary request, which came before its handler began. */
-  #takeOne(): unknown {
-    const call = this.#call;
-    if (this.#requestTaken && call.aborted === undefined) {
-      throw new ProtocolError("Message was already received");
-    }
-    this.#requestTaken = true;
-    return call.take();
   }
 
   /**

@@ -19,7 +19,7 @@ import { cardinalityOf, pathOf } from "./descriptor.ts";
 import { type Handler, mapping, type Service } from "./handler.ts";
 import type { Many } from "./many.ts";
 import { isPromiseLike } from "../core/_promise_like.ts";
-import { callOf, type ServerStream, takeOne } from "./server_stream.ts";
+import { callOf, type ServerStream } from "./server_stream.ts";
 
 /** The functions that implement a service, by the names of its methods. */
 export type ServiceImplementation<S extends DescService> = {
@@ -136,9 +136,10 @@ const HANDLES: Readonly<
     (fn: (requests: unknown, call: AnyStream) => unknown) => Handle
   >
 > = {
-  UNARY_UNARY: (fn) => (stream) => reply(stream, fn(takeOne(stream), stream)),
+  UNARY_UNARY: (fn) => (stream) =>
+    reply(stream, fn(callOf(stream).take(), stream)),
   UNARY_STREAM: (fn) => (stream) =>
-    replyAll(stream, fn(takeOne(stream), stream)),
+    replyAll(stream, fn(callOf(stream).take(), stream)),
   STREAM_UNARY: (fn) => (stream) => reply(stream, fn(stream, stream)),
   STREAM_STREAM: (fn) => (stream) => replyAll(stream, fn(stream, stream)),
 };
