@@ -158,15 +158,15 @@ export class RequestSender {
   }
 
   /** Nobody takes what is sent from now on: who waits to send is told so. */
-  stop(error: Error): void {
+  stop(): void {
     this.#gate?.open();
-    this.#events?.departures.abort(error);
+    this.#events?.departures.abort(this.#owner.sendAfterEnd());
   }
 
   /** The call is over. */
   finish(error: Error | null): void {
     this.#outbox.forget();
-    this.stop(error ?? this.#owner.sendAfterEnd());
+    this.stop();
     if (error === null) this.#opened?.resolve();
     else this.#opened?.reject(error);
   }
