@@ -306,9 +306,8 @@ export class ClientCall<Req, Rep>
   onStop(): void {
     if (!this.takesRequests) return;
     this.#stopped = true;
-    const error = this.sendAfterEnd();
-    this.#sender.stop(error);
-    this.#onStop?.(error);
+    this.#sender.stop();
+    this.#onStop?.(this.sendAfterEnd());
   }
 
   onEnd(trailers: RawHeaders): void {

@@ -158,16 +158,15 @@ export class RequestSender {
   }
 
   /** Nobody takes what is sent from now on: who waits to send is told so. */
-  stop(error: Error | null): void {
+  stop(): void {
     this.#gate?.open();
-    // Made only for those who hear it: an error costs more than a call.
-    this.#events?.departures.abort(error ?? this.#owner.sendAfterEnd());
+    this.#events?.departures.abort(this.#owner.sendAfterEnd());
   }
 
   /** The call is over. */
   finish(error: Error | null): void {
     this.#outbox.forget();
-    this.stop(error);
+    this.stop();
     if (error === null) this.#opened?.resolve();
     else this.#opened?.reject(error);
   }

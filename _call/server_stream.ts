@@ -183,10 +183,7 @@ export class ServerStream<in out Req, in out Rep>
    */
   // deno-lint-ignore require-await
   async recvMessage(): Promise<Received<Req>> {
-  // deno-lint-ignore require-await
-  async recvMessage(): Promise<Received<Req>> {
     return this.#call.take() as Received<Req>;
-  }
   }
 
   /**
