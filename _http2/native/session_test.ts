@@ -209,11 +209,10 @@ Deno.test("NativeClientSession does not send what it holds when the server has e
   const { written } = clientSocket;
   serverSocket.end();
   const caller = new LoggedSink();
-  const ended = new Promise((resolve) => clientSocket.once("end", resolve));
-  clientSocket.isHeld = true;
-  await ended.then(() => {});
-  client.open(caller).sendHead(REQUEST);
-  clientSocket.release();
+  // In the turn in which it learns of the end, and before it does.
+  clientSocket.prependListener("end", () => {
+    client.open(caller).sendHead(REQUEST);
+  });
   await turns(3);
   assertEquals(clientSocket.written, written);
   assertEquals(caller.why?.unprocessed, true);
