@@ -79,7 +79,8 @@ export interface ServerOptions {
    */
   readonly onConnectionError?: (error: Error, peer: Peer) => void;
   /**
-   * The implementation of HTTP/2: `"node"` is `node:http2` of the runtime.
+   * The implementation of HTTP/2: `"node"` is `node:http2` of the runtime,
+   * `"native"` the library's own, which is faster and knows fewer ceilings.
    *
    * @default {"node"}
    */
@@ -106,6 +107,14 @@ export interface StartOptions {
    * @default {undefined} for a host and port
    */
   readonly path?: string;
+  /**
+   * The permission bits of the file of a unix socket: who may write may connect.
+   * They are set as soon as the socket is there, whatever the umask says; with a
+   * umask of 0 somebody else may be faster, if the folder is not private.
+   *
+   * @default {0o600} the owner alone
+   */
+  readonly mode?: number;
   /**
    * The file descriptor of a socket that listens already, such as one of
    * systemd's socket activation, in place of a host and port.
@@ -191,6 +200,7 @@ const SERVER_OPTIONS: OptionNames<ServerOptions> = {
 
 const START_OPTIONS: OptionNames<StartOptions> = {
   path: true,
+  mode: true,
   fd: true,
   tls: true,
   backlog: true,
@@ -229,10 +239,11 @@ export function listenOptionsOf(
 ): ListenOptions {
   const action = "Cannot start server";
   checkOptions(action, options, START_OPTIONS);
-  const { path, fd, backlog } = options;
+  const { path, mode, fd, backlog } = options;
   checkBoolean(action, "ipv6Only", options.ipv6Only);
   checkBoolean(action, "reusePort", options.reusePort);
   check("port", port, 0, 65535);
+  check("mode", mode, 0, 0o777);
   check("fd", fd, 0);
   check("backlog", backlog, 1);
   if (host !== undefined && typeof host !== "string") {
@@ -258,6 +269,9 @@ export function listenOptionsOf(
     throw new TypeError(
       "Cannot start server: it listens on a host and port, or a path, or an fd, received more than one of them",
     );
+  }
+  if (mode !== undefined && (path === undefined || path.startsWith("\0"))) {
+    throw new TypeError(`${action}: mode needs a path that has a file`);
   }
   // An address may stand in brackets, as in a URL.
   const bare = host !== undefined && /^\[.*\]$/.test(host)

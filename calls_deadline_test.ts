@@ -199,7 +199,7 @@ Deno.test("UnaryUnaryMethod() sends what is left of the time, of two limits the 
   await using echo = await startEcho({
     handlers: {
       async unary(stream) {
-        limits.push(stream.deadline?.timeRemaining() ?? Infinity);
+        limits.push(stream.deadline?.timeRemainingMs() ?? Infinity);
         await stream.sendMessage({});
       },
     },
@@ -224,7 +224,7 @@ Deno.test("ServerStream.deadline passes on when a handler calls another server w
   await using inner = await startEcho({
     handlers: {
       async unary(stream) {
-        left.push(stream.deadline!.timeRemaining());
+        left.push(stream.deadline!.timeRemainingMs());
         await stream.sendMessage({});
       },
     },
@@ -233,7 +233,7 @@ Deno.test("ServerStream.deadline passes on when a handler calls another server w
     handlers: {
       async unary(stream) {
         const { deadline, signal } = stream;
-        left.push(deadline!.timeRemaining());
+        left.push(deadline!.timeRemainingMs());
         await stream.sendMessage(
           await inner.stub.unary({}, { deadline, signal }),
         );

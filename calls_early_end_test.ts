@@ -167,6 +167,34 @@ Deno.test("UnaryUnaryMethod() gives its stream back when the server answers befo
   await until(() => resets.length === 2 * LIMIT, "all streams are reset");
 });
 
+for (const hasHead of [true, false]) {
+  Deno.test(
+    `UnaryUnaryMethod() gives its stream back when the server resets it with NO_ERROR ${
+      hasHead ? "behind the head" : "at once"
+    }`,
+    async () => {
+      await using server = new RawServer(async (connection) => {
+        await connection.acceptPreface();
+        await connection.settings();
+        for (;;) {
+          const { streamId } = await connection.nextOf(FrameType.HEADERS);
+          if (hasHead) await connection.headers(streamId, RESPONSE_HEAD);
+          await connection.rstStream(streamId, 0);
+        }
+      });
+      await using channel = new Channel("127.0.0.1", server.port);
+      const { unary } = createStub(Echo, channel);
+      await assertStatus(
+        Status.INTERNAL,
+        () => unary({ payload: PAYLOAD }),
+        "The server ended the stream without a status",
+      );
+      const { source } = hostOf(channel);
+      await until(() => source.counts.streams === 0, "the stream is gone");
+    },
+  );
+}
+
 /** Sends replies that fill every buffer, and ends the call with no request read. */
 const HASTY = {
   async bidi(stream: { sendMessage(message: object): Promise<void> }) {

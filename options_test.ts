@@ -70,6 +70,11 @@ for (const [options, message] of SERVER) {
 const START: Cases = [
   [null, "options must be an object, received null"],
   [{ path: null }, "path must be the path of a unix socket, received null"],
+  [{ mode: 0o600 }, "mode needs a path that has a file"],
+  [
+    { path: "/x", mode: "600" },
+    'mode must be an integer from 0 to 511, received "600"',
+  ],
   [{ fd: null }, "fd must be an integer from 0 to 2147483647, received null"],
   [{ fd: "3" }, 'fd must be an integer from 0 to 2147483647, received "3"'],
   [{ tls: null }, "tls must be an object, received null"],

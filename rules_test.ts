@@ -253,7 +253,7 @@ Deno.test("Rule 4, deadlines: both sides keep to it, and what is left is sent", 
   await using echo = await startEcho({
     handlers: {
       async unary(stream) {
-        left.resolve(stream.deadline!.timeRemaining());
+        left.resolve(stream.deadline!.timeRemainingMs());
         reason.resolve(await whenAborted(stream.signal));
       },
     },

@@ -47,7 +47,7 @@ import { compressorFor } from "./_call/compressor_for.ts";
 import { routesOf, type Service } from "./_call/handler.ts";
 import { running } from "./_call/running.ts";
 import { deadlinesOn } from "./_call/scope.ts";
-import { type CallHost, serve } from "./_call/serve.ts";
+import { type CallHost, CallServer } from "./_call/serve.ts";
 import { codecsOf } from "./_call/server_codecs.ts";
 import type { ServerCall } from "./_call/server_call.ts";
 import { type Connection, socketOf } from "./_http2/given.ts";
@@ -172,6 +172,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       onHandlerError: (error, { methodName, peer }) =>
         onError(error, { methodName, peer }),
     };
+    const calls = new CallServer(host);
     this.#listener = new Listener({
       config,
       clock: this.#clock,
@@ -183,7 +184,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
           // A client that cannot connect must not end the server.
         }
       },
-      onStream: (stream, raw, peer) => serve(host, stream, raw, peer),
+      onStream: (stream, raw, peer) => calls.serve(stream, raw, peer),
     });
   }
 

@@ -74,8 +74,8 @@ export interface ByteStream {
 export interface ByteSink {
   /** The peer's head; with `end` its half is over with it. Client side only. */
   onHead(raw: RawHeaders, end: boolean): void;
-  /** Some of the peer's bytes, cut anywhere. */
-  onData(chunk: Uint8Array): void;
+  /** Some of the peer's bytes, cut anywhere: those from `start` to `end`. */
+  onData(bytes: Uint8Array, start: number, end: number): void;
   /**
    * The peer wants no more of this side's half, and is through with its own, of
    * which there is data that was not told yet. Client side only.

@@ -277,10 +277,10 @@ export class ClientCall<Req, Rep>
     this.#headed?.resolve();
   }
 
-  onData(chunk: Uint8Array): void {
+  onData(bytes: Uint8Array, start: number, end: number): void {
     if (this.#finished) return;
     try {
-      this.#reader.push(chunk);
+      this.#reader.push(bytes, start, end);
     } catch (error) {
       this.cancel(error as GRPCError);
     }

@@ -307,7 +307,7 @@ Deno.test("ClientCall() ignores what still comes when it was cancelled", async (
   stream.cancel();
   sink!.onHead([":status", "404"], false);
   sink!.onHead(rawOf(OK_HEAD), false);
-  sink!.onData(new Uint8Array([9, 9, 9, 9, 9]));
+  sink!.onData(new Uint8Array([9, 9, 9, 9, 9]), 0, 5);
   sink!.onEnd(["grpc-status", "13"]);
   sink!.onClose(closed(Status.INTERNAL, "Stream was reset"));
   const error = await assertRejects(() => stream.recvMessage(), GRPCError);

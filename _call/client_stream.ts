@@ -160,7 +160,8 @@ export class ClientStream<in out Req, in out Rep>
    * @throws {TypeError} If the message is not of the request's type.
    * @throws {ProtocolError} If a message was already sent for a unary request,
    *   or the stream is ended.
-   * @throws {GRPCError} If the call failed.
+   * @throws {GRPCError} If the call failed, or the server has ended it: how, the
+   *   replies and {@linkcode recvTrailingMetadata} tell.
    */
   // deno-lint-ignore require-await
   async sendMessage(

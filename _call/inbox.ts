@@ -47,7 +47,7 @@ export class Inbox<M> {
   #next = 0;
   #bytes = 0;
   #paused = false;
-  #takers: PromiseWithResolvers<M | null>[] = [];
+  #takers: PromiseWithResolvers<M | null>[] | null = null;
   /** Not yet ended; ended well; ended with an error. */
   #end: undefined | null | Error;
 
@@ -57,7 +57,7 @@ export class Inbox<M> {
 
   /** Takes in one message: for the one who waits longest, or for later. */
   deliver(bytes: Uint8Array, compressed: boolean, decoded?: M): void {
-    const taker = this.#takers.shift();
+    const taker = this.#takers?.shift();
     if (taker === undefined) {
       this.#frames.push({ bytes, compressed, message: decoded });
       this.#bytes += bytes.length + MESSAGE_OVERHEAD_BYTES;
@@ -99,7 +99,7 @@ export class Inbox<M> {
     if (this.#end === null) return null;
     if (this.#end !== undefined) throw this.#end;
     const taker = Promise.withResolvers<M | null>();
-    this.#takers.push(taker);
+    (this.#takers ??= []).push(taker);
     return taker.promise;
   }
 
@@ -108,8 +108,8 @@ export class Inbox<M> {
     if (this.#end !== undefined) return;
     this.#end = error;
     const takers = this.#takers;
-    if (takers.length === 0) return;
-    this.#takers = [];
+    if (takers === null) return;
+    this.#takers = null;
     for (const taker of takers) {
       if (error === null) taker.resolve(null);
       else taker.reject(error);

@@ -18,37 +18,49 @@ interface Frame {
 
 /** The frames of a call's requests. */
 export class Outbox {
-  #frames: Frame[] | null = [];
+  #isWhole = true;
+  /** The first frame, which is the only one of most calls, and the others. */
+  #first: Uint8Array | null = null;
+  #firstEnds = false;
+  #others: Frame[] | null = null;
   #bytes = 0;
 
   /** Whether all that was sent is still there, to be sent again. */
   get isWhole(): boolean {
-    return this.#frames !== null;
+    return this.#isWhole;
   }
 
   /** Keeps a frame that waits for a stream to be sent on. */
   hold(bytes: Uint8Array, end: boolean): void {
-    this.#frames?.push({ bytes, end });
+    if (!this.#isWhole) return;
     this.#bytes += bytes.length;
+    if (this.#first === null) {
+      this.#first = bytes;
+      this.#firstEnds = end;
+    } else {
+      (this.#others ??= []).push({ bytes, end });
+    }
   }
 
   /** Keeps a frame that was sent, unless that is too much to keep. */
   keep(bytes: Uint8Array, end: boolean): void {
-    if (this.#frames === null) return;
     // A single message is there anyway as long as its call is.
-    if (this.#frames.length > 0 && this.#bytes > MAX_KEPT_BYTES) this.forget();
+    if (this.#bytes > MAX_KEPT_BYTES) this.forget();
     else this.hold(bytes, end);
   }
 
   /** Sends all there is. */
   sendOn(stream: ByteStream): void {
-    if (this.#frames === null) return;
-    for (const { bytes, end } of this.#frames) stream.send(bytes, end);
+    if (this.#first === null) return;
+    stream.send(this.#first, this.#firstEnds);
+    if (this.#others === null) return;
+    for (const { bytes, end } of this.#others) stream.send(bytes, end);
   }
 
   /** The server has taken the call up, or it is over. */
   forget(): void {
-    this.#frames = null;
+    this.#isWhole = false;
+    this.#first = this.#others = null;
     this.#bytes = 0;
   }
 }

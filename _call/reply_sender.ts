@@ -150,7 +150,7 @@ export class ReplySender {
     this.#require("head");
     const compressor = this.#chosen(wanted);
     const head = responseHead(
-      this.#start.codec.contentType,
+      this.#start.request.codec.contentType,
       metadata,
       compressor?.name ?? null,
     );
@@ -166,7 +166,7 @@ export class ReplySender {
   #sendMessage(message: unknown, compress: boolean): void | Promise<void> {
     const { half } = this;
     const host = this.#host;
-    const { codec, route } = this.#start;
+    const { codec, route } = this.#start.request;
     if (half.phase !== "idle") this.#require("message");
     const compressor = half.phase === "idle"
       ? this.#chosen(host.compressor)
@@ -204,7 +204,7 @@ export class ReplySender {
     if (headSent) return this.#stream.sendTrailers(trailers);
     // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
     // A trailers-only answer: one frame that is head and trailers at once.
-    const head = responseHead(this.#start.codec.contentType, null);
+    const head = responseHead(this.#start.request.codec.contentType, null);
     this.#stream.sendHead(new HeaderBlock(head.shared, [], trailers), true);
   }
 
@@ -215,7 +215,7 @@ export class ReplySender {
    */
   #chosen(wanted: Compressor | null): Compressor | null {
     if (wanted === null) return null;
-    const { acceptEncoding } = this.#start.head;
+    const { acceptEncoding } = this.#start.request.head;
     return acceptsEncoding(acceptEncoding, wanted.name) ? wanted : null;
   }
 

@@ -158,15 +158,16 @@ export class RequestSender {
   }
 
   /** Nobody takes what is sent from now on: who waits to send is told so. */
-  stop(error: Error): void {
+  stop(error: Error | null): void {
     this.#gate?.open();
-    this.#events?.departures.abort(error);
+    // Made only for those who hear it: an error costs more than a call.
+    this.#events?.departures.abort(error ?? this.#owner.sendAfterEnd());
   }
 
   /** The call is over. */
   finish(error: Error | null): void {
     this.#outbox.forget();
-    this.stop(error ?? this.#owner.sendAfterEnd());
+    this.stop(error);
     if (error === null) this.#opened?.resolve();
     else this.#opened?.reject(error);
   }

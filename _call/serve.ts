@@ -9,20 +9,19 @@ import { Deadline } from "../core/deadline.ts";
 import { GRPCError } from "../core/errors.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
-import {
-  HeaderBlock,
-  parseRequestHead,
-  type RawHeaders,
-  type RequestHead,
-} from "../_wire/headers.ts";
-import { decodeTimeout } from "../_wire/timeout.ts";
+import { HeaderBlock, type RawHeaders } from "../_wire/headers.ts";
 import type { ByteSink, ByteStream } from "./byte_stream.ts";
 import { type Ending, endingOf, INTERNAL_SERVER_ERROR, OK } from "./ending.ts";
 import { misuse } from "./half.ts";
 import type { Route } from "./handler.ts";
+import { isPromiseLike } from "../core/_promise_like.ts";
+import { HeadReader, type Refusal } from "./read_head.ts";
 import { ServerCall } from "./server_call.ts";
-import { codecFor } from "./server_codecs.ts";
-import type { ServerHost } from "./server_host.ts";
+import type {
+  RequestStart,
+  ServerCallOwner,
+  ServerHost,
+} from "./server_host.ts";
 import { ServerStream } from "./server_stream.ts";
 import { trailersFor } from "./trailers.ts";
 
@@ -38,152 +37,62 @@ export interface CallHost extends ServerHost {
   onCallEnd(call: AnyCall): void;
 }
 
-/**
- * Takes on a stream that a client opened.
- *
- * @param host The server.
- * @param stream The stream, nothing sent on it yet.
- * @param raw The request's head.
- * @param peer The client.
- * @returns What the stream has to tell its events to.
- */
-export function serve(
-  host: CallHost,
-  stream: ByteStream,
-  raw: RawHeaders,
-  peer: Peer,
-): ByteSink {
-  const head = parseRequestHead(raw);
-  const refusal = checkHead(host, head);
-  if (refusal !== null) return refuse(host, stream, head, refusal);
-  const route = host.routes.get(head.path)!;
-  const timeoutMs = head.timeout === null ? null : decodeTimeout(head.timeout);
-  const deadline = timeoutMs === null
-    ? null
-    : Deadline.fromTimeout(timeoutMs, host.deadlines.clock);
-  const codec = codecFor(host.codecs, head.contentType!)!;
-  const compressor = host.compressors.get(head.encoding ?? "identity") ?? null;
-  let running = false;
-  const call: AnyCall = new ServerCall(
-    host,
-    stream,
-    { route, head, headers: raw, deadline, peer, codec, compressor },
-    {
-      onReady() {
-        running = true;
-        run(host, call);
-      },
-      onAbort() {
-        if (!running) host.onCallEnd(call);
-      },
-    },
-  );
-  host.onCallStart(call);
-  call.begin();
-  return call;
-}
+/** What takes on the streams that clients open. */
+export class CallServer implements ServerCallOwner<AnyCall> {
+  readonly #host: CallHost;
+  readonly #heads: HeadReader;
 
-interface Refusal {
-  readonly http: number;
-  readonly status: Status;
-  readonly message: string;
-  readonly acceptEncoding?: string;
-}
+  /** @param host The server. */
+  constructor(host: CallHost) {
+    this.#host = host;
+    this.#heads = new HeadReader(host);
+  }
 
-/** Checks a head, in the order of grpclib. */
-function checkHead(host: CallHost, head: RequestHead): Refusal | null {
-  if (head.method !== "POST") {
-    return {
-      http: 405,
-      status: Status.UNKNOWN,
-      message: `Cannot serve ${head.method}: gRPC uses POST`,
-    };
+  /**
+   * Takes on a stream that a client opened.
+   *
+   * @param stream The stream, nothing sent on it yet.
+   * @param raw The request's head.
+   * @param peer The client.
+   * @returns What the stream has to tell its events to.
+   */
+  serve(stream: ByteStream, raw: RawHeaders, peer: Peer): ByteSink {
+    const host = this.#host;
+    const request = this.#heads.read(raw);
+    if (request.refusal !== null) return refuse(stream, request.refusal);
+    const { timeoutMs } = request;
+    const deadline = timeoutMs === null
+      ? null
+      : Deadline.fromTimeout(timeoutMs, host.deadlines.clock);
+    const start: RequestStart = { request, headers: raw, deadline, peer };
+    const call: AnyCall = new ServerCall(host, stream, start, this);
+    host.onCallStart(call);
+    call.begin();
+    return call;
   }
-  // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
-  // "If Content-Type does not begin with application/grpc, gRPC servers SHOULD
-  // respond with HTTP status of 415."
-  if (head.contentType === null) {
-    return {
-      http: 415,
-      status: Status.UNKNOWN,
-      message: "Missing content-type header",
-    };
+
+  onReady(call: AnyCall): void {
+    run(this.#host, call);
   }
-  if (codecFor(host.codecs, head.contentType) === undefined) {
-    return {
-      http: 415,
-      status: Status.UNKNOWN,
-      message: `Unacceptable content-type header: "${head.contentType}"`,
-    };
+
+  onAbort(call: AnyCall): void {
+    // Otherwise it ends with its handler.
+    if (!call.wasReady) this.#host.onCallEnd(call);
   }
-  // Its absence tells of a proxy in between that loses trailers.
-  if (head.te !== "trailers") {
-    return {
-      http: 400,
-      status: Status.UNKNOWN,
-      message: 'Required "te: trailers" header is missing',
-    };
-  }
-  if (!host.routes.has(head.path)) {
-    return {
-      http: 200,
-      status: Status.UNIMPLEMENTED,
-      message: `Method not found: ${head.path}`,
-    };
-  }
-  if (head.timeout !== null && decodeTimeout(head.timeout) === null) {
-    return {
-      http: 200,
-      status: Status.UNKNOWN,
-      message: `Invalid grpc-timeout header: "${head.timeout}"`,
-    };
-  }
-  if (head.badBin !== null) {
-    return {
-      http: 200,
-      status: Status.INTERNAL,
-      message: `Invalid metadata: the value of "${head.badBin}" is not base64`,
-    };
-  }
-  // https://github.com/grpc/grpc/blob/master/doc/compression.md
-  // "If a client message is compressed by an algorithm that is not supported by
-  // a server, the message will result in an UNIMPLEMENTED error status on the
-  // server. The server will then include a grpc-accept-encoding response header
-  // which specifies the algorithms that the server accepts."
-  const { encoding } = head;
-  if (
-    encoding !== null && encoding !== "identity" &&
-    !host.compressors.has(encoding)
-  ) {
-    return {
-      http: 200,
-      status: Status.UNIMPLEMENTED,
-      message: `Unsupported grpc-encoding header: "${encoding}"`,
-      acceptEncoding: host.acceptEncoding,
-    };
-  }
-  return null;
 }
 
 /** Answers a call that no handler will see. */
-function refuse(
-  host: CallHost,
-  stream: ByteStream,
-  head: RequestHead,
-  refusal: Refusal,
-): ByteSink {
-  const { contentType } = head.contentType === null
-    ? host.codecs[0]!
-    : codecFor(host.codecs, head.contentType) ?? host.codecs[0]!;
+function refuse(stream: ByteStream, refusal: Refusal): ByteSink {
+  const { http, status, message, contentType, acceptEncoding } = refusal;
   const trailers = trailersFor({
-    status: refusal.status,
-    message: refusal.message,
+    status,
+    message,
     details: null,
     metadata: null,
   });
-  const fields = [":status", `${refusal.http}`, "content-type", contentType];
-  if (refusal.acceptEncoding !== undefined) {
-    fields.push("grpc-accept-encoding", refusal.acceptEncoding);
+  const fields = [":status", `${http}`, "content-type", contentType];
+  if (acceptEncoding !== null) {
+    fields.push("grpc-accept-encoding", acceptEncoding);
   }
   stream.sendHead(new HeaderBlock([], fields, trailers), true);
   return DEAF;
@@ -200,7 +109,7 @@ const DEAF: ByteSink = {
 
 /** Runs the handler of a call. */
 function run(host: CallHost, call: AnyCall): void {
-  const { handle, start: { route: { handler } } } = call;
+  const { handle, start: { request: { route: { handler } } } } = call;
   const stream = new ServerStream(call);
   let result: unknown;
   try {
@@ -323,8 +232,4 @@ function isCausedBy(error: unknown, cause: unknown): boolean {
     e = e.cause;
   }
   return false;
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null)?.then === "function";
 }

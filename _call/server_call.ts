@@ -50,6 +50,8 @@ export class ServerCall<Req, Rep>
   readonly request: Half;
   readonly response: Half;
   readonly start: RequestStart;
+  /** Whether its handler was to start. */
+  wasReady = false;
   /** What handles the call in place of its route, if listeners want that. */
   handle: MethodFunc | null = null;
   /** What the handler wants to be sent with the status, whatever it is. */
@@ -57,7 +59,7 @@ export class ServerCall<Req, Rep>
 
   readonly #host: ServerHost;
   readonly #stream: ByteStream;
-  readonly #owner: ServerCallOwner;
+  readonly #owner: ServerCallOwner<ServerCall<Req, Rep>>;
   readonly #scope: Scope;
   readonly #reader: FrameReader;
   readonly #inbox: Inbox<Req>;
@@ -65,7 +67,6 @@ export class ServerCall<Req, Rep>
   readonly #events: ServerEvents | null;
   readonly #sender: ReplySender;
   #metadata: Metadata | null = null;
-  #ready = false;
   /** Why the flow of bytes is stopped: how many reasons there are. */
   #holds = 0;
   /** A unary request on its way to the handler: its bytes, then itself. */
@@ -77,11 +78,10 @@ export class ServerCall<Req, Rep>
     host: ServerHost,
     stream: ByteStream,
     start: RequestStart,
-    owner: ServerCallOwner,
+    owner: ServerCallOwner<ServerCall<Req, Rep>>,
   ) {
-    const { handler } = start.route;
-    const { config, listeners } = host;
-    const maxBytes = config.maxReceiveMessageSize;
+    const { route: { handler }, decoding } = start.request;
+    const { listeners } = host;
     this.#host = host;
     this.#stream = stream;
     this.start = start;
@@ -90,14 +90,8 @@ export class ServerCall<Req, Rep>
     this.response = new Half(isServerStreaming(handler.cardinality));
     this.request.advance("head");
     this.#inbox = new Inbox(this);
-    this.#reader = new FrameReader(this, maxBytes);
-    this.#decoding = {
-      what: "request",
-      codec: start.codec.codec,
-      type: handler.requestType,
-      compressor: start.compressor,
-      maxBytes,
-    };
+    this.#reader = new FrameReader(this, decoding.maxBytes);
+    this.#decoding = decoding;
     const deadline = start.deadline ?? undefined;
     this.#scope = new Scope(this, deadline, undefined, host.deadlines);
     this.#events = listeners.isEmpty
@@ -115,7 +109,7 @@ export class ServerCall<Req, Rep>
 
   /** The path of the method. */
   get methodName(): string {
-    return this.start.route.path;
+    return this.start.request.route.path;
   }
 
   /** When the client stops to wait. */
@@ -137,9 +131,9 @@ export class ServerCall<Req, Rep>
   begin(): void {
     this.#scope.enter();
     this.#events?.recvRequest(
-      this.start.head,
+      this.start.request.head,
       this.metadata,
-      (stream) => this.start.route.handler.handle(stream),
+      (stream) => this.start.request.route.handler.handle(stream),
       (metadata, handle) => {
         this.#metadata = metadata;
         this.handle = handle;
@@ -251,10 +245,10 @@ export class ServerCall<Req, Rep>
     // A client that wants no more of the answer resets the stream.
   }
 
-  onData(chunk: Uint8Array): void {
+  onData(bytes: Uint8Array, start: number, end: number): void {
     if (this.aborted !== undefined) return;
     try {
-      this.#reader.push(chunk);
+      this.#reader.push(bytes, start, end);
     } catch (error) {
       this.fail(error as GRPCError);
     }
@@ -300,7 +294,7 @@ export class ServerCall<Req, Rep>
     }
     this.#behindEvents(() => {
       this.#inbox.finish(null);
-      if (!this.#ready) this.#becomeReady();
+      if (!this.wasReady) this.#becomeReady();
     });
   }
 
@@ -353,8 +347,9 @@ export class ServerCall<Req, Rep>
   }
 
   #becomeReady(): void {
-    this.#ready = true;
-    if (this.aborted === undefined) this.#owner.onReady();
+    if (this.aborted !== undefined) return;
+    this.wasReady = true;
+    this.#owner.onReady(this);
   }
 
   /** A listener failed when the status was to be sent. */
@@ -398,6 +393,6 @@ export class ServerCall<Req, Rep>
     this.#scope.abort(error);
     // A client that reads no more would have its senders wait for ever.
     this.#sender.abort(error);
-    this.#owner.onAbort();
+    this.#owner.onAbort(this);
   }
 }

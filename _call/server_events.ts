@@ -57,7 +57,7 @@ export class ServerEvents {
   ) {
     this.#owner = owner;
     this.#listeners = listeners;
-    const { route: { path: methodName }, deadline, peer } = start;
+    const { request: { route: { path: methodName } }, deadline, peer } = start;
     this.#info = { methodName, deadline, peer };
   }
 

@@ -12,9 +12,9 @@ import type { Peer } from "../core/peer.ts";
 import type { StatusDetailsCodec } from "../core/status_details.ts";
 import type { Compressor } from "../_wire/compression.ts";
 import type { FrameWriter } from "../_wire/frame.ts";
-import type { RawHeaders, RequestHead } from "../_wire/headers.ts";
+import type { RawHeaders } from "../_wire/headers.ts";
 import type { DeadlineQueue } from "./deadline_queue.ts";
-import type { Route } from "./handler.ts";
+import type { GoodHead } from "./read_head.ts";
 import type { ServerCodec } from "./server_codecs.ts";
 
 /** What tells one call from another, for people. */
@@ -46,22 +46,18 @@ export interface ServerHost {
 
 /** What a call has to know of the request that began it. */
 export interface RequestStart {
-  readonly route: Route;
-  readonly head: RequestHead;
+  /** What its head says. */
+  readonly request: GoodHead;
   /** The head as it came. */
   readonly headers: RawHeaders;
   readonly deadline: Deadline | null;
   readonly peer: Peer;
-  /** What encodes and decodes the messages. */
-  readonly codec: ServerCodec;
-  /** What decompresses the messages; null if the head names no encoding. */
-  readonly compressor: Compressor | null;
 }
 
-/** Whom a call tells about itself. */
-export interface ServerCallOwner {
+/** Whom calls tell about themselves. */
+export interface ServerCallOwner<Call> {
   /** The handler may start. Called once at most. */
-  onReady(): void;
+  onReady(call: Call): void;
   /** The call ended before its time. */
-  onAbort(): void;
+  onAbort(call: Call): void;
 }

@@ -90,6 +90,23 @@ const TRAILING_OPTIONS: OptionNames<TrailingMetadataOptions> = {
   metadata: true,
 };
 
+type AnyCall = ServerCall<unknown, unknown>;
+// deno-lint-ignore no-explicit-any
+type AnyStream = ServerStream<any, any>;
+
+let readCall: (stream: AnyStream) => AnyCall;
+let takeRequest: (stream: AnyStream) => unknown;
+
+/** The call behind a stream; not for users. */
+export function callOf(stream: AnyStream): AnyCall {
+  return readCall(stream);
+}
+
+/** Takes the message of a unary request, without a promise; not for users. */
+export function takeOne(stream: AnyStream): unknown {
+  return takeRequest(stream);
+}
+
 /**
  * A call, held by its handler: everything that can be received and sent, one
  * explicit step at a time, for all four kinds of call.
@@ -111,6 +128,11 @@ export class ServerStream<in out Req, in out Rep>
   #requestTaken = false;
   #readable: ReadableStream<MessageOf<Req>> | undefined;
   #writable: WritableStream<MessageInit<MessageOf<Rep>>> | undefined;
+
+  static {
+    readCall = (stream) => stream.#call;
+    takeRequest = (stream) => stream.#takeOne();
+  }
 
   /** @ignore Streams come from the server. */
   constructor(call: ServerCall<MessageOf<Req>, MessageOf<Rep>>) {
@@ -134,7 +156,7 @@ export class ServerStream<in out Req, in out Rep>
 
   /** What the client calls itself, or `null` if it does not say. */
   get userAgent(): string | null {
-    return this.#call.start.head.userAgent;
+    return this.#call.start.request.head.userAgent;
   }
 
   /** The client at the other end. */
@@ -169,15 +191,20 @@ export class ServerStream<in out Req, in out Rep>
    * @throws {GRPCError} If the call was cancelled or failed; it is the reason
    *   of {@linkcode signal}.
    */
+  // deno-lint-ignore require-await
   async recvMessage(): Promise<Received<Req>> {
     const call = this.#call;
-    if (!call.request.many) {
-      if (this.#requestTaken && call.aborted === undefined) {
-        throw new ProtocolError("Message was already received");
-      }
-      this.#requestTaken = true;
+    return (call.request.many ? call.take() : this.#takeOne()) as Received<Req>;
+  }
+
+  /** Takes the message of a unary request, which came before its handler began. */
+  #takeOne(): unknown {
+    const call = this.#call;
+    if (this.#requestTaken && call.aborted === undefined) {
+      throw new ProtocolError("Message was already received");
     }
-    return await call.take() as Received<Req>;
+    this.#requestTaken = true;
+    return call.take();
   }
 
   /**

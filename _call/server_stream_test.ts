@@ -61,7 +61,7 @@ Deno.test("ServerStream.methodName, deadline, peer and userAgent tell of the cal
 
 Deno.test("ServerStream.deadline tells what is left when there is a timeout", async () => {
   await inUnary((call) => {
-    const left = call.deadline!.timeRemaining();
+    const left = call.deadline!.timeRemainingMs();
     assertEquals(Math.ceil(left / 1000), 100);
   }, { "grpc-timeout": "100S" });
 });

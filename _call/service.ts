@@ -18,7 +18,8 @@ import type { MessageInit } from "../core/codec.ts";
 import { cardinalityOf, pathOf } from "./descriptor.ts";
 import { type Handler, mapping, type Service } from "./handler.ts";
 import type { Many } from "./many.ts";
-import type { ServerStream } from "./server_stream.ts";
+import { isPromiseLike } from "../core/_promise_like.ts";
+import { callOf, type ServerStream, takeOne } from "./server_stream.ts";
 
 /** The functions that implement a service, by the names of its methods. */
 export type ServiceImplementation<S extends DescService> = {
@@ -127,7 +128,7 @@ function handlerOf(
   };
 }
 
-type Handle = (call: AnyStream) => Promise<void>;
+type Handle = (stream: AnyStream) => void | Promise<void>;
 
 const HANDLES: Readonly<
   Record<
@@ -135,26 +136,25 @@ const HANDLES: Readonly<
     (fn: (requests: unknown, call: AnyStream) => unknown) => Handle
   >
 > = {
-  UNARY_UNARY: (fn) => async (call) => {
-    await reply(call, fn(await call.recvMessage(), call));
-  },
-  UNARY_STREAM: (fn) => async (call) => {
-    await replyAll(call, fn(await call.recvMessage(), call));
-  },
-  STREAM_UNARY: (fn) => async (call) => {
-    await reply(call, fn(call, call));
-  },
-  STREAM_STREAM: (fn) => async (call) => {
-    await replyAll(call, fn(call, call));
-  },
+  UNARY_UNARY: (fn) => (stream) => reply(stream, fn(takeOne(stream), stream)),
+  UNARY_STREAM: (fn) => (stream) =>
+    replyAll(stream, fn(takeOne(stream), stream)),
+  STREAM_UNARY: (fn) => (stream) => reply(stream, fn(stream, stream)),
+  STREAM_STREAM: (fn) => (stream) => replyAll(stream, fn(stream, stream)),
 };
 
-async function reply(call: AnyStream, result: unknown): Promise<void> {
-  await call.sendMessage(await result);
+/** Sends a reply, now if it is there: a promise more would cost more than it. */
+function reply(stream: AnyStream, result: unknown): void | Promise<void> {
+  const call = callOf(stream);
+  return isPromiseLike(result)
+    ? Promise.resolve(result).then((message) => call.sendMessage(message))
+    : call.sendMessage(result);
 }
 
-async function replyAll(call: AnyStream, results: unknown): Promise<void> {
+async function replyAll(stream: AnyStream, results: unknown): Promise<void> {
+  const call = callOf(stream);
   for await (const message of results as AsyncIterable<unknown>) {
-    await call.sendMessage(message);
+    const wait = call.sendMessage(message);
+    if (wait !== undefined) await wait;
   }
 }

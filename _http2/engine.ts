@@ -124,7 +124,7 @@ export interface H2SessionOwner {
   onSettings(maxConcurrentStreams: number): void;
   /** The peer sent GOAWAY. */
   onGoaway(code: number, lastStreamId: number, debugData: string): void;
-  /** Something came in. */
+  /** Something came in, and is looked at next. */
   onReceived(): void;
   /** HEADERS or DATA of a call are sent. */
   onSent(): void;

@@ -17,7 +17,7 @@ import {
 import { peerOf } from "./peer_of.ts";
 import { explainPermission } from "./permission.ts";
 import { ServerTLS } from "./server_tls.ts";
-import { removeStaleSocket } from "./unix_socket.ts";
+import { removeStaleSocket, restrictSocket } from "./unix_socket.ts";
 
 /** What a listener listens on, and how. */
 export interface ListenOptions {
@@ -26,6 +26,8 @@ export interface ListenOptions {
   readonly port?: number | undefined;
   /** The path of a unix socket, in place of a port. */
   readonly path?: string | undefined;
+  /** The permission bits of the file of that path. */
+  readonly mode?: number | undefined;
   /** A socket that listens already, in place of a port. */
   readonly fd?: number | undefined;
   readonly backlog?: number | undefined;
@@ -160,6 +162,15 @@ export class Listener {
       server.on("error", () => {});
       this.#listening = true;
       const address = server.address() as net.AddressInfo | string;
+      try {
+        // That of a file descriptor is somebody else's.
+        const { path, mode } = options;
+        if (path !== undefined) restrictSocket(path, mode);
+      } catch (error) {
+        this.#listening = false;
+        server.close();
+        return reject(error);
+      }
       if (this.#stopped) server.close(() => this.#checkClosed());
       if (typeof address === "string") {
         this.#path = address;

@@ -81,6 +81,8 @@ export class ServerConnection implements H2ServerOwner {
   #closing = false;
   #expelled = false;
   #ready = false;
+  /** When something came in last, by the clock. */
+  #receivedAt = 0;
   #gone = false;
   #error: unknown;
   #endReason: CloseReason | null = null;
@@ -188,7 +190,7 @@ export class ServerConnection implements H2ServerOwner {
 
   onStream(stream: H2Stream, raw: RawHeaders): ByteSink | null {
     if (this.streamCount === 1) this.#lifetime.onUsed();
-    stream.openedAt = this.#options.clock.now();
+    stream.openedAt = this.#receivedAt;
     if (this.#closing) return null;
     // The client's own frames count as well: there may be no answer for long.
     this.#keepalive?.onSent();
@@ -202,6 +204,8 @@ export class ServerConnection implements H2ServerOwner {
   }
 
   onReceived(): void {
+    // Once for all that came together: a look at the clock is not free.
+    this.#receivedAt = this.#options.clock.now();
     this.#keepalive?.onReceived();
   }
 

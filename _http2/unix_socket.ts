@@ -10,6 +10,19 @@ import net from "node:net";
 /** How long the file's server may take to accept a connection. */
 const PATIENCE_MS = 1000;
 
+/** Who may connect by default: the owner of the file alone. */
+const PRIVATE = 0o600;
+
+/**
+ * Says who may connect to a unix socket that is listened on.
+ *
+ * @param path Its path; a name in the abstract namespace has no file.
+ * @param mode The permission bits of the file.
+ */
+export function restrictSocket(path: string, mode: number = PRIVATE): void {
+  if (!path.startsWith("\0")) fs.chmodSync(path, mode);
+}
+
 /**
  * Removes the file of a unix socket that nobody listens on any more, as a
  * server leaves it that was killed.

@@ -57,7 +57,7 @@ export class Encoder {
   // The properties in the order in which they are written.
   #entries: readonly Entry[] | null = null;
   #enumerable = false;
-  /** How often in a row it was UNCOVERED, though protobuf-es took the message. */
+  /** For isWorthIt(). */
   uncovered = 0;
 
   constructor(desc: DescMessage) {

@@ -20,7 +20,7 @@ import { decoderOf } from "./decode.ts";
 import { encoderOf } from "./encode.ts";
 import type { Fields } from "./fields.ts";
 import { Reader } from "./reader.ts";
-import { MAX_UNCOVERED } from "./uncovered.ts";
+import { isWorthIt } from "./uncovered.ts";
 import { type ByteSink, Writer } from "./writer.ts";
 
 export type { ByteSink } from "./writer.ts";
@@ -90,7 +90,7 @@ export function encodeInto(
   sink: ByteSink,
 ): void {
   const encoder = encoderOf(desc);
-  if (encoder.uncovered < MAX_UNCOVERED) {
+  if (isWorthIt(encoder.uncovered)) {
     const writer = idleWriter ?? new Writer();
     idleWriter = null;
     let done = false;
@@ -125,7 +125,7 @@ export function encodeInto(
  */
 export function decode(desc: DescMessage, bytes: Uint8Array): Message {
   const decoder = decoderOf(desc);
-  if (decoder.uncovered < MAX_UNCOVERED) {
+  if (isWorthIt(decoder.uncovered)) {
     const reader = idleReader ?? new Reader();
     idleReader = null;
     let message: Fields | undefined;

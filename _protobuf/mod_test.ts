@@ -280,6 +280,11 @@ Deno.test("decode() agrees with protobuf-es on odd bytes", () => {
     [TestAllTypesProto2Schema, [0xa8, 1, 99]], // unknown in a closed enum
     [TestAllTypesProto2Schema, [0xa8, 1, 99, 0xa8, 1, 1, 0x98, 0x7d, 1]],
     [TestAllTypesProto3Schema, [0x92, 1, 4, 0xd2, 0x0f, 9, 0]], // too long within
+    // An entry of a map with two values, which are merged.
+    [
+      TestAllTypesProto3Schema,
+      [0xba, 4, 11, 0x0a, 1, 0x61, 0x12, 2, 8, 1, 0x12, 2, 0x12, 0],
+    ],
     [DeepSchema, [0x0a, 4, 0x0a, 3, 0x10, 1]],
     [DeepSchema, [0x0a, 2, 0x0a, 2, 0x10, 1]], // longer than what it is in
     [DeepSchema, [0x0a, 1, 0x10, 1]],
@@ -303,6 +308,23 @@ function nested(depth: number, group: boolean): Uint8Array {
   }
   return writer.finish();
 }
+
+Deno.test("encode() and decode() take __proto__ for a key like any other", () => {
+  const object = JSON.parse('{"__proto__":"a"}');
+  const messages: [DescMessage, Message][] = [
+    [MediumSchema, create(MediumSchema, { labels: object })],
+    [
+      TestAllTypesProto3Schema,
+      create(TestAllTypesProto3Schema, { optionalStruct: object }),
+    ],
+  ];
+  for (const [desc, message] of messages) {
+    const bytes = toBinary(desc, message);
+    assertEquals(encode(desc, message), bytes);
+    assertDecodes(desc, bytes, desc.typeName);
+    assertEquals(encode(desc, decode(desc, bytes)), bytes);
+  }
+});
 
 Deno.test("decode() has protobuf-es's limit of depth", () => {
   for (const group of [false, true]) {
@@ -465,6 +487,13 @@ Deno.test("encode() agrees with protobuf-es on messages that are put together by
 });
 
 Deno.test("encode() agrees with protobuf-es on a message that inherits from another", () => {
+  // The level is set in the heir as well, the child, whose presence is
+  // explicit, is not.
+  const deep = create(DeepSchema, { child: { level: 1 }, level: 5 });
+  assertEquals(
+    encode(DeepSchema, Object.create(deep)),
+    new Uint8Array([0x10, 5]),
+  );
   for (const desc of TYPES) {
     for (const [, message] of messages(desc, 5)) {
       const heir: Message = Object.create(message);
@@ -505,24 +534,33 @@ Deno.test("encode() can be called by a getter of the message that is encoded", (
   assertEquals(encoded, toBinary(StringValueSchema, inner));
 });
 
-Deno.test("encode() and decode() leave a type to protobuf-es that never fits", () => {
-  const bytes = new Uint8Array([0x0a, 1, 0x35]);
-  for (let i = 0; i < 40; i++) {
-    const message = create(StringValueSchema);
-    Object.assign(message, { value: 5 });
-    assertEquals(encode(StringValueSchema, message), bytes);
-    assertEquals(encoderOf(StringValueSchema).uncovered, i + 1);
-  }
-  const odd = new Uint8Array([0x0d, 5]); // another wire type than that of the field
-  for (let i = 0; i < 40; i++) {
+Deno.test("encode() and decode() leave a type to protobuf-es that does not fit", () => {
+  const odd = create(StringValueSchema);
+  Object.assign(odd, { value: 5 }); // protobuf-es makes text of it
+  const oddBytes = new Uint8Array([0x0d, 5]); // of another wire type
+  for (let i = 1; i < 1100; i++) {
     assertEquals(
-      decode(Int32ValueSchema, odd),
-      fromBinary(Int32ValueSchema, odd),
+      encode(StringValueSchema, odd),
+      new Uint8Array([0x0a, 1, 0x35]),
     );
-    assertEquals(decoderOf(Int32ValueSchema).uncovered, i + 1);
+    assertEquals(encoderOf(StringValueSchema).uncovered, i);
+    assertEquals(
+      decode(Int32ValueSchema, oddBytes),
+      fromBinary(Int32ValueSchema, oddBytes),
+    );
+    assertEquals(decoderOf(Int32ValueSchema).uncovered, i);
   }
-  encoderOf(StringValueSchema).uncovered = 0;
-  decoderOf(Int32ValueSchema).uncovered = 0;
+  // After a number of others there is another attempt, which succeeds.
+  const message = create(StringValueSchema, { value: "5" });
+  const bytes = new Uint8Array([8, 5]);
+  for (let i = 1099; i <= 2048; i++) {
+    assertEquals(encoderOf(StringValueSchema).uncovered, i);
+    encode(StringValueSchema, message);
+    assertEquals(decoderOf(Int32ValueSchema).uncovered, i);
+    decode(Int32ValueSchema, bytes);
+  }
+  assertEquals(encoderOf(StringValueSchema).uncovered, 0);
+  assertEquals(decoderOf(Int32ValueSchema).uncovered, 0);
 });
 
 /** Moves what was written, and the position, each time it is asked for room. */

@@ -13,8 +13,18 @@
  */
 export const UNCOVERED: Error = new Error("Left to protobuf-es");
 
+/** How often in a row a type may be uncovered before it is left to protobuf-es. */
+const MAX_UNCOVERED = 16;
+
+/** How often it is left there before another attempt. */
+const ATTEMPTS_EVERY = 1024;
+
 /**
- * How often in a row a type is left to protobuf-es, and taken by it, until it
- * is left there for good: such messages would always be worked on twice.
+ * Tells whether the compiled functions are worth an attempt.
+ *
+ * @param uncovered How often in a row a type was {@linkcode UNCOVERED}, or left
+ *   to protobuf-es at once, and protobuf-es took it.
  */
-export const MAX_UNCOVERED = 16;
+export function isWorthIt(uncovered: number): boolean {
+  return uncovered < MAX_UNCOVERED || uncovered % ATTEMPTS_EVERY === 0;
+}

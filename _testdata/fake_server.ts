@@ -14,7 +14,7 @@ import {
 import type { Many } from "../_call/many.ts";
 import type { DeadlineQueue } from "../_call/deadline_queue.ts";
 import { deadlines } from "../_call/scope.ts";
-import { type CallHost, serve } from "../_call/serve.ts";
+import { type CallHost, CallServer } from "../_call/serve.ts";
 import { codecsOf, type ServerCodec } from "../_call/server_codecs.ts";
 import type { ServerCall } from "../_call/server_call.ts";
 import type { ServerStream } from "../_call/server_stream.ts";
@@ -90,6 +90,7 @@ export class FakeServer implements CallHost, Listenable<ServerEvent> {
   readonly listeners: Listeners<ServerEvent> = new Listeners("Server", this);
   readonly deadlines: DeadlineQueue = deadlines;
   readonly routes: ReadonlyMap<string, Route>;
+  readonly #calls: CallServer;
   readonly peer: Peer = new Peer({ hostname: "127.0.0.1", port: 1234 });
   /** The calls that began and those that ended, as the server is told. */
   readonly started: AnyCall[] = [];
@@ -125,6 +126,7 @@ export class FakeServer implements CallHost, Listenable<ServerEvent> {
       routes.set(path, { path, handler });
     }
     this.routes = routes;
+    this.#calls = new CallServer(this);
   }
 
   /** The call that began last. */
@@ -157,7 +159,7 @@ export class FakeServer implements CallHost, Listenable<ServerEvent> {
   /** A client opens a stream with any fields. */
   openRaw(fields: Fields): FakeStream {
     const stream = new FakeStream();
-    stream.sink = serve(this, stream, rawOf(fields), this.peer);
+    stream.sink = this.#calls.serve(stream, rawOf(fields), this.peer);
     return stream;
   }
 

@@ -152,7 +152,7 @@ export class FakeStream implements ByteStream {
 
   /** Bytes of the peer. They wait while the call has paused the stream. */
   peerBytes(chunk: Uint8Array): void {
-    this.#tell(() => this.sink!.onData(chunk));
+    this.#tell(() => this.sink!.onData(chunk, 0, chunk.length));
   }
 
   /** Messages of the peer. */

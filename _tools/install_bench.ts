@@ -84,7 +84,9 @@ async function buildGo(): Promise<string | undefined> {
     ...["build", "-mod=mod", "-trimpath", "-ldflags=-s -w"],
     ...["-o", pathOf(new URL(`bin/bench-go${EXE}`, ROOT)), "."],
   ], dir);
-  return success ? undefined : reason;
+  if (!success) return reason;
+  await Deno.remove(dir, { recursive: true });
+  return undefined;
 }
 
 /** Builds the contender in Rust; gives the reason if it cannot. */
@@ -105,6 +107,8 @@ async function buildTonic(): Promise<string | undefined> {
     new URL(`target/release/bench-tonic${EXE}`, dir),
     new URL(`bin/bench-tonic${EXE}`, ROOT),
   );
+  // Not before: what took too long goes on from there the next time.
+  await Deno.remove(dir, { recursive: true });
   return undefined;
 }
 
@@ -133,8 +137,6 @@ async function main(): Promise<void> {
     of: `tonic@${TONIC} ${await digestOf(...sources)}`,
     by: buildTonic,
   });
-  await Deno.remove(new URL("build/", ROOT), { recursive: true })
-    .catch(() => {});
   console.log(
     "h2load is used where it is on the PATH: nghttp2-client has it on Debian",
   );

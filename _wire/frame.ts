@@ -244,28 +244,29 @@ export class FrameReader {
    * Takes a chunk and gives the messages that it completes to the receiver,
    * who must not call this meanwhile. Does nothing once it has thrown.
    *
-   * @param chunk Any number of bytes.
+   * @param chunk What the bytes are in: any number of them.
+   * @param start Where they begin.
+   * @param end Where they end.
    * @throws {GRPCError} RESOURCE_EXHAUSTED if a message is larger than the limit, INTERNAL if
    * the bytes are not frames.
    */
-  push(chunk: Uint8Array): void {
+  push(chunk: Uint8Array, start = 0, end: number = chunk.length): void {
     if (this.#broken) return;
     // Until the end is reached: nothing can be read behind a fault.
     this.#broken = true;
     // One plain view here, so that each view below is plain.
     const bytes = plainBytes(chunk);
-    const end = bytes.length;
-    let at = 0;
+    let at = start;
     while (at < end) {
       if (this.#prefixBytes < FRAME_PREFIX_BYTES) {
-        at = this.#readPrefix(bytes, at);
+        at = this.#readPrefix(bytes, at, end);
         if (this.#prefixBytes < FRAME_PREFIX_BYTES) break;
         this.#checkPrefix();
       }
       const missing = this.#length - this.#assembledBytes;
       if (missing > end - at) {
         // Nothing of the message, no memory for it.
-        if (at < end) this.#assemble(bytes.subarray(at));
+        if (at < end) this.#assemble(bytes.subarray(at, end));
         break;
       }
       const piece = bytes.subarray(at, at + missing);
@@ -276,8 +277,8 @@ export class FrameReader {
   }
 
   /** Reads as much of a prefix as there is, and returns the position behind it. */
-  #readPrefix(bytes: Uint8Array, at: number): number {
-    if (this.#prefixBytes === 0 && bytes.length - at >= FRAME_PREFIX_BYTES) {
+  #readPrefix(bytes: Uint8Array, at: number, end: number): number {
+    if (this.#prefixBytes === 0 && end - at >= FRAME_PREFIX_BYTES) {
       this.#flag = bytes[at]!;
       // Not with <<, which would make lengths from 2 GiB on negative.
       this.#length = bytes[at + 1]! * 0x1000000 +
@@ -285,7 +286,7 @@ export class FrameReader {
       this.#prefixBytes = FRAME_PREFIX_BYTES;
       return at + FRAME_PREFIX_BYTES;
     }
-    while (at < bytes.length && this.#prefixBytes < FRAME_PREFIX_BYTES) {
+    while (at < end && this.#prefixBytes < FRAME_PREFIX_BYTES) {
       const byte = bytes[at++]!;
       if (this.#prefixBytes++ === 0) this.#flag = byte;
       else this.#length = this.#length * 256 + byte;

@@ -37,14 +37,16 @@ export async function machine(): Promise<Machine> {
     // google.golang.org/grpc@v1.85.0, tonic@0.14.9, grpcio==1.85.1
     const [, name, version] = /([^/]+?)(?:@v?|==)([\d.]+)$/.exec(text) ?? [];
     if (name === undefined || version === undefined) continue;
-    if (text.startsWith("google.golang.org")) versions["grpc-go"] = version;
-    else if (/^(tonic|grpcio|grpclib|protobuf)$/.test(name)) {
+    if (text.startsWith("google.golang.org/grpc@")) {
+      versions["grpc-go"] = version;
+    } else if (/^(tonic|grpcio|grpclib|protobuf)$/.test(name)) {
       versions[name === "protobuf" ? "protobuf (Python)" : name] = version;
     }
   }
   return {
     cpu: cpus[0]?.model ?? "unknown",
     cores: cpus.length,
+    load: os.loadavg()[0] ?? 0,
     memoryGiB: Math.round(os.totalmem() / 2 ** 30),
     os: `${os.type()} ${os.release()} ${os.arch()}`,
     versions,

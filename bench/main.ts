@@ -92,13 +92,13 @@ function chooseRunnables({ only, quick }: Options): Runnable[] {
   throw new RangeError(`Cannot find scenario: there is no "${only.join()}"`);
 }
 
-/** Tells what is going on, on one line where that can be written anew. */
+/**
+ * Tells what is going on: on one line that is written anew, where that can be
+ * done, and otherwise a line for each scenario.
+ */
 function progress(text: string): void {
-  if (Deno.stderr.isTerminal()) {
-    Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
-  } else if (text.endsWith("starting")) {
-    console.error(text);
-  }
+  if (!Deno.stderr.isTerminal()) return;
+  Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
 }
 
 async function main(args: readonly string[]): Promise<void> {
@@ -115,26 +115,33 @@ async function main(args: readonly string[]): Promise<void> {
   const effort: Effort = {
     rounds: options.rounds ?? (quick ? 3 : 5),
     turnMs: options.turnMs ?? 150,
-    warmUpMs: 200,
+    warmUpMs: 150,
   };
   const contenders = chooseContenders(options);
   const results: ScenarioResult[] = [];
-  for (const runnable of chooseRunnables(options)) {
+  const runnables = chooseRunnables(options);
+  const where = await machine();
+  const begin = performance.now();
+  for (const [i, runnable] of runnables.entries()) {
+    const place = `[${i + 1}/${runnables.length}] `;
+    if (!Deno.stderr.isTerminal()) console.error(`${place}${runnable.name}`);
     const result = await runnable.run({
       ...effort,
       contenders: contenders.filter((contender) =>
         isChosen(nameOf(contender), runnable.contenders ?? [])
       ),
       long: options.long,
-      progress,
+      progress: (text) => progress(`${place}${text}`),
     });
     progress("");
     results.push(result);
     console.log(scenarioText(result));
   }
+  const seconds = Math.round((performance.now() - begin) / 1000);
+  console.log(`\nMeasured in ${seconds} s`);
   const found: Results = {
     date: new Date().toISOString(),
-    machine: await machine(),
+    machine: where,
     rounds: effort.rounds,
     turnMs: effort.turnMs,
     scenarios: results,
@@ -145,7 +152,7 @@ async function main(args: readonly string[]): Promise<void> {
   }
   if (isComplete(options)) {
     await writeAll(found);
-    console.log("\nWritten: bench/results.json, docs/performance.md");
+    console.log("Written: bench/results.json, docs/performance.md");
   }
 }
 

@@ -71,7 +71,7 @@ export function replaceSection(
 }
 
 function runText({ date, machine, rounds, turnMs, absent }: Results): string {
-  const { cpu, cores, memoryGiB, os, versions } = machine;
+  const { cpu, cores, load, memoryGiB, os, versions } = machine;
   const known = Object.entries(versions).map(([name, version]) =>
     `${name} ${version}`
   );
@@ -81,6 +81,13 @@ function runText({ date, machine, rounds, turnMs, absent }: Results): string {
     }: ${cores} cores of ${cpu}, ${memoryGiB} GiB, ${os}; ${rounds} rounds of ${turnMs} ms.`,
     `With ${known.join(", ")}.`,
   ];
+  if (load > cores / 4) {
+    lines.push(
+      `**The machine had other work meanwhile, a load of ${
+        load.toFixed(1)
+      } when the run began: these numbers say little.**`,
+    );
+  }
   if (absent.length > 0) lines.push(absenceText(absent));
   return lines.join("\n\n");
 }

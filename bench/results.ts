@@ -21,6 +21,8 @@ export interface Results {
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
+  /** How many processes wanted to run in the minute before the run. */
+  readonly load: number;
   readonly memoryGiB: number;
   readonly os: string;
   /** Versions of what took part, by name. */

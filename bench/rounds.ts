@@ -26,7 +26,10 @@ export interface Effort {
   readonly rounds: number;
   /** How long one turn takes, in milliseconds. */
   readonly turnMs: number;
-  /** How long everybody runs before what is measured, in milliseconds. */
+  /**
+   * How long everybody runs before what is measured, in milliseconds; three
+   * times as long after the start.
+   */
   readonly warmUpMs: number;
 }
 
@@ -135,7 +138,7 @@ export function leaveOut(
 }
 
 async function runPoint(
-  { name }: Scenario,
+  { name, points: [first] }: Scenario,
   point: Point,
   options: RunOptions & { entries: Entry[]; absent: Absence[] },
 ): Promise<PointResult> {
@@ -145,15 +148,12 @@ async function runPoint(
     try {
       await act();
     } catch (error) {
-      const unable = error instanceof Skipped;
-      leaveOut(
-        unable ? `${entry.row.name}, ${point.label}` : entry.row.name,
-        error,
-        absent,
-      );
       turns.delete(entry);
+      // It has no such work, but may have the next.
+      if (error instanceof Skipped) return;
+      leaveOut(entry.row.name, error, absent);
       // Whatever state it is in after a failure: it does not go on.
-      if (!unable) entries.splice(entries.indexOf(entry), 1);
+      entries.splice(entries.indexOf(entry), 1);
     }
   };
   const { contenders = [] } = point;
@@ -161,6 +161,7 @@ async function runPoint(
     isChosen(nameOf(contender), contenders)
   );
   progress(`${name}: ${point.label}, warming up`);
+  const isFirst = point === first;
   const points = new Map(
     taking.map((entry) => [
       entry,
@@ -169,7 +170,7 @@ async function runPoint(
   );
   for (const [entry, point] of points) {
     await attempt(entry, async () => {
-      await entry.pair.warmUp(point, warmUpMs);
+      await entry.pair.warmUp(point, isFirst ? warmUpMs * 3 : warmUpMs);
       turns.set(entry, []);
     });
   }

@@ -79,6 +79,15 @@ const KIB = 1024;
 /** What runs on Deno and takes part in nearly all. */
 const MAIN = ["bare", "ours-native", "ours-node", "grpc-js"];
 
+/** Who speaks gRPC, on Deno. */
+const LIBRARIES = [
+  "ours-native",
+  "ours-node",
+  "grpc-js",
+  "nice-grpc",
+  "connect-node",
+];
+
 /** All of them, in the order they are run. */
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -137,6 +146,11 @@ export const SCENARIOS: readonly Scenario[] = [
     title:
       "Streams of messages of 32 bytes, client and server in two processes",
     processes: 2,
+    contenders: [
+      ...LIBRARIES,
+      ...["ours-native@node", "ours-node@node", "grpc-js@node"],
+      ...["grpc-go", "tonic", "grpcio", "grpclib"],
+    ],
     points: [
       stream("server streaming", "download"),
       stream("client streaming", "upload"),
@@ -157,7 +171,7 @@ export const SCENARIOS: readonly Scenario[] = [
       stream("client streaming", "upload"),
       stream("bidirectional, 64 in flight", "chat"),
     ],
-    contenders: [...MAIN, "nice-grpc", "connect-node"],
+    contenders: LIBRARIES,
     base: "grpc-js",
   },
   {

@@ -12,15 +12,23 @@ const RESULTS = new URL("./results.json", import.meta.url);
 const PAGE = new URL("../docs/performance.md", import.meta.url);
 const CHARTS = new URL("../docs/performance/", import.meta.url);
 
-/** The JSON of results, with no more digits than mean something. */
+/**
+ * The JSON of results: with no more digits than mean something, and the values
+ * of all rounds on one line.
+ */
 export function toJson(results: Results): string {
-  return JSON.stringify(
+  const text = JSON.stringify(
     results,
     (_, value) =>
       typeof value === "number" && !Number.isInteger(value)
         ? Number(value.toPrecision(4))
         : value,
-    1,
+    2,
+  );
+  return text.replace(
+    /\[[-\d.,e+\s]+\]/g,
+    (values) =>
+      values.replace(/\s+/g, " ").replace("[ ", "[").replace(" ]", "]"),
   );
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isPromiseLike } from "./_promise_like.ts";
 import { describe } from "./_describe.ts";
 import type { Event } from "./_events.ts";
 
@@ -109,8 +110,4 @@ function callFrom(
       return Promise.resolve(result).then(() => callFrom(list, i + 1, event));
     }
   }
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null)?.then === "function";
 }

@@ -20,7 +20,7 @@ let clockOf: (deadline: Deadline) => Clock | undefined;
  */
 export function pointOn(clock: Clock | undefined, deadline: Deadline): number {
   if (clockOf(deadline) === clock) return deadline.valueOf();
-  return (clock ?? performance).now() + deadline.timeRemaining();
+  return (clock ?? performance).now() + deadline.timeRemainingMs();
 }
 
 /**
@@ -39,7 +39,7 @@ export function pointOn(clock: Clock | undefined, deadline: Deadline): number {
  * const later = Deadline.fromTimeout(60_000);
  *
  * assert(soon < later);
- * assert(later.timeRemaining() > 50_000);
+ * assert(later.timeRemainingMs() > 50_000);
  * ```
  */
 export class Deadline {
@@ -127,11 +127,11 @@ export class Deadline {
    * import { Deadline } from "@grpclib/grpclib";
    * import { assert, assertEquals } from "@std/assert";
    *
-   * assert(Deadline.fromTimeout(10_000).timeRemaining() <= 10_000);
-   * assertEquals(Deadline.fromTimeout(-1).timeRemaining(), 0);
+   * assert(Deadline.fromTimeout(10_000).timeRemainingMs() <= 10_000);
+   * assertEquals(Deadline.fromTimeout(-1).timeRemainingMs(), 0);
    * ```
    */
-  timeRemaining(): number {
+  timeRemainingMs(): number {
     return Math.max(0, this.#at - (this.#clock ?? performance).now());
   }
 
@@ -159,7 +159,10 @@ export class Deadline {
   }
 }
 
-printAs(Deadline, (deadline) => ({ timeRemaining: deadline.timeRemaining() }));
+printAs(
+  Deadline,
+  (deadline) => ({ timeRemainingMs: deadline.timeRemainingMs() }),
+);
 
 /** Throws unless a time is a finite number. */
 function requireFinite(name: string, ms: number): void {

@@ -37,15 +37,15 @@ Deno.test("Deadline.fromTimeout() gives a past deadline when the time is zero or
   for (const ms of [0, -0, -1, -1e9]) {
     const deadline = Deadline.fromTimeout(ms);
     assert(deadline.expired);
-    assertEquals(deadline.timeRemaining(), 0);
+    assertEquals(deadline.timeRemainingMs(), 0);
   }
 });
 
-Deno.test("Deadline.timeRemaining() counts down to 0 and stays there", () => {
+Deno.test("Deadline.timeRemainingMs() counts down to 0 and stays there", () => {
   const deadline = new Deadline(100);
   const cases = [[0, 100], [99.75, 0.25], [100, 0], [100.25, 0], [1e9, 0]];
   for (const [now, left] of cases) {
-    assertEquals(at(now!, () => deadline.timeRemaining()), left);
+    assertEquals(at(now!, () => deadline.timeRemainingMs()), left);
   }
 });
 
@@ -109,6 +109,6 @@ Deno.test("Deadline.fromTimeout() says what to do instead of Infinity", () => {
 Deno.test("Deadline prints the time that remains", () => {
   assertMatch(
     Deno.inspect(Deadline.fromTimeout(-1)),
-    /^Deadline \{ timeRemaining: 0 \}$/,
+    /^Deadline \{ timeRemainingMs: 0 \}$/,
   );
 });

@@ -187,14 +187,16 @@ export function parseTarget(text: string): Target {
  */
 export function formatTarget(target: Target): string {
   if (target.kind === "path") {
-    return target.path.startsWith("\0")
-      ? `unix-abstract:${target.path.slice(1)}`
-      : `unix:${target.path}`;
+    const { path } = target;
+    if (path.startsWith("\0")) return `unix-abstract:${path.slice(1)}`;
+    // What has two slashes would be read as a URI with an authority.
+    return path.startsWith("//") ? `unix://${path}` : `unix:${path}`;
   }
   const { hostname, port } = target;
-  return hostname.includes(":")
-    ? `[${hostname}]:${port}`
-    : `${hostname}:${port}`;
+  if (hostname.includes(":")) return `[${hostname}]:${port}`;
+  // A host may be named as a scheme is.
+  const scheme = SCHEMES.has(hostname.toLowerCase()) ? "dns:///" : "";
+  return `${scheme}${hostname}:${port}`;
 }
 
 /** Reads a host with or without a port. */

@@ -223,4 +223,11 @@ Deno.test("formatTarget() writes what parseTarget() reads", () => {
   for (const text of texts) {
     assertEquals(formatTarget(parseTarget(text)), text);
   }
+  const targets = [
+    ...["dns", "DNS", "ipv4", "ipv6", "unix"].map((host) => targetOf(host, 80)),
+    ...["//x", "//x/y", "///x", "dns:x"].map(pathTargetOf),
+  ];
+  for (const target of targets) {
+    assertEquals(parseTarget(formatTarget(target)), target);
+  }
 });

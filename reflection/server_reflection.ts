@@ -5,6 +5,8 @@
  */
 
 import type { DescFile, FileRegistry, Registry } from "@bufbuild/protobuf";
+import { file_google_rpc_error_details } from "../core/gen/google/rpc/error_details_pb.ts";
+import { file_google_rpc_status } from "../core/gen/google/rpc/status_pb.ts";
 import { type Handler, mapping, type Service } from "../_call/handler.ts";
 import { createService } from "../_call/service.ts";
 import { answerAll, type Knowledge } from "./_answer.ts";
@@ -18,7 +20,8 @@ export interface ServerReflectionOptions {
   /**
    * More to describe than the services and what their files import, such as
    * extensions, the messages inside of `google.protobuf.Any`, or services whose
-   * file none of their messages leads to.
+   * file none of their messages leads to. The details of errors, of
+   * `google/rpc/error_details.proto`, are described in any case.
    *
    * It is read with each request, so what is added to a `MutableRegistry` later
    * is found. The other registries of protobuf-es never change.
@@ -130,7 +133,12 @@ class Catalog implements Knowledge {
 
   /** The files as they are now. */
   get index(): FileIndex {
-    const files = new Set([...this.#files, ...filesOf(this.#registry)]);
+    const files = new Set([
+      ...this.#files,
+      ...filesOf(this.#registry),
+      // Clients unpack the details of errors by them.
+      ...[file_google_rpc_status, file_google_rpc_error_details],
+    ]);
     if (files.symmetricDifference(this.#indexed).size > 0) {
       this.#indexed = files;
       this.#index = new FileIndex(files);

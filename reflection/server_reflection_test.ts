@@ -441,3 +441,27 @@ Deno.test("ServerReflection.extend() throws when a service is none", () => {
     );
   }
 });
+
+Deno.test("ServerReflection describes the standard details of errors", async () => {
+  await using reflection = await connect([echo]);
+  const details = "google/rpc/error_details.proto";
+  for (
+    const [name, files] of [
+      ["RetryInfo", [details, "google/protobuf/duration.proto"]],
+      // What the client has got is not sent again.
+      ["BadRequest.FieldViolation", [details]],
+    ] as const
+  ) {
+    const value = `google.rpc.${name}`;
+    const answer = await reflection.ask({
+      case: "fileContainingSymbol",
+      value,
+    });
+    assertEquals(answer, [...files]);
+  }
+  assertEquals(
+    await reflection.ask({ case: "listServices", value: "" }),
+    ["grpclib.test.Echo"],
+  );
+  await reflection.end();
+});

@@ -42,7 +42,8 @@ export interface ChannelForOptions {
    */
   readonly config?: Configuration | ConfigurationOptions;
   /**
-   * The implementation of HTTP/2, on both sides.
+   * The implementation of HTTP/2 on both sides: `"node"` is `node:http2` of the
+   * runtime, `"native"` the library's own.
    *
    * @default {"node"}
    */

@@ -205,7 +205,7 @@ Deno.test("ChannelFor() closes without a word when there was no call", async () 
 
 Deno.test("ChannelFor() connects anew when the connection has ended", async () => {
   await using channel = new ChannelFor([echo], {
-    config: { maxConnectionIdleMs: 1 },
+    config: { maxConnectionIdleMs: 50 },
   });
   const { unary } = createStub(Echo, channel);
   for (let i = 0; i < 3; i++) {

@@ -9,6 +9,7 @@ import { AssertionError } from "@std/assert";
 import { hostOf } from "../_channel.ts";
 import { running } from "../_call/running.ts";
 import { openConnections } from "../_http2/open_connections.ts";
+import { Configuration } from "../core/config.ts";
 import { systemClock } from "../_http2/system_clock.ts";
 import type { HandlerErrorInfo, Server, Service } from "../server.ts";
 import { ChannelFor, type ChannelForOptions } from "./channel_for.ts";
@@ -75,7 +76,8 @@ export interface GrpcTestDefinition<T = void> {
    */
   readonly tearDown?: (context: GrpcTestContext, state: T) => unknown;
   /**
-   * How the channel and the server speak with each other.
+   * How the channel and the server speak with each other. Unless their
+   * configuration says otherwise, a channel tries to connect again after 1 ms.
    *
    * @default {{}}
    */
@@ -186,7 +188,7 @@ async function run(
   const channel = new ChannelFor(
     typeof services === "function" ? services() : services,
     {
-      ...options,
+      ...withShortBackoff(options),
       faults,
       clock,
       onError: (error, info) => errors.push({ error, info }),
@@ -248,6 +250,25 @@ async function run(
   if (failures.length > 1) {
     throw new AggregateError(failures, failures.map(String).join("\n"));
   }
+}
+
+/**
+ * Has the channel connect again at once, where it would wait a second: a test
+ * that cuts a connection and refuses the next has no time for that.
+ */
+function withShortBackoff(
+  options: Omit<ChannelForOptions, "faults" | "onError">,
+): Omit<ChannelForOptions, "faults" | "onError"> {
+  const config = options.channel?.config ?? options.config ?? {};
+  // One that is settled has its own.
+  if (config instanceof Configuration) return options;
+  return {
+    ...options,
+    channel: {
+      ...options.channel,
+      config: { initialReconnectBackoffMs: 1, ...config },
+    },
+  };
 }
 
 /** The calls that run, in words. */

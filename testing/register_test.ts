@@ -170,3 +170,25 @@ Deno.test({
     assert(/ok \| [0-9]{2} passed/.test(output), output);
   },
 });
+
+const backoffClock = new VirtualClock();
+
+grpcTest({
+  name: "grpcTest() has the channel connect again at once, by its clock",
+  services: [echo],
+  options: { clock: backoffClock },
+  fn: async ({ channel, faults }) => {
+    const stub = createStub(Echo, channel);
+    await stub.unary({});
+    faults.cut();
+    faults.refuse({ times: 1 });
+    await assertRejectsStatus(stub.unary({}), Status.UNAVAILABLE);
+    let text: string | undefined;
+    const call = stub.unary({ text: "again" }, { waitForReady: true })
+      .then((reply) => text = reply.text, () => {});
+    // Far from a second.
+    for (let i = 0; i < 10; i++) await backoffClock.advance(10);
+    assertEquals(text, "again");
+    await call;
+  },
+});

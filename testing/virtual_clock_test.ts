@@ -73,16 +73,16 @@ Deno.test("VirtualClock is what a handler's deadline goes by, and what it passes
   const left: number[] = [];
   await using inner = new ChannelFor([echoWith({
     async unary(stream) {
-      left.push(stream.deadline!.timeRemaining());
+      left.push(stream.deadline!.timeRemainingMs());
       await stream.sendMessage({});
     },
   })]);
   await using outer = new ChannelFor([echoWith({
     async unary(stream) {
       const { deadline } = stream;
-      left.push(deadline!.timeRemaining());
+      left.push(deadline!.timeRemainingMs());
       await clock.advance(4_000);
-      left.push(deadline!.timeRemaining());
+      left.push(deadline!.timeRemainingMs());
       // A channel on the system's clock.
       await createStub(Echo, inner).unary({}, { deadline });
       await stream.sendMessage({});
@@ -106,8 +106,8 @@ Deno.test("Deadline.earliest() compares deadlines on different clocks", async ()
   await clock.advance(500_000);
   const late = Deadline.fromTimeout(60_000, clock);
   const real = Deadline.fromTimeout(30_000);
-  assertEquals([early.expired, early.timeRemaining()], [true, 0]);
-  assertEquals([late.expired, late.timeRemaining()], [false, 60_000]);
+  assertEquals([early.expired, early.timeRemainingMs()], [true, 0]);
+  assertEquals([late.expired, late.timeRemainingMs()], [false, 60_000]);
   assert(Deadline.earliest(late, real) === real);
   assert(Deadline.earliest(real, late) === real);
   assert(Deadline.earliest(early, real) === early);

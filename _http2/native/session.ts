@@ -11,6 +11,7 @@
 import { Socket } from "node:net";
 import process from "node:process";
 import type { Duplex } from "node:stream";
+import { plainBytes } from "../../core/_bytes.ts";
 import type { CloseReason } from "../../_call/byte_stream.ts";
 import {
   type ConnectionHandler,
@@ -248,8 +249,10 @@ export abstract class NativeSession
 
   #receive(chunk: Uint8Array): void {
     if (this.#ended) return;
+    this.#owner.onReceived();
     try {
-      this.h2.receive(chunk, performance.now());
+      // One plain view of it, so that all views of messages are plain.
+      this.h2.receive(plainBytes(chunk), performance.now());
     } catch (error) {
       // One connection is given up, rather than all of the process.
       this.#owner.onError(error);
@@ -257,7 +260,6 @@ export abstract class NativeSession
     }
     // Not before the streams are told that the peer has not looked at them.
     if (this.#failed) this.destroy();
-    this.#owner.onReceived();
   }
 
   /**

@@ -129,7 +129,8 @@ export class NativeStream implements H2Stream, StreamHandler {
     if (this.#isGone) return;
     this.#isThrough = end;
     this.#owner.onSent();
-    const [shared, own] = fieldsOf(head);
+    const { shared } = head;
+    const own = ownFieldsOf(head);
     if (this.#isServer) {
       this.#h2!.sendHeaders(shared, own, end);
       if (end) this.#dropRest();
@@ -155,8 +156,7 @@ export class NativeStream implements H2Stream, StreamHandler {
     if (this.#isGone) return;
     this.#isThrough = true;
     this.#owner.onSent();
-    const [shared, own] = fieldsOf(trailers);
-    this.#h2!.sendTrailers(shared, own);
+    this.#h2!.sendTrailers(trailers.shared, ownFieldsOf(trailers));
     this.#dropRest();
   }
 
@@ -238,12 +238,11 @@ export class NativeStream implements H2Stream, StreamHandler {
 
   onData(bytes: Uint8Array, start: number, end: number): void {
     if (this.#isGone) return;
-    const view = bytes.subarray(start, end);
     if (this.#paused || this.#isTelling) {
-      (this.#waiting ??= new ReceivedBytes()).push(view);
+      (this.#waiting ??= new ReceivedBytes()).push(bytes.subarray(start, end));
       return;
     }
-    this.#tellData(view);
+    this.#tellData(bytes, start, end);
     this.#tell();
   }
 
@@ -303,7 +302,7 @@ export class NativeStream implements H2Stream, StreamHandler {
     while (!this.#paused || this.#why !== null) {
       const bytes = this.#waiting === null ? null : this.#waiting.shift();
       if (bytes !== null) {
-        this.#tellData(bytes);
+        this.#tellData(bytes, 0, bytes.length);
         continue;
       }
       this.#waiting = null;
@@ -323,11 +322,11 @@ export class NativeStream implements H2Stream, StreamHandler {
     else if (!this.#paused) this.#payBack();
   }
 
-  #tellData(bytes: Uint8Array): void {
-    this.#owedBytes += bytes.length;
+  #tellData(bytes: Uint8Array, start: number, end: number): void {
+    this.#owedBytes += end - start;
     this.#isTelling = true;
     try {
-      this.#sink.onData(bytes);
+      this.#sink.onData(bytes, start, end);
     } finally {
       this.#isTelling = false;
     }
@@ -394,11 +393,9 @@ export class NativeStream implements H2Stream, StreamHandler {
   }
 }
 
-/** The two lists that the engine takes. */
-function fieldsOf(
-  { shared, own, next }: HeaderBlock,
-): readonly [shared: HeaderList, own: HeaderList] {
-  return [shared, next === null ? own : [...own, ...next.toList()]];
+/** All fields but the shared ones that the block begins with. */
+function ownFieldsOf({ own, next }: HeaderBlock): HeaderList {
+  return next === null ? own : [...own, ...next.toList()];
 }
 
 /** The path of a request. */

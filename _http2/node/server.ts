@@ -42,6 +42,7 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
     options: H2ServerOptions,
   ) {
     super(socket, owner, () => {
+      socket.on("data", () => owner.onReceived());
       batchWrites(socket, {
         ...SERVER_BATCH,
         onWrite: (bytes) => {
@@ -73,8 +74,6 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
       ) => this.#accept(stream, raw),
     );
     h2.on("ping", () => owner.onPing());
-    // After the session's own listener, which reads all that comes.
-    socket.on("data", () => owner.onReceived());
   }
 
   sendShutdownNotice(): void {

@@ -27,6 +27,7 @@ import { headerObject } from "./header_object.ts";
 import {
   listenAsClient,
   listenAsServer,
+  listenToAborted,
   listenToData,
   listenToDrain,
   type StreamEvents,
@@ -185,9 +186,10 @@ export class NodeStream implements H2Stream, StreamEvents {
     // own, and a reset of a stream without them would be lost.
     setImmediate(() => {
       if (!h2.destroyed) {
-        // With NO_ERROR it waits for what is ended and not sent yet, which may
-        // be for ever.
-        const isStuck = h2.writableEnded && !h2.writableFinished;
+        // With NO_ERROR it waits for what is ended and not sent yet, which a
+        // server that has answered may never take.
+        const isStuck = this.#session !== null && h2.writableEnded &&
+          !h2.writableFinished;
         h2.close(isStuck ? ResetCode.CANCEL : code);
       }
       // A reset stream with unread data would never be closed.
@@ -302,6 +304,7 @@ export class NodeStream implements H2Stream, StreamEvents {
     if (this.#resetting) return;
     this.#owner.onAnswer();
     this.#headed = true;
+    if (!this.#localEnded) listenToAborted(this.#h2!);
     const end = (flags & END_STREAM) !== 0;
     if (end) {
       this.#peerEnded = true;
@@ -315,7 +318,7 @@ export class NodeStream implements H2Stream, StreamEvents {
   }
 
   onData(chunk: Uint8Array): void {
-    if (!this.#resetting) this.#sink.onData(chunk);
+    if (!this.#resetting) this.#sink.onData(chunk, 0, chunk.length);
   }
 
   onTrailers(raw: RawHeaders): void {
@@ -335,6 +338,7 @@ export class NodeStream implements H2Stream, StreamEvents {
     setImmediate(() => {
       if (this.#closed || this.#resetting) return;
       this.#peerEnded = true;
+      this.#dropUnsent();
       this.#sink.onEnd(NONE);
     });
   }
@@ -356,9 +360,7 @@ export class NodeStream implements H2Stream, StreamEvents {
   }
 
   onClientAborted(): void {
-    // Without an answer it may be sent anew, on another stream.
-    if (this.#resetting || !this.#headed) return;
-    if (this.#h2!.rstCode !== ResetCode.NO_ERROR) return;
+    if (this.#resetting || this.#h2!.rstCode !== ResetCode.NO_ERROR) return;
     // "A server may request that the client abort transmission of a request …
     // after sending a complete response by sending RST_STREAM with NO_ERROR."
     // https://www.rfc-editor.org/rfc/rfc9113#section-8.1

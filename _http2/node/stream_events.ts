@@ -46,7 +46,6 @@ export function listenAsClient(
   h2.on("response", onResponse);
   h2.on("trailers", onTrailers);
   h2.on("end", onClientEnd);
-  h2.on("aborted", onClientAborted);
   h2.on("error", onError);
   h2.on("close", onClose);
 }
@@ -68,6 +67,11 @@ export function listenAsServer(
 /** Lets data come. */
 export function listenToData(h2: Http2Stream): void {
   h2.on("data", onData);
+}
+
+/** Listens for a reset by the server while there is more to send to it. */
+export function listenToAborted(h2: Http2Stream): void {
+  h2.once("aborted", onClientAborted);
 }
 
 /** Listens for the next time that there is room to write. */

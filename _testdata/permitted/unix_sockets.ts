@@ -50,6 +50,16 @@ Deno.test("Server.start() listens on a unix socket, and Server.close() removes i
   assert(!exists(PATH));
 });
 
+Deno.test("Server.start() lets the owner alone connect to a unix socket, or whom mode says", async () => {
+  for (const mode of [undefined, 0o660, 0o777]) {
+    await using server = new Server([service]);
+    await server.start({ path: PATH, ...mode === undefined ? {} : { mode } });
+    const { mode: found } = await Deno.lstat(PATH);
+    assertEquals(found! & 0o777, mode ?? 0o600);
+    assertEquals(await callAt(PATH), `unix:${PATH}`);
+  }
+});
+
 Deno.test("Server.start() takes the path after a host and port that say nothing", async () => {
   await using server = new Server([service]);
   await server.start(undefined, 0, { path: PATH });

@@ -61,7 +61,7 @@ function requestInfo(
     requests: [...requests],
     ...(deadline === null
       ? {}
-      : { timeoutMs: BigInt(Math.floor(deadline.timeRemaining())) }),
+      : { timeoutMs: BigInt(Math.floor(deadline.timeRemainingMs())) }),
   });
 }
 
