@@ -221,7 +221,9 @@ export class ClientConnection implements H2ClientOwner {
     const session = this.#session;
     if (session === null) return this.onClosed();
     session.destroy();
-    this.#linger();
+    // A peer that has said nothing yet has nothing to hear.
+    if (this.#ready) this.#linger();
+    else this.#lastWords?.cut();
   }
 
   #handshake(socket: Duplex): void {

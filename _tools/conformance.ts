@@ -1,5 +1,6 @@
 /**
- * Runs the conformance suite of connectrpc against this client and server:
+ * Runs the conformance suite of connectrpc against this client and server, on
+ * both HTTP/2 engines or on that of `--engine`:
  *
  *     deno task interop:tools   installs the suite
  *     deno task conformance     runs it; --report writes docs/conformance.md
@@ -14,22 +15,30 @@
 // deno-lint-ignore-file no-console
 
 import { tool } from "../_testdata/tools.ts";
+import type { HTTP2Engine } from "../_http2/engine.ts";
+import { engineArgs, enginesOf } from "./engine_option.ts";
 import { report, table } from "./report.ts";
 
 /** What one mode of the suite found. */
 interface Result {
   readonly mode: string;
+  readonly engine: HTTP2Engine;
   readonly passed: number;
   readonly failed: number;
   readonly seconds: number;
 }
 
-async function run(runner: string, mode: string): Promise<Result> {
+async function run(
+  runner: string,
+  mode: string,
+  engine: HTTP2Engine,
+): Promise<Result> {
   const start = performance.now();
   const { stdout, stderr } = await new Deno.Command(runner, {
     args: [
       ...["--mode", mode, "--conf", "interop/conformance/config.yaml", "--"],
       ...[Deno.execPath(), "run", "--no-prompt", "--allow-net=127.0.0.1"],
+      ...engineArgs(engine),
       `interop/conformance/${mode}.ts`,
     ],
     signal: AbortSignal.timeout(280_000),
@@ -40,6 +49,7 @@ async function run(runner: string, mode: string): Promise<Result> {
   if (counts?.[2] !== "0") console.log(output.slice(-20_000));
   return {
     mode,
+    engine,
     passed: Number(counts?.[1] ?? 0),
     failed: Number(counts?.[2] ?? 1),
     seconds: Math.round((performance.now() - start) / 1000),
@@ -53,19 +63,24 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const results: Result[] = [];
-  for (const mode of ["client", "server"]) {
-    const result = await run(runner, mode);
-    results.push(result);
-    const { passed, failed, seconds } = result;
-    console.log(`${mode}: ${passed} passed, ${failed} failed (${seconds} s)`);
+  for (const engine of enginesOf(args)) {
+    for (const mode of ["client", "server"]) {
+      const result = await run(runner, mode, engine);
+      results.push(result);
+      const { passed, failed, seconds } = result;
+      console.log(
+        `${mode}, ${engine}: ${passed} passed, ${failed} failed (${seconds} s)`,
+      );
+    }
   }
   if (args.includes("--report")) {
     await report(
       "conformance",
       table([
-        ["under test", "passed", "failed"],
-        ...results.map(({ mode, passed, failed }) => [
+        ["under test", "engine", "passed", "failed"],
+        ...results.map(({ mode, engine, passed, failed }) => [
           mode,
+          engine,
           `${passed}`,
           `${failed}`,
         ]),

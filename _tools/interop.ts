@@ -1,6 +1,7 @@
 /**
  * Runs the official interoperability cases over a matrix of clients and
- * servers, in plain text and with TLS:
+ * servers, in plain text and with TLS, on both HTTP/2 engines or on that of
+ * `--engine`:
  *
  *     deno task interop:tools   installs the foreign ones
  *     deno task interop         runs it; --report writes docs/conformance.md
@@ -14,7 +15,9 @@
 // deno-lint-ignore-file no-console
 
 import { Authority } from "../_testdata/certificates.ts";
+import type { HTTP2Engine } from "../_http2/engine.ts";
 import { python, tool, versionOf } from "../_testdata/tools.ts";
+import { engineArgs, enginesOf } from "./engine_option.ts";
 import { report, table } from "./report.ts";
 
 /** Where a server listens, and what clients need to trust it. */
@@ -56,12 +59,15 @@ const MORE = [
 
 const DENO = ["run", "--no-prompt", "--allow-net", "--allow-read"];
 
-const OURS: Peer = {
-  name: "grpclib for Deno",
-  command: Deno.execPath(),
-  args: [...DENO, "interop/client.ts"],
-  cases: [...COMMON, ...MORE, ...COMPRESSED_REPLIES, ...COMPRESSED_REQUESTS],
-};
+/** One of the programs of this library, on an engine. */
+function ours(program: string, engine: HTTP2Engine): Peer {
+  return {
+    name: `grpclib for Deno, ${engine}`,
+    command: Deno.execPath(),
+    args: [...DENO, ...engineArgs(engine), `interop/${program}.ts`],
+    cases: [...COMMON, ...MORE, ...COMPRESSED_REPLIES, ...COMPRESSED_REQUESTS],
+  };
+}
 
 /** grpc-js, under Node where there is one. */
 const GRPC_JS = [
@@ -96,13 +102,7 @@ const CLIENTS: readonly Peer[] = [
   },
 ];
 
-const OUR_SERVER: Peer = {
-  ...OURS,
-  args: [...DENO, "interop/server.ts"],
-};
-
 const SERVERS: readonly Peer[] = [
-  OUR_SERVER,
   {
     name: "grpc-go",
     command: tool("interop-server"),
@@ -212,9 +212,10 @@ function freePort(): number {
   return listener.addr.port;
 }
 
-/** Runs all clients against a server. */
+/** Runs clients against a server. */
 async function runServer(
   server: Peer,
+  clients: readonly Peer[],
   files: Files | undefined,
 ): Promise<Row[]> {
   const port = freePort();
@@ -235,7 +236,6 @@ async function runServer(
   try {
     await untilListening(port);
     const rows: Row[] = [];
-    const clients = server === OUR_SERVER ? [OURS, ...CLIENTS] : [OURS];
     for (const client of clients) {
       if (client.command === null) continue;
       const cases = client.cases.filter((name) => server.cases.includes(name));
@@ -303,10 +303,16 @@ async function main(args: readonly string[]): Promise<number> {
   const rows: Row[] = [];
   try {
     const files = await makeFiles(dir);
-    for (const server of SERVERS) {
-      if (server.command === null) continue;
-      rows.push(...await runServer(server, undefined));
-      rows.push(...await runServer(server, files));
+    for (const engine of enginesOf(args)) {
+      const client = ours("client", engine);
+      for (const server of [ours("server", engine), ...SERVERS]) {
+        if (server.command === null) continue;
+        const clients = SERVERS.includes(server)
+          ? [client]
+          : [client, ...CLIENTS];
+        rows.push(...await runServer(server, clients, undefined));
+        rows.push(...await runServer(server, clients, files));
+      }
     }
   } finally {
     await Deno.remove(dir, { recursive: true });

@@ -347,7 +347,7 @@ export class NativeStream implements H2Stream, StreamHandler {
   }
 
   #reasonOf({ cause, code, message, unprocessed }: StreamEnd): CloseReason {
-    const { endReason, batches } = this.#owner;
+    const { endReason } = this.#owner;
     switch (cause) {
       case "complete":
         return CLEAN;
@@ -357,12 +357,11 @@ export class NativeStream implements H2Stream, StreamHandler {
         return {
           ...endReason ?? reasonOfReset(ResetCode.REFUSED_STREAM),
           unprocessed: true,
+          unsent: this.#isUnsent,
         };
       case "connection": {
         const why = endReason ?? reasonOfLoss("Connection was lost", message);
-        // What was not even given to the socket nobody has seen.
-        const isUnsent = !this.#isServer && this.#openedBehind === batches;
-        return unprocessed || isUnsent ? { ...why, ...UNSENT } : why;
+        return unprocessed || this.#isUnsent ? { ...why, ...UNSENT } : why;
       }
       case "violation":
         // Not unprocessed, even if it never left: it would not the next time.
@@ -373,6 +372,11 @@ export class NativeStream implements H2Stream, StreamHandler {
           unprocessed: false,
         };
     }
+  }
+
+  /** Whether nothing of a request was even given to the socket. */
+  get #isUnsent(): boolean {
+    return !this.#isServer && this.#openedBehind === this.#owner.batches;
   }
 
   #close(why: CloseReason): void {
