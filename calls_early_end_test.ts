@@ -203,10 +203,18 @@ const HASTY = {
 };
 
 Deno.test("ClientStream.sendMessage() rejects when the server ended the call and its replies are unread", async () => {
-  await using echo = await startEcho({ handlers: HASTY });
+  let ended = false;
+  await using echo = await startEcho({
+    handlers: {
+      async bidi(stream) {
+        await HASTY.bidi(stream);
+        ended = true;
+      },
+    },
+  });
   await using stream = echo.stub.bidi.open();
   await stream.sendRequest();
-  await until(() => echo.server[running].length === 1, "the handler runs");
+  await until(() => ended, "the handler has run");
   await until(() => echo.server[running].length === 0, "the call has ended");
   await turns(5);
   const error = await assertRejects(async () => {
