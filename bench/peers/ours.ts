@@ -111,13 +111,14 @@ export function connect(
   settings: Settings,
 ): Promise<BenchClient> {
   const { tls, gzip, listener, inMemory } = settings;
+  const engine = engineOptions(settings);
   const options: ChannelOptions = {
-    ...engineOptions(settings),
+    ...engine,
     ...(gzip ? { compression: "gzip" } : {}),
     ...(tls ? { tls: { ca: tls.ca } } : {}),
   };
   const make = inMemory
-    ? () => new ChannelFor([service()])
+    ? () => new ChannelFor([service()], { channel: engine, server: engine })
     : () => new Channel("127.0.0.1", port, options);
   const channel = make();
   if (listener) listen(channel, SendRequest, ({ metadata }) => void metadata);
