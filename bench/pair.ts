@@ -36,6 +36,9 @@ export interface PairOptions {
 /** The fewest messages of a stream that is measured. */
 const LEAST_MESSAGES = 20;
 
+/** How much longer than on a quiet machine things may take. */
+const PATIENCE = 8;
+
 /** A client and its server. */
 export class Pair {
   readonly contender: Contender;
@@ -91,25 +94,39 @@ export class Pair {
     }
   }
 
-  /** Makes it as fast as it will be, and learns how fast that is. */
-  async warmUp(point: Point, ms: number): Promise<void> {
+  /**
+   * Makes it as fast as it will be, and learns what fills a turn. On a machine
+   * with other work that may take longer: it is the CPU time that counts.
+   */
+  async warmUp(
+    point: Point,
+    { warmUpMs, turnMs }: { warmUpMs: number; turnMs: number },
+  ): Promise<void> {
     const { kind, work, concurrency } = point;
-    if (kind === "call") {
-      await this.client.ask({ do: "call", work, concurrency, ms });
-      return;
-    }
-    const until = performance.now() + ms;
+    const latest = performance.now() + warmUpMs * PATIENCE;
     let count = Math.max(LEAST_MESSAGES, concurrency);
-    for (;;) {
-      const result = await this.client.ask<WorkResult>(
-        { do: "stream", work, concurrency, count },
+    for (let cpuMs = 0;;) {
+      const result = await this.client.ask<WorkResult>({
+        ...{ do: kind, work, concurrency },
+        ...(kind === "call" ? { ms: warmUpMs } : { count }),
+      });
+      const { operations, ms, cpuUs } = result;
+      cpuMs += cpuUs / 1000;
+      // What a turn needs if nobody disturbs; not more than it may take.
+      const most = operations / ms * turnMs * PATIENCE;
+      const full = Math.max(
+        LEAST_MESSAGES,
+        Math.ceil(Math.min(operations / cpuUs * 1000 * turnMs, most)),
       );
-      const full = result.operations / result.ms * ms;
-      // A first estimate may be far off.
-      count = Math.max(LEAST_MESSAGES, Math.ceil(Math.min(full, count * 8)));
-      if (performance.now() > until) break;
+      // A few messages tell little of how fast many are.
+      const isKnown = kind === "call" || full < count * 2;
+      const isWarm = cpuMs > warmUpMs / 3;
+      if ((isKnown && isWarm) || performance.now() > latest) {
+        this.#counts.set(point, full);
+        return;
+      }
+      count = Math.min(full, count * 8);
     }
-    this.#counts.set(point, count);
   }
 
   /** Lets it work for about so long. */

@@ -170,7 +170,10 @@ async function runPoint(
   );
   for (const [entry, point] of points) {
     await attempt(entry, async () => {
-      await entry.pair.warmUp(point, isFirst ? warmUpMs * 3 : warmUpMs);
+      await entry.pair.warmUp(point, {
+        warmUpMs: isFirst ? warmUpMs * 3 : warmUpMs,
+        turnMs,
+      });
       turns.set(entry, []);
     });
   }
