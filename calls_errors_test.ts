@@ -123,38 +123,6 @@ Deno.test("ServerOptions.onError gets what a handler threw after its answer", as
   assert(failure?.error === thrown);
 });
 
-Deno.test("Server goes on when onError throws", async () => {
-  await using server = new Server([
-    echoWith({ unary: () => Promise.reject(1) }),
-  ], {
-    onError() {
-      throw new Error("in onError");
-    },
-  });
-  const uncaught = Promise.withResolvers<unknown>();
-  const listen = (event: ErrorEvent | PromiseRejectionEvent) => {
-    event.preventDefault();
-    uncaught.resolve("error" in event ? event.error : event.reason);
-  };
-  addEventListener("error", listen);
-  addEventListener("unhandledrejection", listen);
-  try {
-    await server.start("127.0.0.1");
-    await using channel = new Channel("127.0.0.1", server.port!);
-    const stub = createStub(Echo, channel);
-    await assertStatus(Status.UNKNOWN, () => stub.unary({}));
-    assertEquals((await stub.clientStream([{ text: "a" }])).text, "a");
-    await soon(channel.close());
-    server.close();
-    await soon(server.waitClosed(), "the server to close");
-    // The mistake is not swallowed either.
-    assertMatch(`${await soon(uncaught.promise)}`, /in onError/);
-  } finally {
-    removeEventListener("error", listen);
-    removeEventListener("unhandledrejection", listen);
-  }
-});
-
 Deno.test("Server writes what handlers throw to the console when there is no onError", async () => {
   await using server = new Server([
     echoWith({ unary: () => Promise.reject(thrown) }),
