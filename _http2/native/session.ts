@@ -61,6 +61,9 @@ export abstract class NativeSession
     this.#isSocket = socket instanceof Socket;
     this.#isClient = options.role === "client";
     this.h2 = new Http2Connection(options, this);
+    // What a turn sends is one write already: nothing is gained by holding it
+    // back until what was sent before is acknowledged.
+    if (socket instanceof Socket) socket.setNoDelay(true);
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     socket.on("end", () => this.#onSocketEnd());
     socket.on("error", (error) => owner.onError(error));

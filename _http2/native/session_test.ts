@@ -1,10 +1,12 @@
 /** Sessions of the library's own HTTP/2: what becomes of streams and sockets. */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import { Socket } from "node:net";
 import { ResetCode } from "../../_call/byte_stream.ts";
 import { Status } from "../../core/status.ts";
 import {
   connectedPair,
+  LoggedOwner,
   LoggedSink,
   REQUEST,
   RESPONSE,
@@ -12,6 +14,7 @@ import {
 } from "../../_testdata/native_pair.ts";
 import { turns, until } from "../../_testdata/waiting.ts";
 import type { H2Stream } from "../engine.ts";
+import { nativeEngine } from "./engine.ts";
 
 type Pair = Awaited<ReturnType<typeof connectedPair>>;
 
@@ -280,4 +283,22 @@ Deno.test("NativeServerSession ends the connection of a client that makes it res
     serverOwner.log.join(),
   );
   await close(pair);
+});
+
+Deno.test("NativeSession has its socket send at once what it is given", async () => {
+  class Spied extends Socket {
+    noDelay: boolean | undefined;
+    override setNoDelay(noDelay?: boolean): this {
+      this.noDelay = noDelay;
+      return this;
+    }
+  }
+  const socket = new Spied();
+  nativeEngine.connect(socket, new LoggedOwner(), {
+    ...{ streamWindowSize: 65_535, connectionWindowSize: 65_535 },
+    ...{ maxHeaderListSize: 65_536, scheme: "http", authority: "test" },
+  });
+  socket.destroy();
+  await turns(2);
+  assertEquals(socket.noDelay, true);
 });
