@@ -335,3 +335,29 @@ for (const message of MESSAGES) {
     assertEquals(error.message, message);
   });
 }
+
+Deno.test("Metadata comes through when it has as many fields as maxHeaderListSize allows", async () => {
+  // 65536 bytes, of which each field takes 32 and its own, less some.
+  const many = new Metadata();
+  for (let i = 0; i < 1600; i++) many.append(`k${i}`, "v");
+  const received = Promise.withResolvers<Metadata>();
+  await using echo = await startEcho({
+    handlers: {
+      async unary(stream) {
+        received.resolve(stream.metadata);
+        await stream.sendInitialMetadata({ metadata: many });
+        await stream.sendMessage({});
+        await stream.sendTrailingMetadata({ metadata: many });
+      },
+    },
+  });
+  await using stream = echo.stub.unary.open({ metadata: many });
+  await stream.sendMessage({}, { end: true });
+  const size = (metadata: Metadata | null) =>
+    pairsOf(metadata).filter(([key]) => /^k[0-9]/.test(key!)).length;
+  await stream.recvMessage();
+  await stream.recvTrailingMetadata();
+  assertEquals(size(stream.initialMetadata), 1600);
+  assertEquals(size(stream.trailingMetadata), 1600);
+  assertEquals(size(await received.promise), 1600);
+});

@@ -63,6 +63,9 @@ export class PingStrikes {
 /** A call that is cancelled sooner is one of a rapid reset. */
 const RAPID_MS = 1000;
 
+/** How much earlier than here a deadline may come to the client. */
+const EARLY_MS = 10;
+
 /**
  * Counts the calls that a client cancels as soon as it has opened them.
  *
@@ -81,12 +84,19 @@ export class RapidResets {
   /**
    * The client reset a stream.
    *
-   * @param openedAt When it opened the stream, in milliseconds.
+   * @param stream When it opened the stream, and when the deadline of its call
+   * comes, in milliseconds.
    * @param now The time, in milliseconds.
    * @returns Whether that is one too many.
    */
-  onReset(openedAt: number, now: number): boolean {
-    if (now - openedAt >= RAPID_MS) return false;
+  onReset(
+    { openedAt, expiresAt }: {
+      readonly openedAt: number;
+      readonly expiresAt: number;
+    },
+    now: number,
+  ): boolean {
+    if (now - openedAt >= RAPID_MS || now >= expiresAt - EARLY_MS) return false;
     if (now - this.#since >= RAPID_MS) {
       this.#since = now;
       this.#count = 0;

@@ -116,17 +116,25 @@ export function reasonOfFailedConnect(
   };
 }
 
-/** Says why a connection ends that the peer announced the end of with GOAWAY. */
+/**
+ * Says why a connection ends that the peer announced the end of with GOAWAY.
+ *
+ * @param where The peer, or its address.
+ * @param code The error code of the GOAWAY.
+ * @param debugData What the peer says of it.
+ * @param note What this side has to say of it.
+ */
 export function reasonOfGoaway(
   where: string,
   code: number,
   debugData: string,
+  note = "",
 ): CloseReason {
   const data = debugData === "" ? "" : ` ("${debugData}")`;
   return reasonOfLoss(
     `Connection to ${where} was closed by the peer with GOAWAY ${
       resetName(code)
-    }${data}`,
+    }${data}${note === "" ? "" : `, ${note}`}`,
   );
 }
 

@@ -182,7 +182,7 @@ export class ServerConnection implements H2ServerOwner {
     }
     if (
       stream.isCutOff && this.endReason === null &&
-      this.#resets.onReset(stream.openedAt, this.#options.clock.now())
+      this.#resets.onReset(stream, this.#options.clock.now())
     ) {
       this.#expel("too_many_resets", "it cancelled too many calls");
     }
@@ -190,11 +190,13 @@ export class ServerConnection implements H2ServerOwner {
 
   onStream(stream: H2Stream, raw: RawHeaders): ByteSink | null {
     if (this.streamCount === 1) this.#lifetime.onUsed();
-    stream.openedAt = this.#receivedAt;
     if (this.#closing) return null;
     // The client's own frames count as well: there may be no answer for long.
     this.#keepalive?.onSent();
-    return this.#options.onStream(stream, raw, this.#peer);
+    const call = this.#options.onStream(stream, raw, this.#peer);
+    stream.openedAt = this.#receivedAt;
+    stream.expiresAt = call.expiresAt ?? Infinity;
+    return call;
   }
 
   onSettings(): void {
@@ -247,6 +249,12 @@ export class ServerConnection implements H2ServerOwner {
     }, { ...config, clock });
   }
 
+  onReset(): void {}
+
+  onExhausted(): void {
+    this.close();
+  }
+
   onPing(): void {
     if (this.#expelled) return;
     const now = this.#options.clock.now();
@@ -280,7 +288,7 @@ export class ServerConnection implements H2ServerOwner {
   }
 
   #noteEnd(): void {
-    this.#endReason ??= this.#loss(this.#error);
+    this.#endReason ??= this.#loss(this.#error ?? this.#session.endCause);
   }
 
   #loss(cause: unknown): CloseReason {

@@ -159,6 +159,8 @@ export class LoggedOwner implements H2ClientOwner, H2ServerOwner {
   onClosed(): void {
     this.log.push("closed");
   }
+  onReset(): void {}
+
   onExhausted(): void {
     this.log.push("exhausted");
   }
