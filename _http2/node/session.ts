@@ -37,7 +37,8 @@ export abstract class NodeSession<H2 extends Http2Session>
   readonly #owner: H2SessionOwner;
   readonly #streams = new Set<NodeStream>();
   readonly #backlog: Backlog;
-  #sealed = false;
+  /** Whether there is nothing more to be told of how streams were reset. */
+  #sealed = true;
   /** Whether this side or the peer has asked for the end. */
   #left = false;
 
@@ -57,6 +58,7 @@ export abstract class NodeSession<H2 extends Http2Session>
       owner.onSocketClose();
     });
     const h2 = this.h2 = makeSession();
+    this.#sealed = false;
     // Each way in which node:http2 ends a session ends the socket so.
     const { end } = socket;
     socket.end = function (...args: unknown[]): Duplex {
@@ -137,7 +139,8 @@ export abstract class NodeSession<H2 extends Http2Session>
    * @param isEnd Whether it certainly does.
    */
   #seal(isEnd = true): void {
-    if (this.#sealed) return;
+    // A session that has ended has reset its streams already.
+    if (this.#sealed || this.h2.destroyed) return;
     this.#sealed = isEnd;
     for (const stream of this.#streams) stream.seal();
   }
