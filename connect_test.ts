@@ -116,7 +116,7 @@ const BAD: readonly (readonly [
   [
     "gives an object that only looks like a stream",
     () => ({ on() {}, write() {}, destroy() {} }),
-    "Cannot connect to localhost:80: ",
+    "A connection has to be a Duplex stream",
   ],
   ["gives a text", () => "127.0.0.1", "A connection has to be a Duplex stream"],
   [

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { noContext } from "../_context.ts";
 import { Deadline } from "../core/deadline.ts";
 import { GRPCError } from "../core/errors.ts";
 import type { Peer } from "../core/peer.ts";
@@ -113,7 +114,11 @@ function run(host: CallHost, call: AnyCall): void {
   const stream = new ServerStream(call);
   let result: unknown;
   try {
-    result = handle === null ? handler.handle(stream) : handle(stream);
+    // Listeners have a context of their own. Without any, what the handler enters
+    // has to be kept from the calls that came with this one.
+    result = handle === null
+      ? noContext(() => handler.handle(stream))
+      : handle(stream);
   } catch (error) {
     return handlerThrew(host, call, error);
   }

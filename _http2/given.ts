@@ -98,8 +98,11 @@ function withoutContext(socket: Duplex): Duplex {
 }
 
 function isDuplex(connection: Connection): connection is Duplex {
-  const { on, write, destroy } = (connection ?? {}) as Partial<Duplex>;
-  return [on, write, destroy].every((it) => typeof it === "function");
+  const { on, write, cork, uncork, end, pause, destroy } = (connection ??
+    {}) as Partial<Duplex>;
+  return [on, write, cork, uncork, end, pause, destroy].every((it) =>
+    typeof it === "function"
+  );
 }
 
 /** Closes a connection that nobody wants any more. */

@@ -126,6 +126,8 @@ export abstract class NodeSession<H2 extends Http2Session>
 
   destroy(): void {
     this.#left = true;
+    // That closes all streams, and not as the peer did.
+    this.#seal();
     this.h2.destroy();
   }
 
