@@ -91,9 +91,9 @@ export class LoggedSink implements ByteSink {
     this.#note(end ? "head end" : "head");
   }
 
-  onData(chunk: Uint8Array): void {
-    this.received += chunk.length;
-    this.#note(`data ${chunk.length}`, chunk);
+  onData(_bytes: Uint8Array, start: number, end: number): void {
+    this.received += end - start;
+    this.#note(`data ${end - start}`, chunk);
   }
 
   onStop(): void {
