@@ -126,21 +126,21 @@ Deno.test("Server shuts a connection down gracefully before a client has reset m
 });
 
 Deno.test("Server does not take calls for abuse that are reset at their deadline", async () => {
+  const clock = new VirtualClock();
   const waiters = new Waiters();
   await using echo = await startEcho({
-    server: {
-      config: { maxResetStreamsPerSecond: 1 },
-      clock: new VirtualClock(),
-    },
+    server: { config: { maxResetStreamsPerSecond: 1 }, clock },
     handlers: { bidi: waiters.handlers.bidi },
   });
   using client = await RawConnection.open(echo.port);
   for (let id = 1; id < 20; id += 2) {
-    // So short that it has come, but on this server time stands still.
     await client.headers(
       id,
-      requestFields(PATHS.bidi, { "grpc-timeout": "1m" }),
+      requestFields(PATHS.bidi, { "grpc-timeout": "100m" }),
     );
+    // The answer tells that the call runs.
+    await client.nextOf(FrameType.DATA, id);
+    await clock.advance(99);
     await client.rstStream(id, CANCEL);
   }
   await client.headers(21, requestFields(PATHS.unary));

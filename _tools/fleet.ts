@@ -6,8 +6,9 @@
  *     deno task fleet                 runs it; with words, the rows that have them
  *
  * Options: `--runs=3` does each row so often, `--short` takes our own server and
- * less time, `--errors` prints what the lost calls ended with, `--report` writes
- * docs/conformance.md. The exit code tells whether our server lost any, twice in a row: a connection that comes in
+ * less time, `--engine=native` that engine for our side, `--errors` prints what
+ * the lost calls ended with, `--report` writes docs/conformance.md. The exit code
+ * tells whether our server lost any, twice in a row: a connection that comes in
  * the moment in which a port is closed is lost to whoever does not try again.
  *
  * @module

@@ -15,6 +15,9 @@ export interface Program {
 
 const DENO = ["run", "--no-prompt", "--allow-net"];
 
+/** The HTTP/2 engine of our side. */
+const ENGINE = Deno.args.filter((it) => it.startsWith("--engine="));
+
 /** Where `deno task interop:tools` unpacks the packages of Debian. */
 const DEBIAN = new URL("../.tools/debian", import.meta.url).pathname;
 
@@ -23,7 +26,7 @@ export const SERVERS: readonly Program[] = [
   {
     name: "ours",
     command: Deno.execPath(),
-    args: [...DENO, "interop/fleet_server.ts"],
+    args: [...DENO, "interop/fleet_server.ts", ...ENGINE],
   },
   { name: "grpc-go", command: tool("fleet-server"), args: [] },
   {
@@ -250,6 +253,7 @@ export const CLIENTS = {
         ...[`--target=127.0.0.1:${port}`, `--workers=${workers}`],
         `--deadline_ms=${deadlineMs ?? 0}`,
         `--cancels_per_second=${cancelsPerSecond ?? 0}`,
+        ...ENGINE,
       ]),
   },
   tonic: {

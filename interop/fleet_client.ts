@@ -25,9 +25,14 @@ const {
   workers = "20",
   deadline_ms: deadlineMs = "0",
   cancels_per_second: cancelsPerSecond = "0",
+  engine = "node",
 } = flagsOf(Deno.args);
 const [, host, port] = /^(.*):([0-9]+)$/.exec(target) ?? [];
-await using channel = new Channel(host, Number(port));
+await using channel = new Channel(
+  host,
+  Number(port),
+  engine === "native" ? { http2: engine } : {},
+);
 const stub = createStub(TestService, channel);
 const options = Number(deadlineMs) > 0 ? { timeoutMs: Number(deadlineMs) } : {};
 const outcomes = new Map<string, number>();

@@ -48,6 +48,7 @@ const service = {
 };
 
 const server = new Server([service], {
+  ...(flags.engine === "native" ? { http2: "native" } : {}),
   config: maxAgeMs > 0 ? { maxConnectionAgeMs: maxAgeMs } : {},
 });
 using _exit = gracefulExit([server], { graceMs: 5_000 });
