@@ -91,9 +91,9 @@ export class LoggedSink implements ByteSink {
     this.#note(end ? "head end" : "head");
   }
 
-  onData(_bytes: Uint8Array, start: number, end: number): void {
+  onData(bytes: Uint8Array, start: number, end: number): void {
     this.received += end - start;
-    this.#note(`data ${end - start}`, chunk);
+    this.#note(`data ${end - start}`, bytes.subarray(start, end));
   }
 
   onStop(): void {
