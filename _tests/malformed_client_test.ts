@@ -318,10 +318,7 @@ const LARGE_HEADS: Readonly<Record<string, Field[]>> = {
     ["trace", "a".repeat(35_000)],
   ],
   // node:http2 takes 128 fields, and both as many as fit in 64 KiB.
-  [`${onEngine({ node: 300, native: 2000 })} fields`]: Array.from(
-    { length: onEngine({ node: 300, native: 2000 }) },
-    (): Field => ["trace", "a"],
-  ),
+  "2000 fields": Array.from({ length: 2000 }, (): Field => ["trace", "a"]),
 };
 
 for (const [what, fields] of Object.entries(LARGE_HEADS)) {
