@@ -7,6 +7,10 @@
  * the toolchains that are here, packages of Python into `.tools/venv/`, and the
  * proxies, unless the system has them, from Debian's packages into
  * `.tools/debian/`. What
+
+ * They go into `.tools/`: programs in Go into `.tools/bin/`, built by the Go
+ * toolchain that is here, and packages of Python into `.tools/venv/`; Node for
+ * this machine is a package of npm. What
  * cannot be had is told in one line and is no failure; the tests that need it
  * are then skipped. What is there in its version is left alone.
  *
@@ -104,6 +108,9 @@ const RUST_TOOL = { name: "fleet-client", folder: "interop/peers/fleet_tonic" };
 
 /** The proxies: their packages in Debian have the names of their programs. */
 const PROXIES: readonly string[] = ["nginx", "haproxy"];
+
+/** The oldest Node that the library runs on, in its latest version. */
+const NODE_VERSION = "22.23.3";
 
 /** What one tool may take. */
 const TIMEOUT_MS = 600_000;
@@ -280,6 +287,35 @@ async function buildPython(): Promise<string | undefined> {
   return success ? undefined : reason;
 }
 
+/** The package that has Node for this machine. */
+function nodePackage(): string {
+  const { os, arch } = Deno.build;
+  return [
+    "node",
+    WINDOWS ? "win" : os,
+    arch === "x86_64" ? "x64" : "arm64",
+  ].join("-");
+}
+
+/** Installs Node; gives the reason if it cannot. */
+async function installNode(): Promise<string | undefined> {
+  const dir = new URL("node/", ROOT);
+  await Deno.mkdir(dir, { recursive: true });
+  const config = {
+    nodeModulesDir: "auto",
+    lock: false,
+    imports: { node: `npm:${nodePackage()}@${NODE_VERSION}` },
+  };
+  await Deno.writeTextFile(new URL("deno.json", dir), JSON.stringify(config));
+  const { success, reason } = await run(Deno.execPath(), ["install"], dir);
+  if (!success) return reason;
+  const file = `node${WINDOWS ? ".exe" : ""}`;
+  const found = new URL(`node_modules/${nodePackage()}/bin/${file}`, dir);
+  await Deno.copyFile(found, new URL(`bin/${file}`, ROOT));
+  await Deno.remove(dir, { recursive: true });
+  return undefined;
+}
+
 /** The path of a file. */
 export function pathOf(url: URL): string {
   return WINDOWS ? url.pathname.slice(1) : url.pathname;
@@ -347,6 +383,10 @@ async function main(args: readonly string[]): Promise<void> {
   await install(manifest, "python", {
     of: PYTHON_PACKAGES.join(" "),
     by: buildPython,
+  });
+  await install(manifest, "node", {
+    of: `${nodePackage()}@${NODE_VERSION}`,
+    by: installNode,
   });
   await Deno.remove(new URL("build/", ROOT), { recursive: true })
     .catch(() => {});
