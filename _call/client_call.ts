@@ -77,6 +77,8 @@ export class ClientCall<Req, Rep>
   readonly #reader: FrameReader;
   #decoding: Decoding | null = null;
   #stream: ByteStream | null = null;
+  /** Whether it has ended, though listeners may hold up what comes of that. */
+  #streamClosed = false;
   readonly #retry = new TransparentRetry();
   /** Why the flow of bytes is stopped: how many reasons there are. */
   #holds = 0;
@@ -249,7 +251,8 @@ export class ClientCall<Req, Rep>
 
   onScopeEnd(error: GRPCError): void {
     const stream = this.#stream;
-    const hasAsked = stream !== null && this.#sender.isEnded;
+    const hasAsked = stream !== null && !this.#streamClosed &&
+      this.#sender.isEnded;
     if (this.#finished || !hasAsked || !this.#scope.expired) {
       return this.cancel(error);
     }
@@ -265,6 +268,7 @@ export class ClientCall<Req, Rep>
 
   onStream(stream: ByteStream, peer: Peer): void {
     this.#stream = stream;
+    this.#streamClosed = false;
     this.peer = peer;
     this.#sender.onStream(stream);
   }
@@ -329,6 +333,7 @@ export class ClientCall<Req, Rep>
   }
 
   onClose(why: CloseReason): void {
+    this.#streamClosed = true;
     this.#lateAnswer?.[Symbol.dispose]();
     if (this.#finished) return;
     this.#sender.onStreamLost();
