@@ -8,8 +8,8 @@
 
 import {
   checkFunction,
-  checkGrace,
   checkOptions,
+  checkTimes,
   type OptionNames,
 } from "./core/_options.ts";
 import type { ClockTimer } from "./core/clock.ts";
@@ -25,7 +25,15 @@ export interface GracefulExitOptions {
    */
   readonly signals?: readonly Deno.Signal[];
   /**
-   * How long running calls may go on after the first signal, in milliseconds.
+   * How long the servers go on as before after the first signal, in
+   * milliseconds, while their health services say `NOT_SERVING`: as long as
+   * load balancers need to send their calls elsewhere.
+   *
+   * @default {0}
+   */
+  readonly drainMs?: number;
+  /**
+   * How long running calls may go on after that, in milliseconds.
    *
    * @default {20000}
    */
@@ -41,6 +49,7 @@ export interface GracefulExitOptions {
 
 const OPTIONS: OptionNames<GracefulExitOptions> = {
   signals: true,
+  drainMs: true,
   graceMs: true,
   onOverdue: true,
 };
@@ -48,11 +57,14 @@ const OPTIONS: OptionNames<GracefulExitOptions> = {
 /** What {@linkcode gracefulExit} closes: a server. */
 export interface Closable {
   /**
-   * Begins to close, and is done with it after the grace at the latest.
+   * Begins to close, and is done with it after both times at the latest.
    *
-   * @param options How long what runs may go on, in milliseconds.
+   * @param options How long to go on as before, if at all, and how long what
+   * runs may go on then, in milliseconds.
    */
-  close(options: { readonly graceMs: number }): void;
+  close(
+    options: { readonly graceMs: number; readonly drainMs?: number },
+  ): void;
   /**
    * Waits until all that ran is over; without it that is when `close()` returns.
    */
@@ -78,10 +90,11 @@ const EXIT_CODES: Readonly<Partial<Record<Deno.Signal, number>>> = {
 /**
  * Closes servers when the process is asked to end.
  *
- * The first signal closes them: running calls may go on for `graceMs`, and
- * `waitClosed()` resolves when all is over. The second ends the process at once
- * with 128 + the number of the signal. So does the first, a second after the
- * grace, when there are handlers that still run: they did not heed their signal.
+ * The first signal closes them: they go on as before for `drainMs`, running
+ * calls may go on for `graceMs` then, and `waitClosed()` resolves when all is
+ * over. The second ends the process at once with 128 + the number of the signal.
+ * So does the first, a second after the grace, when there are handlers that still
+ * run: they did not heed their signal.
  *
  * @example Usage
  * ```ts
@@ -100,7 +113,7 @@ const EXIT_CODES: Readonly<Partial<Record<Deno.Signal, number>>> = {
  * @param options Which signals, and how long a grace.
  * @returns What takes the signals' listeners off again.
  * @throws {TypeError} If an option is unknown or of a wrong type.
- * @throws {RangeError} If `graceMs` is negative or not a number.
+ * @throws {RangeError} If a time is negative or not a number.
  */
 export function gracefulExit(
   servers: Iterable<Closable>,
@@ -111,18 +124,20 @@ export function gracefulExit(
     signals = Deno.build.os === "windows"
       ? ["SIGINT", "SIGBREAK"]
       : ["SIGINT", "SIGTERM"],
+    drainMs = 0,
     graceMs = 20_000,
     onOverdue = logOverdue,
   } = options;
   checkFunction("Cannot listen to signals", "onOverdue", onOverdue);
   // Told now, and not when the signal comes.
-  checkGrace("Cannot listen to signals", graceMs);
+  checkTimes("Cannot listen to signals", { drainMs, graceMs });
+  const times = drainMs > 0 ? { drainMs, graceMs } : { graceMs };
   const all = [...servers];
   let signalled = false;
   let timer: ClockTimer | undefined;
   const begin = (code: number): void => {
-    for (const server of all) server.close({ graceMs });
-    const waitMs = graceMs + OVERDUE_AFTER_MS;
+    for (const server of all) server.close(times);
+    const waitMs = drainMs + graceMs + OVERDUE_AFTER_MS;
     if (waitMs > MAX_DELAY_MS) return;
     timer = systemClock.setTimeout(() => {
       try {

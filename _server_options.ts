@@ -10,8 +10,8 @@ import {
   checkClock,
   checkDetailsCodec,
   checkFunction,
-  checkGrace,
   checkOptions,
+  checkTimes,
   type OptionNames,
   wrongType,
 } from "./core/_options.ts";
@@ -155,8 +155,16 @@ export interface StartOptions {
 /** Options for {@linkcode Server.close}. */
 export interface CloseOptions {
   /**
-   * How long running calls may go on, in milliseconds. Then their signals
-   * abort and their clients see `UNAVAILABLE`.
+   * How long the server goes on as before, in milliseconds, while its health
+   * service says `NOT_SERVING`, so that load balancers send their calls
+   * elsewhere in time.
+   *
+   * @default {0}
+   */
+  readonly drainMs?: number;
+  /**
+   * How long running calls may go on after that, in milliseconds. Then their
+   * signals abort and their clients see `UNAVAILABLE`.
    *
    * @default {0}
    */
@@ -208,7 +216,10 @@ const START_OPTIONS: OptionNames<StartOptions> = {
   reusePort: true,
 };
 
-const CLOSE_OPTIONS: OptionNames<CloseOptions> = { graceMs: true };
+const CLOSE_OPTIONS: OptionNames<CloseOptions> = {
+  drainMs: true,
+  graceMs: true,
+};
 
 /**
  * Throws unless the options of a server are what they should be, as far as
@@ -223,12 +234,14 @@ export function checkServerOptions(options: ServerOptions): void {
   checkClock(action, options.clock);
 }
 
-/** Gives the grace of a close, once it is checked. */
-export function graceMsOf(action: string, options: CloseOptions): number {
+/** Gives the times of a close, once they are checked. */
+export function closeTimesOf(options: CloseOptions): Required<CloseOptions> {
+  const action = "Cannot close server";
   checkOptions(action, options, CLOSE_OPTIONS);
-  const { graceMs = 0 } = options;
-  checkGrace(action, graceMs);
-  return graceMs;
+  const { drainMs = 0, graceMs = 0 } = options;
+  const times = { drainMs, graceMs };
+  checkTimes(action, times);
+  return times;
 }
 
 /** Where to listen, and how, once it is checked. */

@@ -56,7 +56,7 @@ import { systemClock } from "./_http2/system_clock.ts";
 import {
   checkServerOptions,
   type CloseOptions,
-  graceMsOf,
+  closeTimesOf,
   type HandlerErrorInfo,
   listenOptionsOf,
   type ServerOptions,
@@ -127,8 +127,10 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   #address: ListenAddress | null = null;
   #started = false;
   readonly #closing = new AbortController();
-  /** When running calls are ended, on the server's clock. */
+  /** When the listener stops, and running calls are ended, on its clock. */
+  #stopAt = Infinity;
   #graceEnd = Infinity;
+  #drainTimer: ClockTimer | undefined;
   #graceTimer: ClockTimer | undefined;
 
   /**
@@ -297,7 +299,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
    * @throws {TypeError} If it is no connection.
    */
   accept(connection: Connection): void {
-    if (this.#closing.signal.aborted) {
+    if (this.#stopAt === -Infinity) {
       throw new ProtocolError("Server is closed");
     }
     this.#listener.accept(socketOf(connection));
@@ -320,33 +322,42 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   }
 
   /**
-   * Closes the server: no new connections and calls from now on. Running calls
-   * may go on for `graceMs`; then their signals abort, and their clients see
-   * `UNAVAILABLE`. Called again, it can only shorten the grace. A handler that
+   * Closes the server. With a grace it shuts down gracefully: connections that
+   * wait to be accepted are, the port is closed, clients are told to call
+   * elsewhere, and the calls that come until they know are served. Calls may go
+   * on for `graceMs`; then their signals abort, and their clients see
+   * `UNAVAILABLE`. Called again, it can only shorten the times. A handler that
    * does not heed its signal goes on all the same, and so does `waitClosed()`;
    * {@linkcode gracefulExit} ends the process then.
    *
-   * @param options How long calls may go on.
-   * @throws {TypeError} If `graceMs` is not of type number.
-   * @throws {RangeError} If `graceMs` is negative or NaN.
+   * @param options How long the server and its calls may go on.
+   * @throws {TypeError} If a time is not of type number.
+   * @throws {RangeError} If a time is negative or NaN.
    */
   close(options: CloseOptions = {}): void {
-    const graceMs = graceMsOf("Cannot close server", options);
+    const { drainMs, graceMs } = closeTimesOf(options);
     // Services may have something to say before the listener says goodbye.
     noContext(() => this.#closing.abort());
-    this.#listener.stop();
-    const clock = this.#clock;
-    const graceEnd = clock.now() + graceMs;
-    if (graceEnd >= this.#graceEnd) return;
-    this.#graceEnd = graceEnd;
-    clock.clearTimeout(this.#graceTimer);
-    if (graceMs === 0) {
-      this.#endCalls();
-    } else if (graceMs < 2 ** 31) {
-      this.#graceTimer = clock.setTimeout(() => this.#endCalls(), graceMs);
+    const stopAt = this.#clock.now() + drainMs;
+    if (stopAt < this.#stopAt) {
+      this.#stopAt = stopAt;
+      this.#clock.clearTimeout(this.#drainTimer);
+      this.#drainTimer = this.#at(drainMs, () => {
+        this.#stopAt = -Infinity;
+        if (graceMs === 0) this.#listener.stopNow();
+        else noContext(() => void this.#listener.stop());
+      });
+    }
+    const graceEnd = stopAt + graceMs;
+    if (graceEnd < this.#graceEnd) {
+      this.#graceEnd = graceEnd;
+      this.#clock.clearTimeout(this.#graceTimer);
+      this.#graceTimer = this.#at(drainMs + graceMs, () => this.#endCalls());
       // Not when the last handler is through: a client that does not read
       // what it was sent must not hold its connection for ever.
-      this.#listener.closed.then(() => clock.clearTimeout(this.#graceTimer));
+      this.#listener.closed.then(() =>
+        this.#clock.clearTimeout(this.#graceTimer)
+      );
     }
   }
 
@@ -375,8 +386,16 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     return [...this.#calls].map(({ methodName }) => methodName);
   }
 
+  /** Does something after so many milliseconds; at once if that is none. */
+  #at(delayMs: number, fn: () => void): ClockTimer | undefined {
+    if (delayMs === 0) fn();
+    else if (delayMs < 2 ** 31) return this.#clock.setTimeout(fn, delayMs);
+    return undefined;
+  }
+
   /** Ends the calls that are still running. */
   #endCalls(): void {
+    this.#listener.stopNow();
     const error = new GRPCError(
       Status.UNAVAILABLE,
       "Server is shutting down",

@@ -72,6 +72,11 @@ export interface ByteStream {
 
 /** A call, as its stream sees it. */
 export interface ByteSink {
+  /**
+   * When the call has to be complete, by the clock of its side; none, if
+   * undefined. After that a peer may reset the stream without more ado.
+   */
+  readonly expiresAt?: number;
   /** The peer's head; with `end` its half is over with it. Client side only. */
   onHead(raw: RawHeaders, end: boolean): void;
   /** Some of the peer's bytes, cut anywhere: those from `start` to `end`. */

@@ -33,6 +33,7 @@ import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
 import { decodeMessage, type Decoding } from "./decode.ts";
 import { Half } from "./half.ts";
 import { Inbox } from "./inbox.ts";
+import { LateAnswer } from "./late_answer.ts";
 import { checkComplete, noStatus, secondReply } from "./reply_faults.ts";
 import {
   type Prepared,
@@ -76,9 +77,12 @@ export class ClientCall<Req, Rep>
   readonly #reader: FrameReader;
   #decoding: Decoding | null = null;
   #stream: ByteStream | null = null;
+  /** Whether it has ended, though listeners may hold up what comes of that. */
+  #streamClosed = false;
   readonly #retry = new TransparentRetry();
   /** Why the flow of bytes is stopped: how many reasons there are. */
   #holds = 0;
+  #lateAnswer: LateAnswer | undefined;
   #finished = false;
   /** Whether the server wants no more requests, though there is more to read. */
   #stopped = false;
@@ -246,13 +250,25 @@ export class ClientCall<Req, Rep>
   // The scope
 
   onScopeEnd(error: GRPCError): void {
-    this.cancel(error);
+    const stream = this.#stream;
+    const hasAsked = stream !== null && !this.#streamClosed &&
+      this.#sender.isEnded;
+    if (this.#finished || !hasAsked || !this.#scope.expired) {
+      return this.cancel(error);
+    }
+    // The server keeps the deadline too, and is about to end the stream by
+    // itself. Servers take many resets for an attack, whatever they are for.
+    this.#inbox.abort(error);
+    this.#finish(error);
+    if (this.#holds > 0) stream.resume();
+    this.#lateAnswer = new LateAnswer(stream, this.#target.host.deadlines);
   }
 
   // The stream
 
   onStream(stream: ByteStream, peer: Peer): void {
     this.#stream = stream;
+    this.#streamClosed = false;
     this.peer = peer;
     this.#sender.onStream(stream);
   }
@@ -317,6 +333,8 @@ export class ClientCall<Req, Rep>
   }
 
   onClose(why: CloseReason): void {
+    this.#streamClosed = true;
+    this.#lateAnswer?.[Symbol.dispose]();
     if (this.#finished) return;
     this.#sender.onStreamLost();
     // What came before the end of the stream counts.

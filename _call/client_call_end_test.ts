@@ -167,6 +167,11 @@ for (const { when, end, status, message, cause } of ENDINGS) {
       assertEquals(error.cause, cause);
 
       assertEquals(channel.source.waiting, []);
+      if (status === Status.DEADLINE_EXCEEDED && log?.[0] === "head end") {
+        // The server has all requests, and may end the stream by itself.
+        assertEquals(channel.stream.log, ["head end"]);
+        test.clock.advance(500);
+      }
       if (log === null) assertEquals(channel.source.streams, []);
       else assertEquals(channel.stream.log, log);
       for (
@@ -206,6 +211,17 @@ for (const { when, end, status, message, cause } of ENDINGS) {
     assertEquals(error.status, status);
   });
 }
+
+Deno.test("ClientCall() waits no longer for the server when that ends the stream after the deadline", async () => {
+  using test = new Test();
+  const reply = test.channel.unaryUnary({}, { timeoutMs: 100 });
+  test.clock.advance(100);
+  await assertRejects(() => reply, GRPCError, "Deadline exceeded");
+  assertEquals(test.clock.delays, [500]);
+  test.channel.stream.peerAnswers("Hello");
+  assertEquals(test.clock.delays, []);
+  assertEquals(test.channel.stream.log, ["head", "message end"]);
+});
 
 for (const timeoutMs of [0, -1000]) {
   Deno.test(`ClientCall() sends nothing when its timeout is ${timeoutMs} ms`, async () => {

@@ -112,6 +112,11 @@ export class ServerCall<Req, Rep>
     return this.start.request.route.path;
   }
 
+  /** When the call has to be complete, by the server's clock. */
+  get expiresAt(): number {
+    return this.#scope.expiresAt;
+  }
+
   /** When the client stops to wait. */
   get deadline(): Deadline | null {
     return this.start.deadline;

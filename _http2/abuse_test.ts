@@ -66,27 +66,45 @@ Deno.test("PingStrikes.onPing() bears any number when the limit is 0", () => {
   for (let i = 0; i < 100; i++) assertEquals(strikes.onPing(false, i), false);
 });
 
+/** A stream of which the call has so long a deadline. */
+function opened(openedAt: number, timeoutMs = Infinity) {
+  return { openedAt, expiresAt: openedAt + timeoutMs };
+}
+
 Deno.test("RapidResets.onReset() tells of the first over the limit within a second", () => {
   const resets = new RapidResets(3);
-  const verdicts = [0, 1, 2, 3].map((now) => resets.onReset(now, now));
+  const verdicts = [0, 1, 2, 3].map((now) => resets.onReset(opened(now), now));
   assertEquals(verdicts, [false, false, false, true]);
 });
 
 Deno.test("RapidResets.onReset() begins anew with each second", () => {
   const resets = new RapidResets(2);
   for (const now of [0, 999, 1000, 1999, 2500]) {
-    assertEquals(resets.onReset(now, now), false);
+    assertEquals(resets.onReset(opened(now), now), false);
   }
 });
 
 Deno.test("RapidResets.onReset() does not count calls that ran for a second", () => {
   const resets = new RapidResets(1);
   for (let i = 0; i < 100; i++) {
-    assertEquals(resets.onReset(i, i + 1000), false);
+    assertEquals(resets.onReset(opened(i), i + 1000), false);
   }
 });
 
 Deno.test("RapidResets.onReset() bears any number when the limit is Infinity", () => {
   const resets = new RapidResets(Infinity);
-  for (let i = 0; i < 100; i++) assertEquals(resets.onReset(0, 0), false);
+  for (let i = 0; i < 100; i++) {
+    assertEquals(resets.onReset(opened(0), 0), false);
+  }
+});
+
+Deno.test("RapidResets.onReset() does not count calls that ran to their deadline", () => {
+  const resets = new RapidResets(1);
+  for (let i = 0; i < 100; i++) {
+    assertEquals(resets.onReset(opened(i, 50), i + 50), false);
+    // The client's clock began to run before this side's.
+    assertEquals(resets.onReset(opened(i, 50), i + 25), false);
+  }
+  assertEquals(resets.onReset(opened(100, 50), 124), false);
+  assertEquals(resets.onReset(opened(100, 50), 124), true);
 });

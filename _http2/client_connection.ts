@@ -17,6 +17,7 @@ import { LastWords } from "./last_words.ts";
 import { openConnections } from "./open_connections.ts";
 import { peerOf } from "./peer_of.ts";
 import { refer } from "./refer.ts";
+import { ResetBudget } from "./reset_budget.ts";
 import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
 import { explainAlert } from "./tls_faults.ts";
 
@@ -62,6 +63,8 @@ export class ClientConnection implements H2ClientOwner {
   #gone = false;
   #maxStreams = 0;
   #lastStreamId = Infinity;
+  readonly #resets = new ResetBudget();
+  #resetCount = 0;
   #awaited = false;
   /** Whether the socket keeps the process alive. */
   #referred = true;
@@ -306,6 +309,11 @@ export class ClientConnection implements H2ClientOwner {
     this.#lastWords?.cut();
   }
 
+  onReset(): void {
+    this.#resetCount++;
+    if (this.#resets.spend(1)) this.onExhausted();
+  }
+
   onExhausted(): void {
     this.close();
   }
@@ -317,7 +325,16 @@ export class ClientConnection implements H2ClientOwner {
       this.wasUseful = true;
     }
     if (code !== 0) {
-      this.#endReason ??= reasonOfGoaway(this.#dialing.target, code, text);
+      const resets = this.#resetCount;
+      this.#endReason ??= reasonOfGoaway(
+        this.#dialing.target,
+        code,
+        text,
+        // Servers that limit resets seldom say so.
+        resets > 0
+          ? `after ${resets} RST_STREAM of this side, for cancelled calls`
+          : "",
+      );
     }
     if (code === ENHANCE_YOUR_CALM && text === "too_many_pings") {
       this.#listener.onTooManyPings();
@@ -376,7 +393,7 @@ export class ClientConnection implements H2ClientOwner {
 
   #noteEnd(): void {
     this.#endReason ??= this.#loss(
-      this.#error ??
+      this.#error ?? this.#session?.endCause ??
         (this.#ready
           ? undefined
           : `the connection was closed before HTTP/2 SETTINGS, ${this.#dialing.likelyMixUp}`),

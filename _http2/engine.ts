@@ -75,6 +75,8 @@ export interface H2Stream extends ByteStream {
   readonly path: string;
   /** When it was opened, by the connection's clock; kept for a server's policy. */
   openedAt: number;
+  /** When its call has to be complete, by that clock; kept likewise. */
+  expiresAt: number;
   /** Whether it ended, if it has, before this side was through or gave up. */
   readonly isCutOff: boolean;
 }
@@ -87,6 +89,8 @@ export interface H2Session {
   readonly streams: Iterable<H2Stream>;
   /** Whether the session or its socket has ended, also before it has told. */
   readonly isOver: boolean;
+  /** Why the session has ended, if it has by itself and has told no error. */
+  readonly endCause?: string | undefined;
   /** Sends a PING; `onAck` is called when it is acknowledged, if ever. */
   ping(onAck: () => void): void;
   /** Sends GOAWAY with NO_ERROR, opens no more streams, and ends with the last. */
@@ -130,6 +134,8 @@ export interface H2SessionOwner {
   onSent(): void;
   /** The peer answered a call. */
   onAnswer(): void;
+  /** RST_STREAM is sent for a stream. */
+  onReset(): void;
   /** A stream is gone. It does not count any more. */
   onStreamClose(stream: H2Stream): void;
   /** The peer has sent all that it will ever send on the connection. */
@@ -142,6 +148,11 @@ export interface H2SessionOwner {
    * peer that reads nothing puts off for as long as it likes.
    */
   onEnding(): void;
+  /**
+   * The session is at the end of what it can do, or will be soon, such as of its
+   * stream ids: those there are may go on, new ones belong on another.
+   */
+  onExhausted(): void;
   /** The session or its socket failed; `onClosed` follows. */
   onError(error: unknown): void;
   /** The session is gone: once, and last. */
@@ -149,10 +160,7 @@ export interface H2SessionOwner {
 }
 
 /** The policy of a client's connection. */
-export interface H2ClientOwner extends H2SessionOwner {
-  /** No stream can be opened any more: their identifiers are used up. */
-  onExhausted(): void;
-}
+export type H2ClientOwner = H2SessionOwner;
 
 /** The policy of a server's connection. */
 export interface H2ServerOwner extends H2SessionOwner {

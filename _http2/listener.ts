@@ -7,6 +7,7 @@
 import net from "node:net";
 import type { Duplex } from "node:stream";
 import { noContext } from "../_context.ts";
+import type { ClockTimer } from "../core/clock.ts";
 import { formatTarget } from "../core/target.ts";
 import type { ServerTLSOptions } from "../core/tls.ts";
 import {
@@ -44,6 +45,14 @@ export type ListenAddress =
 /** What all connections of a listener have in common. */
 export type ListenerOptions = Omit<ServerConnectionOptions, "onClosed">;
 
+/** How often connections are accepted for a last time, if there always are. */
+const MAX_ACCEPT_ROUNDS = 50;
+
+const SHORT_TURN_MS = 0.5;
+
+/** How long TLS handshakes may go on when the port is closed. */
+const HANDSHAKE_MS = 500;
+
 /** A listening port with its connections. */
 export class Listener {
   readonly #options: ServerConnectionOptions;
@@ -51,12 +60,16 @@ export class Listener {
   readonly #connections = new Set<ServerConnection>();
   readonly #closed = Promise.withResolvers<void>();
   #tls: ServerTLS | null = null;
+  #handshakeTimer: ClockTimer | undefined;
   #path: string | undefined;
   #host: string | undefined;
   #ipv6Only = false;
   #opening = false;
   #listening = false;
+  #stopping = false;
   #stopped = false;
+  /** How many connections were accepted. */
+  #accepted = 0;
 
   constructor(options: ListenerOptions) {
     this.#options = {
@@ -132,20 +145,58 @@ export class Listener {
     this.#tls?.replace(options);
   }
 
-  /** Accepts no more connections and bids farewell to those there are. */
-  stop(): void {
+  /**
+   * Shuts down gracefully: accepts the connections that wait for it, closes the
+   * port, and has every client finish what it has begun.
+   */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    if (this.#listening) await this.#acceptQueue();
+    this.stopNow();
+  }
+
+  /** As `stop()`, but leaves alone the connections that wait. */
+  stopNow(): void {
     if (this.#stopped) return;
-    this.#stopped = true;
+    this.#stopping = this.#stopped = true;
+    // First the port, or clients would come back by it.
     if (this.#listening) this.#server.close(() => this.#checkClosed());
-    // There is no call on them yet.
-    this.#tls?.destroy();
     for (const connection of [...this.#connections]) connection.close();
+    if (this.#tls !== null && this.#tls.pending > 0) {
+      this.#handshakeTimer = this.#options.clock.setTimeout(
+        () => this.#tls?.destroy(),
+        HANDSHAKE_MS,
+      );
+    }
     this.#checkClosed();
   }
 
   /** Gives the peers a last moment, then destroys their connections. */
   linger(): void {
+    // There is no call on them yet.
+    this.#tls?.destroy();
     for (const connection of this.#connections) connection.linger();
+  }
+
+  /**
+   * Accepts the connections that the system has accepted, and whose clients may
+   * have sent requests already: the system resets them when the port is closed.
+   * There is no way to close it for new ones alone, so what comes in the moment
+   * between is lost.
+   */
+  async #acceptQueue(): Promise<void> {
+    for (let round = 0; round < MAX_ACCEPT_ROUNDS; round++) {
+      const before = this.#accepted;
+      // The system is asked for events when nothing else is to be done, and
+      // immediates come after the events of their turn.
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      const start = performance.now();
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#stopped) return;
+      const isShort = performance.now() - start < SHORT_TURN_MS;
+      if (isShort && this.#accepted === before) return;
+    }
   }
 
   #open(options: ListenOptions): Promise<ListenAddress> {
@@ -240,6 +291,7 @@ export class Listener {
   }
 
   #accept(socket: net.Socket): void {
+    this.#accepted++;
     if (
       this.#stopped || this.#isFull ||
       // Deno listens on IPv4 none the less.
@@ -266,6 +318,7 @@ export class Listener {
     if (!this.#stopped || this.#connections.size > 0) return;
     if ((this.#tls?.pending ?? 0) > 0) return;
     if (this.#opening || (this.#listening && this.#server.listening)) return;
+    this.#options.clock.clearTimeout(this.#handshakeTimer);
     this.#closed.resolve();
   }
 }

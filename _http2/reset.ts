@@ -44,6 +44,7 @@ const RESETS: readonly (readonly [name: string, status: Status])[] = [
 ];
 
 const REFUSED_STREAM = 7;
+const ENHANCE_YOUR_CALM = 11;
 
 /** Names an error code of HTTP/2, such as `CANCEL`. */
 export function resetName(code: number): string {
@@ -64,10 +65,15 @@ export function statusOfReset(code: number): Status {
  * @param cause What the runtime made of it.
  */
 export function reasonOfReset(code: number, cause?: unknown): CloseReason {
+  // nghttp2 says so of metadata, and `node:http2` takes 128 fields of it at most
+  // unless it is told otherwise.
+  const hint = code === ENHANCE_YOUR_CALM
+    ? ", as for metadata of more fields or bytes than it takes"
+    : "";
   return {
     clean: false,
     status: statusOfReset(code),
-    message: `Stream was reset by the peer with ${resetName(code)}`,
+    message: `Stream was reset by the peer with ${resetName(code)}${hint}`,
     cause,
     unprocessed: code === REFUSED_STREAM,
   };
@@ -116,17 +122,25 @@ export function reasonOfFailedConnect(
   };
 }
 
-/** Says why a connection ends that the peer announced the end of with GOAWAY. */
+/**
+ * Says why a connection ends that the peer announced the end of with GOAWAY.
+ *
+ * @param where The peer, or its address.
+ * @param code The error code of the GOAWAY.
+ * @param debugData What the peer says of it.
+ * @param note What this side has to say of it.
+ */
 export function reasonOfGoaway(
   where: string,
   code: number,
   debugData: string,
+  note = "",
 ): CloseReason {
   const data = debugData === "" ? "" : ` ("${debugData}")`;
   return reasonOfLoss(
     `Connection to ${where} was closed by the peer with GOAWAY ${
       resetName(code)
-    }${data}`,
+    }${data}${note === "" ? "" : `, ${note}`}`,
   );
 }
 

@@ -44,7 +44,13 @@ for (const [code, name, status] of CODES) {
     const reason = reasonOfReset(code, cause);
     assertEquals(reason.clean, false);
     assertEquals(reason.status, Status[status]);
-    assertEquals(reason.message, `Stream was reset by the peer with ${name}`);
+    const hint = name === "ENHANCE_YOUR_CALM"
+      ? ", as for metadata of more fields or bytes than it takes"
+      : "";
+    assertEquals(
+      reason.message,
+      `Stream was reset by the peer with ${name}${hint}`,
+    );
     assertStrictEquals(reason.cause, cause);
     // Of all codes one says that the call was not looked at.
     assertEquals(reason.unprocessed, name === "REFUSED_STREAM");

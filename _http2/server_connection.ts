@@ -64,6 +64,12 @@ export interface AcceptedSocket {
 /** How long a peer may take to close its side, once all streams are ended. */
 const LINGER_MS = 1000;
 
+/**
+ * How long streams are taken on of a client that acknowledges no PING: it may
+ * be busy, and so may this side be, with what the client has sent unread.
+ */
+const SHUTDOWN_MS = 5000;
+
 const ENHANCE_YOUR_CALM = 11;
 
 /** One connection of a client. */
@@ -78,7 +84,13 @@ export class ServerConnection implements H2ServerOwner {
   readonly #lastWords: LastWords;
   #keepalive: Keepalive | null = null;
   #lingerTimer: ClockTimer | undefined;
+  #shutdownTimer: ClockTimer | undefined;
+  /** No new calls are wanted; those that come nevertheless are served. */
   #closing = false;
+  /** The client knows which of its streams were taken on. */
+  #shutDown = false;
+  /** No new calls are served. */
+  #refusing = false;
   #expelled = false;
   #ready = false;
   /** When something came in last, by the clock. */
@@ -134,26 +146,29 @@ export class ServerConnection implements H2ServerOwner {
     return `connection from ${this.#peer}`;
   }
 
-  /** Bids farewell: no new streams, and the end when those there are ended. */
+  /**
+   * Shuts down gracefully: the client is told to open no more streams, those
+   * that it has opened until then are served, and the connection ends with
+   * the last.
+   */
   close(): void {
     if (this.#closing) return;
     this.#closing = true;
-    // In two steps, for requests may be on their way: they are refused one by
-    // one. After a GOAWAY of its own nghttp2 ignores them, and takes many of
-    // them for an attack, which ends what runs as well.
-    // https://www.rfc-editor.org/rfc/rfc9113#section-6.8
-    this.#session.sendShutdownNotice();
-    this.#session.ping(() => this.#session.close());
-    if (this.streamCount === 0) this.linger();
+    if (this.#ready) this.#beginShutDown();
+    this.#shutdownTimer = this.#options.clock.setTimeout(
+      () => this.#endShutDown(),
+      SHUTDOWN_MS,
+    );
   }
 
-  /** Gives the peer a moment to close its side, then destroys the connection. */
+  /**
+   * Ends the connection soon, whatever runs on it: gives the peer a moment to
+   * close its side, then destroys the connection. New streams are refused.
+   */
   linger(): void {
-    if (this.#gone) return;
-    this.#lingerTimer ??= this.#options.clock.setTimeout(
-      () => this.destroy(),
-      LINGER_MS,
-    );
+    if (this.#gone || this.#refusing) return;
+    this.#refusing = true;
+    this.#lingerUnused();
   }
 
   /** Ends the connection at once, and all that runs on it. */
@@ -178,11 +193,11 @@ export class ServerConnection implements H2ServerOwner {
   onStreamClose(stream: H2Stream): void {
     if (this.streamCount === 0) {
       this.#lifetime.onUnused();
-      if (this.#closing) this.linger();
+      if (this.#shutDown) this.#lingerUnused();
     }
     if (
       stream.isCutOff && this.endReason === null &&
-      this.#resets.onReset(stream.openedAt, this.#options.clock.now())
+      this.#resets.onReset(stream, this.#options.clock.now())
     ) {
       this.#expel("too_many_resets", "it cancelled too many calls");
     }
@@ -190,11 +205,13 @@ export class ServerConnection implements H2ServerOwner {
 
   onStream(stream: H2Stream, raw: RawHeaders): ByteSink | null {
     if (this.streamCount === 1) this.#lifetime.onUsed();
-    stream.openedAt = this.#receivedAt;
-    if (this.#closing) return null;
+    if (this.#refusing || this.#expelled) return null;
     // The client's own frames count as well: there may be no answer for long.
     this.#keepalive?.onSent();
-    return this.#options.onStream(stream, raw, this.#peer);
+    const call = this.#options.onStream(stream, raw, this.#peer);
+    stream.openedAt = this.#receivedAt;
+    stream.expiresAt = call.expiresAt ?? Infinity;
+    return call;
   }
 
   onSettings(): void {
@@ -232,9 +249,44 @@ export class ServerConnection implements H2ServerOwner {
     this.#noteEnd();
   }
 
+  /**
+   * In two steps, for requests may be on their way: the first GOAWAY tells the
+   * client to open no more streams, the second which of them were taken on.
+   * What comes after the second is lost to whoever does not send it again, such
+   * as a proxy. So there are two PINGs between them: HAProxy, tonic and grpc-go
+   * have been seen to send requests after they acknowledged the first.
+   *
+   * @see {@link https://www.rfc-editor.org/rfc/rfc9113#section-6.8}
+   */
+  #beginShutDown(): void {
+    const session = this.#session;
+    session.sendShutdownNotice();
+    session.ping(() => session.ping(() => this.#endShutDown()));
+  }
+
+  /** Takes on no more streams, and ends with the last of those there are. */
+  #endShutDown(): void {
+    if (this.#gone || this.#shutDown) return;
+    this.#shutDown = true;
+    this.#options.clock.clearTimeout(this.#shutdownTimer);
+    this.#session.close();
+    if (this.streamCount === 0) this.#lingerUnused();
+  }
+
+  /** Ends a connection without streams, if the peer does not. */
+  #lingerUnused(): void {
+    if (this.#gone) return;
+    this.#lingerTimer ??= this.#options.clock.setTimeout(
+      () => this.destroy(),
+      LINGER_MS,
+    );
+  }
+
   #onReady(): void {
     if (this.#gone) return;
     this.#lifetime.onReady();
+    // Whoever has just connected has calls that wait for it.
+    if (this.#closing) this.#session.ping(() => this.#beginShutDown());
     const { config, clock } = this.#options;
     if (config.keepaliveTimeMs === Infinity) return;
     this.#keepalive = new Keepalive({
@@ -245,6 +297,12 @@ export class ServerConnection implements H2ServerOwner {
           `no answer to a PING within ${config.keepaliveTimeoutMs} ms`,
         ),
     }, { ...config, clock });
+  }
+
+  onReset(): void {}
+
+  onExhausted(): void {
+    this.close();
   }
 
   onPing(): void {
@@ -280,7 +338,7 @@ export class ServerConnection implements H2ServerOwner {
   }
 
   #noteEnd(): void {
-    this.#endReason ??= this.#loss(this.#error);
+    this.#endReason ??= this.#loss(this.#error ?? this.#session.endCause);
   }
 
   #loss(cause: unknown): CloseReason {
@@ -292,6 +350,7 @@ export class ServerConnection implements H2ServerOwner {
     this.#gone = true;
     this.#options.clock.clearTimeout(this.#lingerTimer);
     this.#lastWords.stop();
+    this.#options.clock.clearTimeout(this.#shutdownTimer);
     this.#lifetime.stop();
     this.#keepalive?.stop();
     this.#noteEnd();

@@ -85,15 +85,15 @@ export class LoggedSink implements ByteSink {
   received = 0;
   why: CloseReason | null = null;
   /** Does more for an event. */
-  on: (event: string) => void = () => {};
+  on: (event: string, bytes?: Uint8Array) => void = () => {};
 
   onHead(_raw: RawHeaders, end: boolean): void {
     this.#note(end ? "head end" : "head");
   }
 
-  onData(_bytes: Uint8Array, start: number, end: number): void {
+  onData(bytes: Uint8Array, start: number, end: number): void {
     this.received += end - start;
-    this.#note(`data ${end - start}`);
+    this.#note(`data ${end - start}`, bytes.subarray(start, end));
   }
 
   onStop(): void {
@@ -114,9 +114,9 @@ export class LoggedSink implements ByteSink {
     return this.why !== null;
   }
 
-  #note(event: string): void {
+  #note(event: string, bytes?: Uint8Array): void {
     this.log.push(event);
-    this.on(event);
+    this.on(event, bytes);
   }
 }
 
@@ -159,6 +159,8 @@ export class LoggedOwner implements H2ClientOwner, H2ServerOwner {
   onClosed(): void {
     this.log.push("closed");
   }
+  onReset(): void {}
+
   onExhausted(): void {
     this.log.push("exhausted");
   }

@@ -64,6 +64,47 @@ async function bothClose(): Promise<void> {
   await echo.server.waitClosed();
 }
 
+/** The server shuts down gracefully while calls are made. */
+async function serverShutsDown(): Promise<void> {
+  await using echo = await startEcho();
+  await callAll(echo.stub.unary);
+  const calls = callAll(echo.stub.unary).catch(() => {});
+  await turns(1);
+  echo.server.close({ graceMs: 5_000 });
+  await calls;
+  await echo.server.waitClosed();
+}
+
+/** Connections come to their maximum age while calls are made. */
+async function connectionsGrowOld(): Promise<void> {
+  await using echo = await startEcho({
+    server: { config: { maxConnectionAgeMs: 5 } },
+  });
+  for (let i = 0; i < 5; i++) {
+    await callAll(echo.stub.unary);
+    await turns(2);
+  }
+}
+
+/** More calls are cancelled than a connection bears. */
+async function callsAreCancelled(): Promise<void> {
+  await using echo = await startEcho({
+    server: { config: { maxResetStreamsPerSecond: Infinity } },
+  });
+  for (let i = 0; i < 4; i++) {
+    const controller = new AbortController();
+    const calls = Array.from(
+      { length: count },
+      () =>
+        echo.stub.unary({ delayMs: 60_000 }, { signal: controller.signal })
+          .catch(() => {}),
+    );
+    await turns(3);
+    controller.abort();
+    await Promise.all(calls);
+  }
+}
+
 /** A client says GOAWAY and stays. */
 async function clientSaysGoaway(code: number): Promise<void> {
   await using echo = await startEcho();
@@ -116,6 +157,9 @@ const scenarios = [
   channelCloses,
   serverCloses,
   bothClose,
+  serverShutsDown,
+  connectionsGrowOld,
+  callsAreCancelled,
   () => clientSaysGoaway(0),
   () => clientSaysGoaway(2),
   () => serverSaysGoaway(0),

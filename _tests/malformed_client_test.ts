@@ -3,7 +3,7 @@
 // no handler runs, and everybody else is served as before.
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assertEquals, assertLess } from "@std/assert";
 import type { ConfigurationOptions } from "../server.ts";
 import { type EchoPair, PATHS, startEcho } from "../_testdata/echo_service.ts";
 import {
@@ -318,10 +318,7 @@ const LARGE_HEADS: Readonly<Record<string, Field[]>> = {
     ["trace", "a".repeat(35_000)],
   ],
   // node:http2 takes 128 fields, and both as many as fit in 64 KiB.
-  [`${onEngine({ node: 300, native: 2000 })} fields`]: Array.from(
-    { length: onEngine({ node: 300, native: 2000 }) },
-    (): Field => ["trace", "a"],
-  ),
+  "2000 fields": Array.from({ length: 2000 }, (): Field => ["trace", "a"]),
 };
 
 for (const [what, fields] of Object.entries(LARGE_HEADS)) {
@@ -391,15 +388,17 @@ Deno.test("Server answers each PING when a client reads the answers", async () =
 Deno.test("Server ends the connection when a client opens and resets streams rapidly", async () => {
   await using server = await startCounting();
   using connection = await RawConnection.open(server.pair.port);
-  let opened = 0;
+  let wasCut = false;
   try {
-    for (; opened < 20_000; opened++) {
+    for (let opened = 0; opened < 20_000; opened++) {
       const streamId = 1 + 2 * opened;
       await connection.headers(streamId, GOOD_HEAD);
       await connection.rstStream(streamId, 8);
     }
   } catch {
     // The server has had enough.
+    wasCut = true;
   }
-  assert(opened < 20_000);
+  // Or what was sent waits in the system's buffers, where nobody reads it.
+  if (!wasCut) assertEquals(await goawayCode(connection), ENHANCE_YOUR_CALM);
 });

@@ -33,7 +33,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["_call/deadline_queue.ts", "_call/scope.ts"],
   ["_call/*"],
   ["_call/serve.ts"],
-  ["_http2/reset.ts"],
+  ["_http2/reset.ts", "_http2/reset_budget.ts"],
   ["_http2/engine.ts"],
   ["_http2/node/*", "_http2/native/*"],
   ["_http2/*"],

@@ -1,8 +1,13 @@
 /**
  * Installs the foreign programs that the tests of interoperability speak with.
  *
- *     deno task interop:tools
+ *     deno task interop:tools         with --all also what takes minutes
  *
+ * They go into `.tools/`: programs in Go and Rust into `.tools/bin/`, built by
+ * the toolchains that are here, packages of Python into `.tools/venv/`, and the
+ * proxies, unless the system has them, from Debian's packages into
+ * `.tools/debian/`. What
+
  * They go into `.tools/`: programs in Go into `.tools/bin/`, built by the Go
  * toolchain that is here, and packages of Python into `.tools/venv/`; Node for
  * this machine is a package of npm. What
@@ -23,8 +28,10 @@ interface GoTool {
   readonly module: string;
   /** The version of the module. */
   readonly version: string;
-  /** The folder of its package in the module. */
-  readonly folder: string;
+  /** The folder of its package in the module; none for a file of this package. */
+  readonly folder?: string;
+  /** The file that it is made of, which needs the module. */
+  readonly file?: string;
   /** The versions of what it needs, where the module does not say them. */
   readonly requires?: readonly string[];
 }
@@ -62,6 +69,18 @@ const GO_TOOLS: readonly GoTool[] = [
     folder: "cmd/connectconformance",
   },
   {
+    name: "ghz",
+    module: "github.com/bojand/ghz",
+    version: "v0.121.0",
+    folder: "cmd/ghz",
+  },
+  {
+    name: "fleet-server",
+    module: "google.golang.org/grpc",
+    version: "v1.85.0",
+    file: "interop/peers/fleet_server.go",
+  },
+  {
     name: "h2spec",
     module: "github.com/summerwind/h2spec",
     version: "v2.2.1+incompatible",
@@ -83,6 +102,12 @@ const PYTHON_PACKAGES: readonly string[] = [
   "grpclib==0.4.9",
   "protobuf==7.36.2",
 ];
+
+/** The program in Rust. */
+const RUST_TOOL = { name: "fleet-client", folder: "interop/peers/fleet_tonic" };
+
+/** The proxies: their packages in Debian have the names of their programs. */
+const PROXIES: readonly string[] = ["nginx", "haproxy"];
 
 /** The oldest Node that the library runs on, in its latest version. */
 const NODE_VERSION = "22.23.3";
@@ -155,7 +180,7 @@ async function buildGo(
   tool: GoTool,
 ): Promise<string | undefined> {
   if (go === undefined) return "there is no Go toolchain";
-  const { name, module, version, folder, requires = [] } = tool;
+  const { name, module, version, folder, file: source, requires = [] } = tool;
   // In a module of its own it needs neither the name that "go install" would
   // give it nor the list of all versions.
   const dir = new URL(`build/${name}/`, ROOT);
@@ -168,12 +193,85 @@ async function buildGo(
       ...[`${module} ${version}`, ...requires].map((it) => `require ${it}`),
     ].join("\n"),
   );
-  const file = new URL(`bin/${name}${WINDOWS ? ".exe" : ""}`, ROOT);
+  if (source !== undefined) {
+    await Deno.copyFile(new URL(`../${source}`, ROOT), new URL("main.go", dir));
+  }
+  const target = source !== undefined
+    ? "."
+    : [module, folder].filter(Boolean).join("/");
   const { success, reason } = await run(go, [
     ...["build", "-mod=mod", "-trimpath", "-ldflags=-s -w"],
-    ...["-o", pathOf(file), folder === "" ? module : `${module}/${folder}`],
+    ...["-o", pathOf(binary(name)), target],
   ], dir);
   return success ? undefined : reason;
+}
+
+/** Builds the program in Rust; gives the reason if it cannot. */
+async function buildRust(): Promise<string | undefined> {
+  const { name, folder } = RUST_TOOL;
+  const dir = new URL(`build/${name}/`, ROOT);
+  await Deno.mkdir(new URL("src/", dir), { recursive: true });
+  for (const file of ["Cargo.toml", "src/main.rs"]) {
+    await Deno.copyFile(
+      new URL(`../${folder}/${file}`, ROOT),
+      new URL(file, dir),
+    );
+  }
+  const { success, reason } = await run("cargo", [
+    ...["build", "--quiet", "--target-dir", "target"],
+  ], dir);
+  if (!success) return reason;
+  const made = `target/debug/${name}${WINDOWS ? ".exe" : ""}`;
+  await Deno.copyFile(new URL(made, dir), binary(name));
+  return undefined;
+}
+
+/** Unpacks a proxy and what it needs; gives the reason if it cannot. */
+async function unpackDebian(name: string): Promise<string | undefined> {
+  const dir = new URL(`build/${name}/`, ROOT);
+  await Deno.mkdir(dir, { recursive: true });
+  const download = async () => {
+    const args = ["download", name, ...await neededFor(name)];
+    return await run("apt-get", args, dir);
+  };
+  let got = await download();
+  if (!got.success) {
+    // Where nobody has asked for the list of packages yet.
+    await run("apt-get", ["update"], dir);
+    got = await download();
+  }
+  if (!got.success) return got.reason;
+  const target = pathOf(new URL("debian/", ROOT));
+  for await (const { name: file } of Deno.readDir(dir)) {
+    if (!file.endsWith(".deb")) continue;
+    const { success, reason } = await run("dpkg", ["-x", file, target], dir);
+    if (!success) return reason;
+  }
+  return undefined;
+}
+
+/** The packages of Debian that a package needs, and that are not here. */
+async function neededFor(name: string): Promise<string[]> {
+  const { stdout } = await new Deno.Command("apt-get", {
+    args: ["install", "--simulate", "--no-install-recommends", name],
+    stderr: "null",
+  }).output().catch(() => ({ stdout: new Uint8Array() }));
+  const lines = new TextDecoder().decode(stdout).split("\n");
+  const names = lines.map((line) => /^Inst (\S+)/.exec(line)?.[1]);
+  return names.filter((it) => it !== undefined && it !== name) as string[];
+}
+
+/** Whether the system has a program. */
+async function has(name: string): Promise<boolean> {
+  // Servers are not on everybody's path.
+  for (const command of [name, `/usr/sbin/${name}`]) {
+    if ((await run(command, ["-v"], ROOT)).success) return true;
+  }
+  return false;
+}
+
+function binary(name: string): URL {
+  return new URL(`bin/${name}${WINDOWS ? ".exe" : ""}`, ROOT);
 }
 
 /** Makes a virtual environment; gives the reason if it cannot. */
@@ -257,15 +355,30 @@ export async function install(
   );
 }
 
-async function main(): Promise<void> {
+async function main(args: readonly string[]): Promise<void> {
   await Deno.mkdir(new URL("bin/", ROOT), { recursive: true });
   const manifest = await readManifest();
   let go: Promise<string | undefined> | undefined;
   for (const tool of GO_TOOLS) {
     await install(manifest, tool.name, {
-      of: `${tool.module}@${tool.version}`,
+      of: `${tool.file ?? tool.module}@${tool.version}`,
       by: async () => await buildGo(await (go ??= findGo()), tool),
     });
+  }
+  if (args.includes("--all")) {
+    await install(manifest, RUST_TOOL.name, {
+      of: RUST_TOOL.folder,
+      by: buildRust,
+    });
+  }
+  for (const proxy of PROXIES) {
+    if (await has(proxy)) console.log(`${proxy} is there: the system's`);
+    else {
+      await install(manifest, proxy, {
+        of: "Debian's package",
+        by: () => unpackDebian(proxy),
+      });
+    }
   }
   await install(manifest, "python", {
     of: PYTHON_PACKAGES.join(" "),
@@ -279,4 +392,4 @@ async function main(): Promise<void> {
     .catch(() => {});
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) await main(Deno.args);

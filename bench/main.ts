@@ -114,8 +114,8 @@ async function main(args: readonly string[]): Promise<void> {
   const { quick } = options;
   const effort: Effort = {
     rounds: options.rounds ?? (quick ? 3 : 5),
-    turnMs: options.turnMs ?? 150,
-    warmUpMs: 150,
+    turnMs: options.turnMs ?? (quick ? 150 : 120),
+    warmUpMs: quick ? 150 : 120,
   };
   const contenders = chooseContenders(options);
   const results: ScenarioResult[] = [];

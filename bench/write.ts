@@ -48,10 +48,13 @@ async function writePage(results: Results): Promise<void> {
   const { page, charts } = render(await Deno.readTextFile(PAGE), results);
   await Deno.writeTextFile(PAGE, page);
   await Deno.mkdir(CHARTS, { recursive: true });
+  const files = [PAGE];
   for (const [name, chart] of charts) {
-    await Deno.writeTextFile(new URL(`${name}.svg`, CHARTS), chart);
+    const file = new URL(`${name}.svg`, CHARTS);
+    await Deno.writeTextFile(file, chart);
+    files.push(file);
   }
-  await format([PAGE]);
+  await format(files);
 }
 
 /** Has files look as `deno fmt` wants them to. */

@@ -111,15 +111,20 @@ export function checkDetailsCodec(action: string, codec: unknown): void {
   checkMethods(action, "statusDetailsCodec", codec, { type, methods });
 }
 
-/** Throws unless a grace is a number of at least 0; Infinity is one. */
-export function checkGrace(action: string, graceMs: number): void {
-  if (typeof graceMs === "number" && graceMs >= 0) return;
-  const ErrorClass = typeof graceMs === "number" ? RangeError : TypeError;
-  throw new ErrorClass(
-    `${action}: graceMs must be a number of at least 0, received ${
-      show(graceMs)
-    }`,
-  );
+/** Throws unless times are numbers of at least 0; Infinity is one. */
+export function checkTimes(
+  action: string,
+  times: Readonly<Record<string, number>>,
+): void {
+  for (const [name, time] of Object.entries(times)) {
+    if (typeof time === "number" && time >= 0) continue;
+    const ErrorClass = typeof time === "number" ? RangeError : TypeError;
+    throw new ErrorClass(
+      `${action}: ${name} must be a number of at least 0, received ${
+        show(time)
+      }`,
+    );
+  }
 }
 
 /**

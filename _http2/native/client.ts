@@ -19,8 +19,6 @@ import { NativeStream } from "./stream.ts";
 /** A client's session of `_h2/`. */
 export class NativeClientSession extends NativeSession
   implements H2ClientSession {
-  readonly #owner: H2ClientOwner;
-
   constructor(socket: Duplex, owner: H2ClientOwner, options: H2ClientOptions) {
     super(socket, owner, {
       role: "client",
@@ -31,16 +29,11 @@ export class NativeClientSession extends NativeSession
       connectionWindowSize: options.connectionWindowSize,
       limits: headerLimits(options),
     });
-    this.#owner = owner;
   }
 
   open(sink: ByteSink): H2Stream {
     const stream = new NativeStream(this, sink);
     this.add(stream);
     return stream;
-  }
-
-  protected override onExhausted(): void {
-    this.#owner.onExhausted();
   }
 }

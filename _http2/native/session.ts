@@ -137,7 +137,7 @@ export abstract class NativeSession
     if (
       !this.isOver && !h2.isGoawayReceived &&
       h2.streamCount < h2.peerSettings.maxConcurrentStreams
-    ) this.onExhausted();
+    ) this.#owner.onExhausted();
     return null;
   }
 
@@ -150,6 +150,10 @@ export abstract class NativeSession
   }
 
   onPeerReset(): void {}
+
+  onReset(): void {
+    this.#owner.onReset();
+  }
 
   onStreamClose(stream: NativeStream): void {
     const { previous, next } = stream;
@@ -208,7 +212,6 @@ export abstract class NativeSession
   }
 
   /** Called when no stream can be opened any more, for want of identifiers. */
-  protected onExhausted(): void {}
 
   /** Called when frames of streams were written, and not only answers. */
   protected onFrameWritten(): void {}

@@ -45,6 +45,8 @@ export interface StreamOwner {
   onAnswer(): void;
   /** The peer reset the stream. */
   onPeerReset(): void;
+  /** This side reset the stream. */
+  onReset(): void;
   /** The stream is gone. */
   onStreamClose(stream: NativeStream): void;
 }
@@ -64,6 +66,7 @@ type Phase = typeof Phase[keyof typeof Phase];
 export class NativeStream implements H2Stream, StreamHandler {
   path = "";
   openedAt = 0;
+  expiresAt = Infinity;
   /** The neighbours in the session's list. */
   previous: NativeStream | null = null;
   next: NativeStream | null = null;
@@ -165,7 +168,10 @@ export class NativeStream implements H2Stream, StreamHandler {
     this.#phase = Phase.RESET;
     this.#isThrough = true;
     this.#dropReceived();
-    this.#h2?.reset(code);
+    if (this.#h2 !== null) {
+      this.#h2.reset(code);
+      this.#owner.onReset();
+    }
     // Later, for the call may be in the middle of something.
     process.nextTick(closeStream, this);
   }

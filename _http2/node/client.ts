@@ -8,6 +8,7 @@ import http2, {
   type ClientHttp2Session,
   type ClientHttp2Stream,
 } from "node:http2";
+import process from "node:process";
 import type { Duplex } from "node:stream";
 import { type ByteSink, ResetCode } from "../../_call/byte_stream.ts";
 import type {
@@ -17,12 +18,17 @@ import type {
   H2Stream,
 } from "../engine.ts";
 import { batchWrites, CLIENT_BATCH } from "./socket_writes.ts";
-import { NodeSession } from "./session.ts";
+import { maxPairs, NodeSession } from "./session.ts";
 import { NodeStream } from "./stream.ts";
+
+/** What is above it is kept for streams that are opened at the same time. */
+const LAST_STREAM_ID = 2 ** 31 - 2 ** 16;
 
 /** A client's session of `node:http2`. */
 export class NodeClientSession extends NodeSession<ClientHttp2Session>
   implements H2ClientSession {
+  readonly #owner: H2ClientOwner;
+
   constructor(
     socket: Duplex,
     owner: H2ClientOwner,
@@ -41,8 +47,10 @@ export class NodeClientSession extends NodeSession<ClientHttp2Session>
           maxHeaderListSize,
           enablePush: false,
         },
+        maxHeaderListPairs: maxPairs(maxHeaderListSize),
       });
     });
+    this.#owner = owner;
     this.h2.on("connect", () => {
       this.h2.setLocalWindowSize(options.connectionWindowSize);
     });
@@ -53,6 +61,13 @@ export class NodeClientSession extends NodeSession<ClientHttp2Session>
     const stream = new NodeStream(this, this.h2, sink);
     this.add(stream);
     return stream;
+  }
+
+  override onOpened(streamId: number): void {
+    // Later, for the stream is only being opened.
+    if (streamId > LAST_STREAM_ID) {
+      process.nextTick(() => this.#owner.onExhausted());
+    }
   }
 }
 

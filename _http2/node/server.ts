@@ -18,8 +18,10 @@ import type {
   H2ServerOwner,
   H2ServerSession,
 } from "../engine.ts";
+import { ResetBudget } from "../reset_budget.ts";
+import { ResetCounter } from "./reset_counter.ts";
 import { batchWrites, SERVER_BATCH } from "./socket_writes.ts";
-import { NodeSession } from "./session.ts";
+import { maxPairs, NodeSession } from "./session.ts";
 import { NodeStream } from "./stream.ts";
 
 /** GOAWAY NO_ERROR with the largest id that a stream can have. */
@@ -42,7 +44,13 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
     options: H2ServerOptions,
   ) {
     super(socket, owner, () => {
-      socket.on("data", () => owner.onReceived());
+      const resets = new ResetCounter();
+      const budget = new ResetBudget();
+      socket.on("data", (chunk: Uint8Array) => {
+        owner.onReceived();
+        const count = resets.push(chunk);
+        if (count > 0 && budget.spend(count)) owner.onExhausted();
+      });
       batchWrites(socket, {
         ...SERVER_BATCH,
         onWrite: (bytes) => {
@@ -55,6 +63,7 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
           maxHeaderListSize: options.maxHeaderListSize,
           maxConcurrentStreams: options.maxConcurrentStreams,
         },
+        maxHeaderListPairs: maxPairs(options.maxHeaderListSize),
         // Metadata may repeat any key.
         strictSingleValueFields: false,
       } as http2.ServerOptions);

@@ -18,6 +18,17 @@ import type { NodeStream, StreamOwner } from "./stream.ts";
 /** What a PING of this side says. */
 const PING = Buffer.from("grpclib!");
 
+/**
+ * How many header fields there can be in a list of this size, of which each
+ * counts 32 bytes and its own. Without, `node:http2` takes 128, and resets the
+ * stream for more.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9113#section-10.5.1}
+ */
+export function maxPairs(maxHeaderListSize: number): number {
+  return Math.max(128, Math.ceil(maxHeaderListSize / 32));
+}
+
 /** A hardened session of `node:http2`, and its streams. */
 export abstract class NodeSession<H2 extends Http2Session>
   implements H2Session, StreamOwner {
@@ -26,7 +37,10 @@ export abstract class NodeSession<H2 extends Http2Session>
   readonly #owner: H2SessionOwner;
   readonly #streams = new Set<NodeStream>();
   readonly #backlog: Backlog;
-  #sealed = false;
+  /** Whether there is nothing more to be told of how streams were reset. */
+  #sealed = true;
+  /** Whether this side or the peer has asked for the end. */
+  #left = false;
 
   /** @param makeSession Makes the session on the socket. */
   constructor(socket: Duplex, owner: H2SessionOwner, makeSession: () => H2) {
@@ -44,6 +58,7 @@ export abstract class NodeSession<H2 extends Http2Session>
       owner.onSocketClose();
     });
     const h2 = this.h2 = makeSession();
+    this.#sealed = false;
     // Each way in which node:http2 ends a session ends the socket so.
     const { end } = socket;
     socket.end = function (...args: unknown[]): Duplex {
@@ -58,6 +73,7 @@ export abstract class NodeSession<H2 extends Http2Session>
       owner.onSettings(maxConcurrentStreams ?? Infinity);
     });
     h2.on("goaway", (code, lastStreamId, data) => {
+      this.#left = true;
       // Not at once: on Deno a reset before it is told in the next tick, and
       // then the session ends.
       process.nextTick(() => this.#seal(code !== 0));
@@ -85,6 +101,13 @@ export abstract class NodeSession<H2 extends Http2Session>
     return this.h2.destroyed || this.socket.destroyed;
   }
 
+  get endCause(): string | undefined {
+    if (!this.h2.destroyed || this.#left || this.socket.readableEnded) {
+      return undefined;
+    }
+    return "node:http2 ended it, because the peer broke the rules of HTTP/2 or sent too much that is close to it";
+  }
+
   ping(onAck: () => void): void {
     // A session that is gone throws, or refuses; its end is told elsewhere.
     try {
@@ -97,10 +120,12 @@ export abstract class NodeSession<H2 extends Http2Session>
   }
 
   close(): void {
+    this.#left = true;
     this.h2.close();
   }
 
   destroy(): void {
+    this.#left = true;
     // That closes all streams, and not as the peer did.
     this.#seal();
     this.h2.destroy();
@@ -116,7 +141,8 @@ export abstract class NodeSession<H2 extends Http2Session>
    * @param isEnd Whether it certainly does.
    */
   #seal(isEnd = true): void {
-    if (this.#sealed) return;
+    // A session that has ended has reset its streams already.
+    if (this.#sealed || this.h2.destroyed) return;
     this.#sealed = isEnd;
     for (const stream of this.#streams) stream.seal();
   }
@@ -129,6 +155,12 @@ export abstract class NodeSession<H2 extends Http2Session>
 
   get backlogged(): boolean {
     return this.#backlog.isHigh;
+  }
+
+  onOpened(_streamId: number): void {}
+
+  onReset(): void {
+    this.#owner.onReset();
   }
 
   isUnprocessed(streamId: number): boolean {

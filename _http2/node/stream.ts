@@ -46,6 +46,10 @@ export interface StreamOwner {
   onSent(): void;
   /** The peer answered a call. */
   onAnswer(): void;
+  /** A stream was opened by this side. */
+  onOpened(streamId: number): void;
+  /** A stream was reset by this side. */
+  onReset(): void;
   /** The stream is gone. */
   onStreamClose(stream: NodeStream): void;
 }
@@ -67,6 +71,7 @@ const RESPOND_END = { endStream: true, sendDate: false };
 export class NodeStream implements H2Stream, StreamEvents {
   path = "";
   openedAt = 0;
+  expiresAt = Infinity;
   readonly #owner: StreamOwner;
   readonly #session: ClientHttp2Session | null;
   #sink: ByteSink;
@@ -191,6 +196,7 @@ export class NodeStream implements H2Stream, StreamEvents {
         const isStuck = this.#session !== null && h2.writableEnded &&
           !h2.writableFinished;
         h2.close(isStuck ? ResetCode.CANCEL : code);
+        this.#owner.onReset();
       }
       // A reset stream with unread data would never be closed.
       h2.resume();
@@ -247,6 +253,7 @@ export class NodeStream implements H2Stream, StreamEvents {
     this.#localEnded = end;
     this.#h2 = h2;
     listenAsClient(h2, this);
+    this.#owner.onOpened(h2.id ?? 0);
     this.#owner.onSent();
   }
 
