@@ -53,6 +53,8 @@ export abstract class NativeSession
   #failed = false;
   /** Nothing is read any more, and nothing written but what is in the output. */
   #ended = false;
+  /** The socket goes as soon as all is written, whatever the peer does. */
+  #isDestroyed = false;
   #gone = false;
 
   constructor(socket: Duplex, owner: H2SessionOwner, options: Http2Options) {
@@ -99,7 +101,9 @@ export abstract class NativeSession
   }
 
   destroy(): void {
-    this.abortWith(ErrorCode.NO_ERROR, "");
+    this.#isDestroyed = true;
+    if (!this.#ended) this.abortWith(ErrorCode.NO_ERROR, "");
+    else if (this.#socket.writableFinished) this.#socket.destroy();
   }
 
   protected abortWith(code: number, debugData: string): void {
@@ -279,7 +283,9 @@ export abstract class NativeSession
     this.#owner.onEnding();
     if (this.#isWriting) return;
     this.#flush();
-    this.#socket.end();
+    this.#socket.end(() => {
+      if (this.#isDestroyed) this.#socket.destroy();
+    });
   }
 
   /** Ends the connection of a peer that does wrong, and reads no more of it. */
