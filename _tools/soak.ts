@@ -1,6 +1,6 @@
 /**
  * Measures what a server bears for long, on both HTTP/2 engines or on that of
- * `--engine`: 9 000 connections that do nothing, 20 000 calls that wait, and
+ * `--engine`: 10 000 connections that do nothing, 20 000 calls that wait, and
  * 200 calls a second that are cancelled, for a minute, with others beside them.
  *
  *     deno task soak [--engine native|node] [--seconds 60]
@@ -15,7 +15,7 @@ import { setDefaultEngine } from "../_engines.ts";
 import { measureCalls, measureConnections, storm } from "../_testdata/soak.ts";
 import { enginesOf } from "./engine_option.ts";
 
-const CONNECTIONS = 9_000;
+const CONNECTIONS = 10_000;
 const CALLS = 20_000;
 const CANCELS_PER_SECOND = 200;
 
