@@ -22,7 +22,7 @@ import {
   type Http2Stream,
   type Violation,
 } from "../../_h2/mod.ts";
-import type { HeaderList } from "../../_wire/headers.ts";
+import type { HeaderBlock, HeaderList } from "../../_wire/headers.ts";
 import type { H2Session, H2SessionOwner, H2Stream } from "../engine.ts";
 import type { NativeStream, StreamOwner } from "./stream.ts";
 
@@ -128,12 +128,11 @@ export abstract class NativeSession
 
   request(
     stream: NativeStream,
-    shared: HeaderList,
-    own: HeaderList,
+    { shared, own, next }: HeaderBlock,
     end: boolean,
   ): Http2Stream | null {
     const { h2 } = this;
-    if (h2.canOpen) return h2.request(stream, shared, own, end);
+    if (h2.canOpen) return h2.request(stream, shared, own, end, next);
     if (
       !this.isOver && !h2.isGoawayReceived &&
       h2.streamCount < h2.peerSettings.maxConcurrentStreams
