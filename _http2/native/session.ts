@@ -53,6 +53,8 @@ export abstract class NativeSession
   #failed = false;
   /** Nothing is read any more, and nothing written but what is in the output. */
   #ended = false;
+  /** The socket is destroyed as soon as what is in the output is written. */
+  #isDestroyed = false;
   #gone = false;
 
   constructor(socket: Duplex, owner: H2SessionOwner, options: Http2Options) {
@@ -99,7 +101,9 @@ export abstract class NativeSession
   }
 
   destroy(): void {
-    this.abortWith(ErrorCode.NO_ERROR, "");
+    this.#isDestroyed = true;
+    if (this.#ended) this.#finish();
+    else this.abortWith(ErrorCode.NO_ERROR, "");
   }
 
   protected abortWith(code: number, debugData: string): void {
@@ -278,7 +282,9 @@ export abstract class NativeSession
     this.#owner.onEnding();
     if (this.#isWriting) return;
     this.#flush();
-    this.#socket.end();
+    // Nobody waits for what the peer may still say.
+    if (this.#isDestroyed && !this.#isWriting) this.#socket.destroy();
+    else this.#socket.end();
   }
 
   /** Ends the connection of a peer that does wrong, and reads no more of it. */
