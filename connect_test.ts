@@ -13,10 +13,12 @@ import {
   type Connection,
   type ConnectOptions,
   createStub,
+  GRPCError,
   ProtocolError,
   Status,
 } from "./client.ts";
 import { Server } from "./server.ts";
+import { VirtualClock } from "./testing/mod.ts";
 import { Authority } from "./_testdata/certificates.ts";
 import { echo, echoWith } from "./_testdata/echo_service.ts";
 import { Echo } from "./_testdata/gen/echo_pb.ts";
@@ -238,4 +240,31 @@ Deno.test("Server.waitClosed() waits for connections that accept() was given", a
   await failed;
   await soon(waiting, "the server to close");
   assertEquals((await waiters.aborted as { status: number }).status, 14);
+});
+
+/** A stream that takes nothing, says nothing, and is never closed. */
+class Stuck extends Duplex {
+  override _read(): void {}
+  override _write(): void {}
+  override _final(): void {}
+  override _destroy(): void {}
+}
+
+Deno.test("Channel.close() and Server.close() come to their end when a connection never says that it is closed", async () => {
+  const clock = new VirtualClock();
+  const server = new Server([echo], { clock });
+  server.accept(new Stuck());
+  const channel = new Channel("localhost", 80, {
+    clock,
+    connect: () => new Stuck(),
+  });
+  const call = createStub(Echo, channel).unary({}, { waitForReady: true });
+  const failed = assertRejects(() => call, GRPCError);
+  await turns(3);
+  server.close();
+  const closed = Promise.all([channel.close(), server.waitClosed()]);
+  for (let i = 0; i < 4; i++) await clock.advance(1_000);
+  await soon(closed, "both to close");
+  await failed;
+  assertEquals([...openConnections], []);
 });

@@ -28,7 +28,7 @@ import { FrameReader } from "./frame_reader.ts";
 import { FrameType, MAX_STREAM_ID, PREFACE } from "./frames.ts";
 import { NOTICE_PING } from "./goaway.ts";
 import type { ConnectionHandler, StreamHandler } from "./handlers.ts";
-import type { HeaderList } from "./hpack/mod.ts";
+import type { HeaderList, HeaderParts } from "./hpack/mod.ts";
 import { Receiver } from "./receiver.ts";
 import type { Settings } from "./settings.ts";
 import { Http2Stream } from "./stream.ts";
@@ -184,6 +184,7 @@ export class Http2Connection {
    * the pseudo-header fields are among them.
    * @param own The other fields.
    * @param end Whether the request ends with them.
+   * @param more The fields behind these, if there are more.
    * @returns The stream.
    * @throws {Error} When `canOpen` is not true.
    */
@@ -192,6 +193,7 @@ export class Http2Connection {
     shared: HeaderList,
     own: HeaderList,
     end: boolean,
+    more: HeaderParts | null = null,
   ): Http2Stream {
     const state = this.#state;
     if (!this.canOpen) {
@@ -201,7 +203,7 @@ export class Http2Connection {
     stream.handler = handler;
     stream.isHeadRequest = this.#isHead(shared);
     state.openCount++;
-    stream.sendHeaders(shared, own, end);
+    stream.sendHeaders(shared, own, end, more);
     return stream;
   }
 

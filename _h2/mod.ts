@@ -13,7 +13,7 @@ export {
   type StreamEnd,
   type StreamHandler,
 } from "./handlers.ts";
-export type { HeaderList } from "./hpack/mod.ts";
+export type { HeaderList, HeaderParts } from "./hpack/mod.ts";
 export { DEFAULT_LIMITS, type Limits, type Rate } from "./limits.ts";
 export type { Settings } from "./settings.ts";
 export type { Http2Stream } from "./stream.ts";

@@ -13,7 +13,7 @@ import {
   putFrameHeader,
   putUint32,
 } from "./frames.ts";
-import type { HeaderList, HpackEncoder } from "./hpack/mod.ts";
+import type { HeaderList, HeaderParts, HpackEncoder } from "./hpack/mod.ts";
 
 /** Payloads of at least so many bytes are not copied. */
 const REFERENCE_BYTES = 4096;
@@ -114,6 +114,7 @@ export class Output {
    * @param encoder Encodes the fields.
    * @param shared The first fields.
    * @param own The other fields.
+   * @param more What comes behind them, if there is more.
    * @param maxFrameSize The largest payload that the peer takes, in bytes.
    * @throws {TypeError} When the fields cannot be encoded; nothing is appended.
    */
@@ -123,6 +124,7 @@ export class Output {
     encoder: HpackEncoder,
     shared: HeaderList,
     own: HeaderList,
+    more: HeaderParts | null,
     maxFrameSize: number,
   ): void {
     const out = this.#writer;
@@ -131,7 +133,7 @@ export class Output {
     const at = this.#frame(0, FrameType.HEADERS, flags, streamId);
     out.length = at;
     try {
-      encoder.encode(out, shared, own);
+      encoder.encode(out, shared, own, more);
     } catch (error) {
       out.length = start;
       throw error;

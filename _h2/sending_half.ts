@@ -12,7 +12,7 @@ import type { ConnectionState } from "./connection_state.ts";
 import type { ErrorCode } from "./errors.ts";
 import { Flag, FrameType } from "./frames.ts";
 import { COMPLETE, DEAF, type StreamHandler } from "./handlers.ts";
-import type { HeaderList } from "./hpack/mod.ts";
+import type { HeaderList, HeaderParts } from "./hpack/mod.ts";
 import { DATA_FRAME_BYTES } from "./output.ts";
 import { Turn } from "./scheduler.ts";
 import type { Http2Stream } from "./stream.ts";
@@ -58,8 +58,10 @@ export abstract class SendingHalf {
   #queue: Uint8Array[] | null = null;
   #head: HeaderList | null = null;
   #ownHead: HeaderList = NO_FIELDS;
+  #moreHead: HeaderParts | null = null;
   #trailers: HeaderList | null = null;
   #ownTrailers: HeaderList = NO_FIELDS;
+  #moreTrailers: HeaderParts | null = null;
 
   constructor(connection: ConnectionState) {
     this.connection = connection;
@@ -87,13 +89,20 @@ export abstract class SendingHalf {
    * @param shared The first fields, in a list that many streams begin with.
    * @param own The other fields.
    * @param end Whether this half ends with them.
+   * @param more The fields behind these, if there are more.
    */
-  sendHeaders(shared: HeaderList, own: HeaderList, end: boolean): void {
+  sendHeaders(
+    shared: HeaderList,
+    own: HeaderList,
+    end: boolean,
+    more: HeaderParts | null = null,
+  ): void {
     if (this.isClosed) return;
     if (this.#given !== Given.NOTHING) throw misuse("HEADERS were sent");
     this.#given = end ? Given.END : Given.HEAD;
     this.#head = shared;
     this.#ownHead = own;
+    this.#moreHead = more;
     this.#send();
   }
 
@@ -143,13 +152,19 @@ export abstract class SendingHalf {
    *
    * @param shared The first fields, in a list that many streams end with.
    * @param own The other fields.
+   * @param more The fields behind these, if there are more.
    */
-  sendTrailers(shared: HeaderList, own: HeaderList): void {
+  sendTrailers(
+    shared: HeaderList,
+    own: HeaderList,
+    more: HeaderParts | null = null,
+  ): void {
     if (this.isClosed) return;
     if (this.#given !== Given.HEAD) throw misuse("it is not between");
     this.#given = Given.END;
     this.#trailers = shared;
     this.#ownTrailers = own;
+    this.#moreTrailers = more;
     this.#send();
   }
 
@@ -195,6 +210,7 @@ export abstract class SendingHalf {
     this.#queuedBytes = 0;
     this.#queue = this.#head = this.#trailers = null;
     this.#ownHead = this.#ownTrailers = NO_FIELDS;
+    this.#moreHead = this.#moreTrailers = null;
     this.#wantsDrain = false;
   }
 
@@ -224,21 +240,28 @@ export abstract class SendingHalf {
 
   #writeHead(head: HeaderList): void {
     const own = this.#ownHead;
-    this.#head = null;
+    const more = this.#moreHead;
+    this.#head = this.#moreHead = null;
     this.#ownHead = NO_FIELDS;
     const end = this.#given === Given.END && this.#queuedBytes === 0 &&
       this.#trailers === null;
-    this.#headers(head, own, end);
+    this.#headers(head, own, more, end);
   }
 
   #writeTrailers(trailers: HeaderList): void {
     const own = this.#ownTrailers;
-    this.#trailers = null;
+    const more = this.#moreTrailers;
+    this.#trailers = this.#moreTrailers = null;
     this.#ownTrailers = NO_FIELDS;
-    this.#headers(trailers, own, true);
+    this.#headers(trailers, own, more, true);
   }
 
-  #headers(shared: HeaderList, own: HeaderList, end: boolean): void {
+  #headers(
+    shared: HeaderList,
+    own: HeaderList,
+    more: HeaderParts | null,
+    end: boolean,
+  ): void {
     const { output, encoder, peer, nextId } = this.connection;
     try {
       output.headers(
@@ -247,6 +270,7 @@ export abstract class SendingHalf {
         encoder,
         shared,
         own,
+        more,
         peer.current.maxFrameSize,
       );
     } catch (error) {

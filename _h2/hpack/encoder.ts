@@ -10,6 +10,7 @@ import { EncoderTable, type KnownName, sizeOf } from "./encoder_table.ts";
 import {
   DEFAULT_TABLE_SIZE,
   type HeaderList,
+  type HeaderParts,
   NO_FIELDS,
 } from "./header_list.ts";
 import { NEVER_INDEXED } from "./never_indexed.ts";
@@ -127,6 +128,7 @@ export class HpackEncoder {
    * @param shared The first fields, in a list that many blocks begin with. It is
    * known by its identity: the same list again costs a copy of few bytes.
    * @param own The other fields, which are of this block alone.
+   * @param more What comes behind these, if there is more.
    * @throws {TypeError} When a name or value has a character above U+00FF.
    * Nothing was written then, and the next block is as good as any.
    */
@@ -134,6 +136,7 @@ export class HpackEncoder {
     out: ByteWriter,
     shared: HeaderList,
     own: HeaderList = NO_FIELDS,
+    more: HeaderParts | null = null,
   ): void {
     const { length } = out;
     const { generation } = this.#table;
@@ -141,8 +144,10 @@ export class HpackEncoder {
     try {
       if (smallestSize !== Infinity) this.#writeTableSize(out);
       this.#writeShared(out, shared);
-      for (let i = 0; i < own.length; i += 2) {
-        this.#writeOwn(out, own[i]!, own[i + 1]!);
+      this.#writeAllOwn(out, own);
+      for (let part = more; part !== null; part = part.next) {
+        this.#writeShared(out, part.shared);
+        this.#writeAllOwn(out, part.own);
       }
     } catch (error) {
       out.length = length;
@@ -173,6 +178,7 @@ export class HpackEncoder {
   }
 
   #writeShared(out: ByteWriter, fields: HeaderList): void {
+    if (fields.length === 0) return;
     const block = fields === this.#lastShared
       ? this.#lastBlock
       : this.#blockOf(fields);
@@ -243,6 +249,12 @@ export class HpackEncoder {
     writeShortString(out, value);
     if (enters) table.enter(known, value);
     return enters || size > table.maxSize;
+  }
+
+  #writeAllOwn(out: ByteWriter, own: HeaderList): void {
+    for (let i = 0; i < own.length; i += 2) {
+      this.#writeOwn(out, own[i]!, own[i + 1]!);
+    }
   }
 
   /**

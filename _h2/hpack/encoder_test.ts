@@ -59,6 +59,32 @@ Deno.test("HpackEncoder.encode() writes shared lists anew when others have enter
   assertEquals(pair.send(HEAD), "8386c1c0bf");
 });
 
+Deno.test("HpackEncoder.encode() writes parts in order, and indexes what they share", () => {
+  const encoder = new HpackEncoder();
+  const decoder = new HpackDecoder();
+  const definition = ["te", "trailers", "content-type", "application/grpc"];
+  const lengths: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const out = new ByteWriter(64);
+    encoder.encode(out, HEAD.slice(0, 6), ["grpc-timeout", `${i}S`], {
+      shared: definition,
+      own: ["x-a", `${i}`],
+      next: { shared: [], own: ["x-b", `${i}`], next: null },
+    });
+    const fields = decoder.decode(
+      out.bytes.slice(0, out.length),
+      0,
+      out.length,
+    );
+    assertEquals(fields, [
+      ...[...HEAD.slice(0, 6), "grpc-timeout", `${i}S`, ...definition],
+      ...["x-a", `${i}`, "x-b", `${i}`],
+    ]);
+    lengths.push(out.length);
+  }
+  assert(lengths[2]! < lengths[0]! - 40, lengths.join());
+});
+
 Deno.test("HpackEncoder.encode() writes fields of the static table as their index", () => {
   const pair = new Pair();
   const fields = [

@@ -10,6 +10,16 @@
  */
 export type HeaderList = readonly string[];
 
+/** Fields to send, in parts. */
+export interface HeaderParts {
+  /** The first fields, in a list that many blocks have: the same one each time. */
+  readonly shared: HeaderList;
+  /** The fields behind them, which are of this block alone. */
+  readonly own: HeaderList;
+  /** What comes behind these, if there is more. */
+  readonly next: HeaderParts | null;
+}
+
 /** A list without fields. */
 export const NO_FIELDS: HeaderList = Object.freeze([]);
 

@@ -9,4 +9,4 @@
 export { HpackDecoder, type HpackDecoderOptions } from "./decoder.ts";
 export { HpackEncoder, type HpackEncoderOptions } from "./encoder.ts";
 export { HpackError } from "./error.ts";
-export type { HeaderList } from "./header_list.ts";
+export type { HeaderList, HeaderParts } from "./header_list.ts";

@@ -225,7 +225,7 @@ Deno.test("NativeClientSession does not send what it holds when the server has e
 
 Deno.test("NativeSession.destroy() waits for what is being written, and not for the rest of the calls", async () => {
   const pair = await connectedPair();
-  const { clientSocket, client, clientOwner } = pair;
+  const { clientSocket, client, clientOwner, serverOwner } = pair;
   const { request, caller } = await open(pair);
   clientSocket.isHeld = true;
   request.send(new Uint8Array(1000));
@@ -237,7 +237,8 @@ Deno.test("NativeSession.destroy() waits for what is being written, and not for 
   await turns(2);
   assertEquals(clientSocket.writableEnded, false);
   clientSocket.release();
-  await until(() => clientSocket.writableFinished, "it is all written");
+  await until(() => clientSocket.destroyed, "it is all written");
+  await until(() => serverOwner.log.includes("goaway 0 0"), "GOAWAY is there");
   assertEquals(clientOwner.log.filter((it) => it === "stream closed"), [
     "stream closed",
   ]);

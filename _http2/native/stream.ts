@@ -35,8 +35,7 @@ export interface StreamOwner {
   /** Opens a stream of a client; null if the connection takes none any more. */
   request(
     stream: NativeStream,
-    shared: HeaderList,
-    own: HeaderList,
+    head: HeaderBlock,
     end: boolean,
   ): Http2Stream | null;
   /** HEADERS or DATA of a call are sent. */
@@ -132,16 +131,15 @@ export class NativeStream implements H2Stream, StreamHandler {
     if (this.#isGone) return;
     this.#isThrough = end;
     this.#owner.onSent();
-    const { shared } = head;
-    const own = ownFieldsOf(head);
+    const { shared, own, next } = head;
     if (this.#isServer) {
-      this.#h2!.sendHeaders(shared, own, end);
+      this.#h2!.sendHeaders(shared, own, end, next);
       if (end) this.#dropRest();
       return;
     }
     this.path = pathOf(shared);
     this.#openedBehind = this.#owner.batches;
-    this.#h2 = this.#owner.request(this, shared, own, end);
+    this.#h2 = this.#owner.request(this, head, end);
     // The connection took its last stream before this one.
     if (this.#h2 === null) this.#refuse();
   }
@@ -159,7 +157,8 @@ export class NativeStream implements H2Stream, StreamHandler {
     if (this.#isGone) return;
     this.#isThrough = true;
     this.#owner.onSent();
-    this.#h2!.sendTrailers(trailers.shared, ownFieldsOf(trailers));
+    const { shared, own, next } = trailers;
+    this.#h2!.sendTrailers(shared, own, next);
     this.#dropRest();
   }
 
@@ -397,11 +396,6 @@ export class NativeStream implements H2Stream, StreamHandler {
     this.#owner.onStreamClose(this);
     this.#sink.onClose(why);
   }
-}
-
-/** All fields but the shared ones that the block begins with. */
-function ownFieldsOf({ own, next }: HeaderBlock): HeaderList {
-  return next === null ? own : [...own, ...next.toList()];
 }
 
 /** The path of a request. */
