@@ -17,6 +17,7 @@ import {
   RESPONSE_HEAD,
   uint32At,
 } from "./_testdata/raw_h2.ts";
+import { ENGINE } from "./_testdata/on_engine.ts";
 import { assertCancelled, assertStatus, Waiters } from "./_testdata/waiters.ts";
 import { soon } from "./_testdata/waiting.ts";
 
@@ -80,50 +81,65 @@ Deno.test("Channel says how many calls it has cancelled when the server ends the
   await bystander;
 });
 
-Deno.test("Channel says that it has ended the connection itself when the server sends too many odd frames", async () => {
-  await using server = new RawServer(async (connection) => {
-    await connection.acceptPreface();
-    await connection.settings();
-    await connection.nextOf(FrameType.HEADERS);
-    const priority = frame(
-      FrameType.PRIORITY,
-      { streamId: 1 },
-      new Uint8Array([0, 0, 0, 0, 1]),
+Deno.test(
+  "Channel says that it has ended the connection itself when the server sends too many odd frames",
+  {
+    ignore: ENGINE !== "node",
+  },
+  async () => {
+    await using server = new RawServer(async (connection) => {
+      await connection.acceptPreface();
+      await connection.settings();
+      await connection.nextOf(FrameType.HEADERS);
+      const priority = frame(
+        FrameType.PRIORITY,
+        { streamId: 1 },
+        new Uint8Array([0, 0, 0, 0, 1]),
+      );
+      for (let i = 0; i < 11_000; i++) await connection.write(priority);
+      await connection.end();
+    });
+    await using channel = new Channel("127.0.0.1", server.port);
+    await assertStatus(
+      Status.UNAVAILABLE,
+      () => createStub(Echo, channel).unary({}),
+      "node:http2 ended it",
     );
-    for (let i = 0; i < 11_000; i++) await connection.write(priority);
-    await connection.end();
-  });
-  await using channel = new Channel("127.0.0.1", server.port);
-  await assertStatus(
-    Status.UNAVAILABLE,
-    () => createStub(Echo, channel).unary({}),
-    "node:http2 ended it",
-  );
-});
+  },
+);
 
-Deno.test("Server shuts a connection down gracefully before a client has reset more streams than nghttp2 bears", async () => {
-  const waiters = new Waiters();
-  await using echo = await startEcho({
-    server: { config: { maxResetStreamsPerSecond: Infinity } },
-    handlers: { bidi: waiters.handlers.bidi },
-  });
-  using client = await RawConnection.open(echo.port);
-  await client.headers(1, requestFields(PATHS.unary));
-  for (let id = 3; id < 3 + 2 * 600; id += 2) {
-    await client.headers(id, requestFields(PATHS.bidi));
-    await client.rstStream(id, CANCEL);
-  }
-  const { payload } = await soon(client.nextOf(FrameType.GOAWAY));
-  assertEquals([uint32At(payload, 0), uint32At(payload, 4)], [2 ** 31 - 1, 0]);
-  await client.data(1, grpcMessage(new Uint8Array()), { end: true });
-  for (let found; (found = await soon(client.next())) !== null;) {
-    const status = Object.fromEntries(found.fields)["grpc-status"];
-    if (status === undefined) continue;
-    assertEquals([found.streamId, status], [1, "0"]);
-    return;
-  }
-  throw new Error("The bystander was not answered");
-});
+Deno.test(
+  "Server shuts a connection down gracefully before a client has reset more streams than nghttp2 bears",
+  {
+    ignore: ENGINE !== "node",
+  },
+  async () => {
+    const waiters = new Waiters();
+    await using echo = await startEcho({
+      server: { config: { maxResetStreamsPerSecond: Infinity } },
+      handlers: { bidi: waiters.handlers.bidi },
+    });
+    using client = await RawConnection.open(echo.port);
+    await client.headers(1, requestFields(PATHS.unary));
+    for (let id = 3; id < 3 + 2 * 600; id += 2) {
+      await client.headers(id, requestFields(PATHS.bidi));
+      await client.rstStream(id, CANCEL);
+    }
+    const { payload } = await soon(client.nextOf(FrameType.GOAWAY));
+    assertEquals([uint32At(payload, 0), uint32At(payload, 4)], [
+      2 ** 31 - 1,
+      0,
+    ]);
+    await client.data(1, grpcMessage(new Uint8Array()), { end: true });
+    for (let found; (found = await soon(client.next())) !== null;) {
+      const status = Object.fromEntries(found.fields)["grpc-status"];
+      if (status === undefined) continue;
+      assertEquals([found.streamId, status], [1, "0"]);
+      return;
+    }
+    throw new Error("The bystander was not answered");
+  },
+);
 
 Deno.test("Server does not take calls for abuse that are reset at their deadline", async () => {
   const clock = new VirtualClock();
@@ -252,28 +268,34 @@ Deno.test("ClientStream resets the stream at its deadline when requests were sti
   await server.has(1, FrameType.RST_STREAM);
 });
 
-Deno.test("Channel moves to another connection before the ids of streams run out", async () => {
-  await using echo = await startEcho();
-  const { connect } = http2;
-  let connections = 0;
-  http2.connect = ((...args: Parameters<typeof connect>) => {
-    const session = connect(...args);
-    if (connections++ === 0) {
-      const ids = session as unknown as { setNextStreamID(id: number): void };
-      session.once("connect", () => {
-        ids.setNextStreamID(2 ** 31 - 2 ** 16 - 3);
-      });
+Deno.test(
+  "Channel moves to another connection before the ids of streams run out",
+  {
+    ignore: ENGINE !== "node",
+  },
+  async () => {
+    await using echo = await startEcho();
+    const { connect } = http2;
+    let connections = 0;
+    http2.connect = ((...args: Parameters<typeof connect>) => {
+      const session = connect(...args);
+      if (connections++ === 0) {
+        const ids = session as unknown as { setNextStreamID(id: number): void };
+        session.once("connect", () => {
+          ids.setNextStreamID(2 ** 31 - 2 ** 16 - 3);
+        });
+      }
+      return session;
+    }) as typeof connect;
+    try {
+      for (let i = 0; i < 5; i++) {
+        const calls = ["a", "b"].map((text) => echo.stub.unary({ text }));
+        const texts = (await soon(Promise.all(calls))).map(({ text }) => text);
+        assertEquals(texts, ["a", "b"]);
+      }
+    } finally {
+      http2.connect = connect;
     }
-    return session;
-  }) as typeof connect;
-  try {
-    for (let i = 0; i < 5; i++) {
-      const calls = ["a", "b"].map((text) => echo.stub.unary({ text }));
-      const texts = (await soon(Promise.all(calls))).map(({ text }) => text);
-      assertEquals(texts, ["a", "b"]);
-    }
-  } finally {
-    http2.connect = connect;
-  }
-  assertEquals(connections, 2);
-});
+    assertEquals(connections, 2);
+  },
+);
