@@ -13,6 +13,7 @@ import {
   TRAILERS,
 } from "../../_testdata/native_pair.ts";
 import { turns, until } from "../../_testdata/waiting.ts";
+import type { Http2Connection } from "../../_h2/mod.ts";
 import type { H2Stream } from "../engine.ts";
 import { nativeEngine } from "./engine.ts";
 
@@ -302,4 +303,19 @@ Deno.test("NativeSession has its socket send at once what it is given", async ()
   socket.destroy();
   await turns(2);
   assertEquals(socket.noDelay, true);
+});
+
+Deno.test("NativeClientSession tells when it can open no more streams, and that nothing of the call was looked at", async () => {
+  const pair = await connectedPair();
+  const { client, clientOwner } = pair;
+  const { h2 } = client as unknown as { h2: Http2Connection };
+  // As if 2³⁰ streams had been before.
+  Object.defineProperty(h2, "canOpen", { get: () => false });
+  const caller = new LoggedSink();
+  client.open(caller).sendHead(REQUEST);
+  await until(() => caller.isClosed, "the call has no stream");
+  assertEquals(caller.why?.unprocessed, true);
+  assertEquals(clientOwner.log.filter((it) => it === "exhausted").length, 1);
+  assertEquals(client.streamCount, 0);
+  await close(pair);
 });
