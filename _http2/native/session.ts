@@ -53,7 +53,7 @@ export abstract class NativeSession
   #failed = false;
   /** Nothing is read any more, and nothing written but what is in the output. */
   #ended = false;
-  /** The socket goes as soon as all is written, whatever the peer does. */
+  /** The socket is destroyed as soon as what is in the output is written. */
   #isDestroyed = false;
   #gone = false;
 
@@ -102,8 +102,8 @@ export abstract class NativeSession
 
   destroy(): void {
     this.#isDestroyed = true;
-    if (!this.#ended) this.abortWith(ErrorCode.NO_ERROR, "");
-    else if (this.#socket.writableFinished) this.#socket.destroy();
+    if (this.#ended) this.#finish();
+    else this.abortWith(ErrorCode.NO_ERROR, "");
   }
 
   protected abortWith(code: number, debugData: string): void {
@@ -282,9 +282,9 @@ export abstract class NativeSession
     this.#owner.onEnding();
     if (this.#isWriting) return;
     this.#flush();
-    this.#socket.end(() => {
-      if (this.#isDestroyed) this.#socket.destroy();
-    });
+    // Nobody waits for what the peer may still say.
+    if (this.#isDestroyed && !this.#isWriting) this.#socket.destroy();
+    else this.#socket.end();
   }
 
   /** Ends the connection of a peer that does wrong, and reads no more of it. */
