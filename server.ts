@@ -45,6 +45,7 @@ import { acceptEncodingOf } from "./_wire/compression.ts";
 import { FrameWriter } from "./_wire/frame.ts";
 import { compressorFor } from "./_call/compressor_for.ts";
 import { routesOf, type Service } from "./_call/handler.ts";
+import { CallList } from "./_call/call_list.ts";
 import { running } from "./_call/running.ts";
 import { deadlinesOn } from "./_call/scope.ts";
 import { type CallHost, CallServer } from "./_call/serve.ts";
@@ -121,7 +122,7 @@ type AnyCall = ServerCall<unknown, unknown>;
  */
 export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   readonly #listener: Listener;
-  readonly #calls = new Set<AnyCall>();
+  readonly #calls = new CallList<AnyCall>();
   readonly #clock: Clock;
   #idle: PromiseWithResolvers<void> | undefined;
   #address: ListenAddress | null = null;
@@ -400,7 +401,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       Status.UNAVAILABLE,
       "Server is shutting down",
     );
-    for (const call of [...this.#calls]) {
+    for (const call of this.#calls) {
       if (call.aborted === undefined) call.fail(error);
     }
     this.#listener.linger();
