@@ -21,7 +21,7 @@ import { Status } from "../core/status.ts";
 import { type Context, noContext } from "../_context.ts";
 import { FrameReader } from "../_wire/frame.ts";
 import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
-import { type ParsedOutcome, parseOutcome } from "../_wire/outcome.ts";
+import type { ParsedOutcome } from "../_wire/outcome.ts";
 import {
   type ByteStream,
   type CloseReason,
@@ -40,7 +40,6 @@ import {
   RequestSender,
   type SenderOwner,
 } from "./request_sender.ts";
-import { readResponseHead } from "./response_head.ts";
 import { deadlineExceeded, Scope } from "./scope.ts";
 import { decodeDetails } from "./status_details.ts";
 import { TransparentRetry } from "./transparent_retry.ts";
@@ -277,7 +276,8 @@ export class ClientCall<Req, Rep>
     if (this.#finished) return;
     this.#sender.forget();
     try {
-      this.#decoding = readResponseHead(raw, end, this.#target, this.#options);
+      const target = this.#target;
+      this.#decoding = target.responses.head(raw, end, target, this.#options);
     } catch (error) {
       return this.cancel(error as GRPCError);
     }
@@ -389,7 +389,7 @@ export class ClientCall<Req, Rep>
   // The end
 
   #onOutcome(raw: RawHeaders, trailersOnly: boolean): void {
-    const outcome = parseOutcome(raw);
+    const outcome = this.#target.responses.outcome(raw);
     if (this.#events === null) this.acceptOutcome(raw, outcome, null);
     else this.#events.onOutcome(raw, outcome, trailersOnly);
   }

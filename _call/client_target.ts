@@ -17,6 +17,7 @@ import type { FrameWriter } from "../_wire/frame.ts";
 import type { HeadTemplate } from "../_wire/headers.ts";
 import type { StreamSource } from "./byte_stream.ts";
 import type { DeadlineQueue } from "./deadline_queue.ts";
+import type { ResponseReader } from "./response_head.ts";
 
 /** What a channel gives to its calls. */
 export interface ClientHost {
@@ -41,6 +42,8 @@ export interface ClientTarget {
   readonly requestType: unknown;
   readonly replyType: unknown;
   readonly cardinality: Cardinality;
+  /** Reads what comes back. */
+  readonly responses: ResponseReader;
 }
 
 /** The caller's wishes for one call, checked. */

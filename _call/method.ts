@@ -23,6 +23,7 @@ import { ClientStream } from "./client_stream.ts";
 import type { ClientTarget } from "./client_target.ts";
 import type { Many } from "./many.ts";
 import { MessageIterator } from "./message_iterator.ts";
+import { ResponseReader } from "./response_head.ts";
 import { type Send, sendAll, sendOne } from "./requests.ts";
 
 /** Messages to send: any iterable, sync or async; a `ReadableStream` is one. */
@@ -134,7 +135,11 @@ export interface StreamStreamMethod<Req, Rep> extends MethodInfo {
 }
 
 /** Makes the callable object of a method, of whichever kind. */
-export function makeMethod(target: ClientTarget, path: string): unknown {
+export function makeMethod(
+  method: Omit<ClientTarget, "responses">,
+  path: string,
+): unknown {
+  const target = { ...method, responses: new ResponseReader() };
   const { cardinality } = target;
   const defaults = defaultOptions(target.host);
   const makeCall = (options?: CallOptions): AnyCall =>

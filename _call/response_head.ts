@@ -1,5 +1,5 @@
 /**
- * What a client asks of the head of a response.
+ * What a client asks of a response: of its head, and of its trailers.
  *
  * @module
  */
@@ -14,9 +14,72 @@ import {
   type RawHeaders,
   type ResponseHead,
 } from "../_wire/headers.ts";
-import { statusOfHttp } from "../_wire/outcome.ts";
+import {
+  type ParsedOutcome,
+  parseOutcome,
+  statusOfHttp,
+} from "../_wire/outcome.ts";
 import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
 import type { Decoding } from "./decode.ts";
+
+/**
+ * Reads the responses of a method.
+ *
+ * Servers send the same heads and trailers again and again, and the native
+ * engine gives the same lists for them: what was made of the last ones is kept.
+ */
+export class ResponseReader {
+  #head: RawHeaders | null = null;
+  #decoding: Decoding | null = null;
+  #trailers: RawHeaders | null = null;
+  #outcome: ParsedOutcome | null = null;
+
+  /**
+   * Reads a head.
+   *
+   * @param raw The head, or trailers that came without one.
+   * @param end Whether it is all there is of the response.
+   * @param target What was called.
+   * @param options How it was called.
+   * @returns How the messages behind it are decoded.
+   * @throws {GRPCError} What the call fails with, if the head is not good.
+   */
+  head(
+    raw: RawHeaders,
+    end: boolean,
+    target: ClientTarget,
+    options: ClientCallOptions,
+  ): Decoding {
+    const last = this.#decoding;
+    if (
+      raw === this.#head && !end &&
+      last!.maxBytes === options.maxReceiveMessageSize
+    ) return last!;
+    const decoding = readResponseHead(raw, end, target, options);
+    if (!end) {
+      this.#head = raw;
+      this.#decoding = decoding;
+    }
+    return decoding;
+  }
+
+  /**
+   * Reads trailers.
+   *
+   * @param raw The trailers.
+   * @returns How the call ended.
+   */
+  outcome(raw: RawHeaders): ParsedOutcome {
+    if (raw === this.#trailers) return this.#outcome!;
+    const outcome = parseOutcome(raw);
+    // Only what most calls end with is worth it.
+    if (raw.length === 2) {
+      this.#trailers = raw;
+      this.#outcome = outcome;
+    }
+    return outcome;
+  }
+}
 
 /**
  * Reads the head of a response.

@@ -246,6 +246,7 @@ for (const { when, end, status, message, told } of ENDINGS) {
       for (const act of acts) await act().catch((error) => ends.push(error));
     });
     test.stream.peerSends("waits");
+    await allTurns();
     end(test);
     const { log } = test.stream;
     const before = [...log];

@@ -3,7 +3,12 @@
 import { assertEquals, assertFalse, assertStrictEquals } from "@std/assert";
 import { FakeClock } from "../_testdata/fake_clock.ts";
 import { FakeServer, requestFields } from "../_testdata/fake_server.ts";
-import { CLEAN, type Fields, textFrame } from "../_testdata/fake_stream.ts";
+import {
+  CLEAN,
+  closed,
+  type Fields,
+  textFrame,
+} from "../_testdata/fake_stream.ts";
 import { allTurns } from "../_testdata/states.ts";
 import type { Codec } from "../core/codec.ts";
 import { Status } from "../core/status.ts";
@@ -219,8 +224,8 @@ Deno.test("serve() starts a handler at once when the requests are many", async (
     },
   });
   const stream = server.open("STREAM_UNARY");
-  assertEquals(started, true);
   await allTurns();
+  assertEquals(started, true);
   assertEquals(stream.log, ["head", "message Early", "trailers"]);
 });
 
@@ -234,7 +239,24 @@ Deno.test("serve() starts a handler when the request is complete and not before"
   await allTurns();
   assertEquals(started, 0);
   stream.peerEnds();
+  await allTurns();
   assertEquals(started, 1);
+});
+
+Deno.test("serve() starts no handler when the call has ended before its turn", async () => {
+  let started = 0;
+  const server = new FakeServer({
+    UNARY_UNARY: () => void started++,
+    STREAM_UNARY: () => void started++,
+  });
+  for (const kind of ["UNARY_UNARY", "STREAM_UNARY"] as const) {
+    const stream = server.request(kind, ["Ada"]);
+    stream.close(closed(Status.CANCELLED, "Stream was reset"));
+  }
+  await allTurns();
+  assertEquals(started, 0);
+  assertEquals(server.counts, [2, 2]);
+  assertEquals(server.errors, []);
 });
 
 // --- deadlines before a handler

@@ -71,6 +71,7 @@ Deno.test("ServerStream.readable fails with the reason when the call ends", asyn
     await Array.fromAsync(call.readable).catch((error) => thrown = error);
     assertStrictEquals(thrown, call.signal.reason);
   });
+  await allTurns();
   stream.close(closed(Status.CANCELLED, "Stream was reset"));
   await allTurns();
   assertEquals((thrown as GRPCError).status, Status.CANCELLED);
@@ -128,6 +129,7 @@ Deno.test("ServerStream.writable fails with the reason when the call ends", asyn
     thrown = await assertRejects(() => writer.write({}), GRPCError);
     assertStrictEquals(thrown, call.signal.reason);
   });
+  await allTurns();
   stream.close(closed(Status.UNAVAILABLE, "Connection lost"));
   await allTurns();
   assertEquals((thrown as GRPCError).status, Status.UNAVAILABLE);

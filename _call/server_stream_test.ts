@@ -66,7 +66,7 @@ Deno.test("ServerStream.deadline tells what is left when there is a timeout", as
   }, { "grpc-timeout": "100S" });
 });
 
-Deno.test("ServerStream.userAgent is null when the client does not say", () => {
+Deno.test("ServerStream.userAgent is null when the client does not say", async () => {
   const { "user-agent": _, ...fields } = {
     ":method": "POST",
     ":path": PATHS.UNARY_UNARY,
@@ -81,6 +81,7 @@ Deno.test("ServerStream.userAgent is null when the client does not say", () => {
   const stream = server.openRaw(fields);
   stream.peerSends("Ada");
   stream.peerEnds();
+  await allTurns();
   assertEquals(userAgent, null);
 });
 

@@ -98,6 +98,11 @@ export class Http2Connection {
     return this.#state.farewell.isReceived;
   }
 
+  /** How many bytes of frames wait to be taken. */
+  get waitingBytes(): number {
+    return this.#state.output.waitingBytes;
+  }
+
   /** How many bytes of frames are not written yet. */
   get outputBytes(): number {
     return this.#state.output.bytes;
@@ -158,13 +163,14 @@ export class Http2Connection {
    * Takes all there is to write.
    *
    * @returns The pieces, in order, to be written in one go; none while the last
-   * ones are not written. The array is good until the next call.
+   * ones are not written, of which there may be a few. The array is good until
+   * the next call, which must not come before its pieces are on their way.
    */
   takeOutput(): readonly Uint8Array[] {
     return this.#state.take();
   }
 
-  /** The socket has taken all that `takeOutput` returned. */
+  /** The socket has taken what `takeOutput` returned: the oldest of it. */
   outputWritten(): void {
     const state = this.#state;
     state.enter();

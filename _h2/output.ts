@@ -26,13 +26,22 @@ const MIN_BUFFER_BYTES = 1024;
 const MAX_KEPT_BYTES = 16 * 1024;
 const MAX_FIRST_BYTES = 64 * 1024;
 
+/** How many batches may be on their way to the socket at once. */
+const MAX_BATCHES = 4;
+
 /** The largest payload of a DATA frame: others have their turn after it. */
 export const DATA_FRAME_BYTES = MIN_MAX_FRAME_SIZE;
 
+/** Frames that were given to the socket, which has not taken them yet. */
+interface Batch {
+  readonly buffer: Uint8Array;
+  readonly bytes: number;
+  readonly replies: number;
+}
+
 /**
- * Frames that wait to be written, and the batch that is being written.
- *
- * There is one batch at a time: what comes meanwhile is the next.
+ * Frames that wait to be written, and the batches that are being written: a
+ * few at most, so that a slow socket is felt.
  */
 export class Output {
   /** How many HEADERS and DATA frames there were so far. */
@@ -47,22 +56,27 @@ export class Output {
   #dataStreamId = 0;
   #dataAt = 0;
   #dataLength = 0;
-  /** The batch that is being written. */
-  #batch: Uint8Array | null = null;
+  /** The batches that are being written, and what they have in all. */
+  readonly #batches: Batch[] = [];
   #batchBytes = 0;
+  #batchReplies = 0;
   #spare: Uint8Array | null = null;
   readonly #pieces: Uint8Array[] = [];
   #replies = 0;
-  #batchReplies = 0;
 
   /** Whether there is something to take. */
   get isReady(): boolean {
-    return this.#batch === null && this.#writer.length > 0;
+    return this.#writer.length > 0 && this.#batches.length < MAX_BATCHES;
+  }
+
+  /** How many bytes wait to be taken. */
+  get waitingBytes(): number {
+    return this.#writer.length + this.#payloadBytes;
   }
 
   /** How many bytes are not written yet. */
   get bytes(): number {
-    return this.#writer.length + this.#payloadBytes + this.#batchBytes;
+    return this.waitingBytes + this.#batchBytes;
   }
 
   /** How many answers to the peer are not written yet. */
@@ -233,8 +247,9 @@ export class Output {
   /**
    * Takes all there is, to be written at once.
    *
-   * @returns The pieces, in order; empty while a batch is being written. The
-   * array is good until the next call, what is in it until {@linkcode written}.
+   * @returns The pieces, in order; empty while too many batches are being
+   * written. The array is good until the next call, what is in it until it is
+   * {@linkcode written}.
    */
   take(): readonly Uint8Array[] {
     const pieces = this.#pieces;
@@ -250,9 +265,14 @@ export class Output {
       from = place;
     }
     if (length > from) pieces.push(bytes.subarray(from, length));
-    this.#batch = bytes;
-    this.#batchBytes = length + this.#payloadBytes;
-    this.#batchReplies = this.#replies;
+    const batch = {
+      buffer: bytes,
+      bytes: length + this.#payloadBytes,
+      replies: this.#replies,
+    };
+    this.#batches.push(batch);
+    this.#batchBytes += batch.bytes;
+    this.#batchReplies += batch.replies;
     this.#payloads.length = this.#places.length = 0;
     this.#payloadBytes = this.#replies = this.#dataStreamId = 0;
     out.bytes = this.#spare ?? new Uint8Array(
@@ -263,14 +283,14 @@ export class Output {
     return pieces;
   }
 
-  /** The batch that was taken is written: its buffer can be used again. */
+  /** The oldest batch that was taken is written: its buffer can be used again. */
   written(): void {
-    const batch = this.#batch;
-    if (batch === null) return;
-    this.#batch = null;
-    this.#batchBytes = this.#batchReplies = 0;
-    this.#pieces.length = 0;
-    if (batch.length <= MAX_KEPT_BYTES) this.#spare = batch;
+    const batch = this.#batches.shift();
+    if (batch === undefined) return;
+    this.#batchBytes -= batch.bytes;
+    this.#batchReplies -= batch.replies;
+    if (this.#batches.length === 0) this.#pieces.length = 0;
+    if (batch.buffer.length <= MAX_KEPT_BYTES) this.#spare = batch.buffer;
   }
 
   /** Begins a frame, and returns where its payload goes. */

@@ -373,10 +373,16 @@ Deno.test("Http2Connection() announces output once, until it is taken", () => {
   stream.sendData(bytes(3), false);
   client.connection.ping(bytes(8));
   assertEquals(client.announced, 1);
+  for (let batches = 1; batches <= 3; batches++) {
+    client.connection.takeOutput();
+    client.connection.ping(bytes(8));
+    assertEquals(client.announced, batches + 1);
+  }
   client.connection.takeOutput();
   client.connection.ping(bytes(8));
-  assertEquals(client.announced, 1, "a batch is being written");
+  assertEquals(client.announced, 4, "enough batches are being written");
+  assertEquals(client.connection.takeOutput(), []);
   client.connection.outputWritten();
-  assertEquals(client.announced, 2);
+  assertEquals(client.announced, 5);
   exchange(client, server);
 });

@@ -4,6 +4,7 @@
  * @module
  */
 
+import process from "node:process";
 import type { Duplex } from "node:stream";
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
 import type { ClockTimer } from "../core/clock.ts";
@@ -59,6 +60,8 @@ export class ClientConnection implements H2ClientOwner {
   #lingerTimer: ClockTimer | undefined;
   #ready = false;
   #verifying = false;
+  /** Whether it is known in this turn of the event loop that the peer is there. */
+  #isFresh = false;
   #draining = false;
   #gone = false;
   #maxStreams = 0;
@@ -184,10 +187,21 @@ export class ClientConnection implements H2ClientOwner {
   verifyIfSilent(): boolean {
     const keepalive = this.#keepalive;
     if (keepalive === null || this.#verifying) return this.#verifying;
-    if (keepalive.silenceMs < VERIFY_AFTER_MS) return false;
+    // Once in a turn of the event loop: the clock costs more than the rest.
+    if (this.#isFresh) return false;
+    if (keepalive.silenceMs < VERIFY_AFTER_MS) {
+      this.#isFresh = true;
+      process.nextTick(forgetFreshness, this);
+      return false;
+    }
     this.#verifying = true;
     keepalive.verify();
     return true;
+  }
+
+  /** A turn of the event loop is over. */
+  forgetFreshness(): void {
+    this.#isFresh = false;
   }
 
   onStreamClose(_stream: H2Stream): void {
@@ -425,4 +439,9 @@ export class ClientConnection implements H2ClientOwner {
     this.#listener.onClosed(this, this.#endReason!);
     this.#closed.resolve();
   }
+}
+
+// One function that all connections share.
+function forgetFreshness(connection: ClientConnection): void {
+  connection.forgetFreshness();
 }

@@ -1,9 +1,11 @@
 /**
  * What the sessions of both sides have in common: `_h2/` on a socket.
  *
- * All that a turn of the event loop sends leaves in one write, and there is one
- * write at a time: what comes meanwhile is the next. So the backpressure of the
- * socket reaches the streams, which wait for the write.
+ * All that a turn of the event loop sends leaves at its end in one write. If it
+ * is much, some leaves before, so that the peer can begin with it: at first two
+ * KiB, then twice as much each time, which makes few writes of any amount.
+ * There are few writes at a time. So the backpressure of the socket reaches the
+ * streams, which wait for them.
  *
  * @module
  */
@@ -29,6 +31,9 @@ import type { NativeStream, StreamOwner } from "./stream.ts";
 /** What a PING of this side says. */
 const PING = new TextEncoder().encode("grpclib!");
 
+/** How much of a turn is written before its end, at first, in bytes. */
+const EARLY_BYTES = 2048;
+
 /** A connection of `_h2/` on its socket, and its streams. */
 export abstract class NativeSession
   implements H2Session, StreamOwner, ConnectionHandler {
@@ -46,7 +51,11 @@ export abstract class NativeSession
   /** How many HEADERS and DATA frames there were in them. */
   #messageFrames = 0;
   #flushScheduled = false;
-  #isWriting = false;
+  #isFlushing = false;
+  /** How many writes the socket has not taken yet. */
+  #writes = 0;
+  /** How much has to wait in this turn to be written before its end. */
+  #earlyBytes = EARLY_BYTES;
   /** The session ends with its last stream. */
   #closing = false;
   /** The peer ended the connection for an error of it, and with it all streams. */
@@ -146,6 +155,9 @@ export abstract class NativeSession
 
   onSent(): void {
     this.#owner.onSent();
+    if (this.h2.waitingBytes < this.#earlyBytes) return;
+    this.#earlyBytes *= 2;
+    this.#flush();
   }
 
   onAnswer(): void {
@@ -222,16 +234,21 @@ export abstract class NativeSession
   /** Writes what there is. */
   flush(): void {
     this.#flushScheduled = false;
+    this.#earlyBytes = EARLY_BYTES;
     this.#flush();
   }
 
   #flush(): void {
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded) return;
+    // A stream that is no socket may hand on what it is given at once, and what
+    // comes of that must not overtake the rest.
+    if (this.#isFlushing) return;
     const pieces = this.h2.takeOutput();
     const { length } = pieces;
     if (length === 0) return;
-    this.#isWriting = true;
+    this.#isFlushing = true;
+    this.#writes++;
     this.#batches++;
     if (length > 1) socket.cork();
     for (let i = 0; i < length; i++) {
@@ -242,6 +259,7 @@ export abstract class NativeSession
       else socket.write(piece, (error) => this.#onWritten(error));
     }
     if (length > 1) socket.uncork();
+    this.#isFlushing = false;
     const { messageFrames } = this.h2;
     if (messageFrames === this.#messageFrames) return;
     this.#messageFrames = messageFrames;
@@ -251,7 +269,7 @@ export abstract class NativeSession
   #onWritten(error: Error | null | undefined): void {
     // The socket is gone then, which it tells by itself.
     if (error) return;
-    this.#isWriting = false;
+    this.#writes--;
     this.h2.outputWritten();
     if (this.#ended) this.#finish();
   }
@@ -280,10 +298,10 @@ export abstract class NativeSession
   #finish(): void {
     this.#ended = true;
     this.#owner.onEnding();
-    if (this.#isWriting) return;
+    if (this.#writes > 0) return;
     this.#flush();
     // Nobody waits for what the peer may still say.
-    if (this.#isDestroyed && !this.#isWriting) this.#socket.destroy();
+    if (this.#isDestroyed && this.#writes === 0) this.#socket.destroy();
     else this.#socket.end();
   }
 
