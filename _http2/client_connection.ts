@@ -325,7 +325,7 @@ export class ClientConnection implements H2ClientOwner {
 
   onReset(): void {
     this.#resetCount++;
-    if (this.#resets.spend(1)) this.onExhausted();
+    if (this.#resets.spend(1, this.streamCount)) this.onExhausted();
   }
 
   onExhausted(): void {

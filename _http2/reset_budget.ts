@@ -15,11 +15,14 @@ const BURST = 1000;
 const PER_SECOND = 33;
 
 /**
- * How many are kept for the streams that are there when the connection is left.
- * Also, what a server has sent on a stream before it sees the reset is a glitch
- * to the nghttp2 of a client, up to two for each, and it bears 1000 of them.
+ * How many are kept. What a server has sent on a stream before it sees the reset
+ * is a glitch to the nghttp2 of a client, up to two for each, and it bears 1000
+ * of them.
  */
 const RESERVE = 500;
+
+/** How many of the streams that are there are taken for lost, at most. */
+const MAX_AT_RISK = 300;
 
 /** What is left of the resets that a connection bears. */
 export class ResetBudget {
@@ -37,14 +40,16 @@ export class ResetBudget {
    * Takes resets off.
    *
    * @param count How many there were.
+   * @param streamCount How many streams there are, which may be reset as well:
+   * a process that was held up cancels many at once.
    * @returns Whether only the reserve is left.
    */
-  spend(count: number): boolean {
+  spend(count: number, streamCount = 0): boolean {
     const now = this.#now();
     // nghttp2 counts whole seconds.
     const seconds = Math.floor((now - this.#at) / 1000);
     this.#at += seconds * 1000;
     this.#left = Math.min(BURST, this.#left + seconds * PER_SECOND) - count;
-    return this.#left < RESERVE;
+    return this.#left < RESERVE + Math.min(streamCount, MAX_AT_RISK);
   }
 }

@@ -19,3 +19,13 @@ Deno.test("ResetBudget.spend() gets 33 back for each second, and no more than it
   assertEquals(budget.spend(32), false);
   assertEquals(budget.spend(1), true);
 });
+
+Deno.test("ResetBudget.spend() keeps as many more as there are streams, up to 300", () => {
+  for (const [streams, kept] of [[0, 0], [20, 20], [300, 300], [5000, 300]]) {
+    const budget = new ResetBudget(() => 0);
+    for (let i = 0; i < 500 - kept!; i++) {
+      assertEquals(budget.spend(1, streams), false);
+    }
+    assertEquals(budget.spend(1, streams), true);
+  }
+});

@@ -137,8 +137,11 @@ export function leaveOut(
   absent.push({ contender, reason });
 }
 
+/** How many times longer the first warm-up of a process is. */
+const LONG_WARM_UP = 6;
+
 async function runPoint(
-  { name, points: [first] }: Scenario,
+  { name, points: all }: Scenario,
   point: Point,
   options: RunOptions & { entries: Entry[]; absent: Absence[] },
 ): Promise<PointResult> {
@@ -161,19 +164,24 @@ async function runPoint(
     isChosen(nameOf(contender), contenders)
   );
   progress(`${name}: ${point.label}, warming up`);
-  const isFirst = point === first;
+  const isFirst = point === all[0];
   const points = new Map(
     taking.map((entry) => [
       entry,
       entry.work === undefined ? point : { ...point, work: entry.work },
     ]),
   );
+  // Thousands of calls are needed before all is compiled that will be.
+  const concurrency = Math.max(...all.map((it) => it.concurrency));
   for (const [entry, point] of points) {
     await attempt(entry, async () => {
-      await entry.pair.warmUp(point, {
-        warmUpMs: isFirst ? warmUpMs * 3 : warmUpMs,
-        turnMs,
-      });
+      if (isFirst) {
+        await entry.pair.warmUp({ ...point, concurrency }, {
+          warmUpMs: warmUpMs * LONG_WARM_UP,
+          turnMs,
+        });
+      }
+      await entry.pair.warmUp(point, { warmUpMs, turnMs });
       turns.set(entry, []);
     });
   }

@@ -319,3 +319,30 @@ Deno.test("NativeClientSession tells when it can open no more streams, and that 
   assertEquals(client.streamCount, 0);
   await close(pair);
 });
+
+Deno.test("NativeSession writes some of much output before the turn ends, in few writes and in order", async () => {
+  const pair = await connectedPair();
+  const { handler, request } = await open(pair);
+  const received: number[] = [];
+  handler.on = (_event, bytes) => received.push(...bytes ?? []);
+  const { clientSocket } = pair;
+  const writes: number[] = [];
+  const write = clientSocket.write.bind(clientSocket);
+  clientSocket.write = ((bytes: Uint8Array, ...rest: []) => {
+    writes.push(bytes.length);
+    return write(bytes, ...rest);
+  }) as typeof clientSocket.write;
+  const sent: number[] = [];
+  for (let i = 0; i < 1000; i++) {
+    const bytes = new Uint8Array(50).fill(i);
+    sent.push(...bytes);
+    request.send(bytes);
+  }
+  const early = writes.length;
+  assert(early >= 1 && early <= 4, `${early} writes before the end`);
+  assert(writes[0]! <= 4096, `${writes[0]} bytes before the peer has any`);
+  await until(() => received.length === sent.length, "all has arrived");
+  assertEquals(received, sent);
+  assert(writes.length <= 12, `${writes.length} writes`);
+  await close(pair);
+});
