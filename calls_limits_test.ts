@@ -45,11 +45,13 @@ Deno.test("Server refuses a request with RESOURCE_EXHAUSTED when it is larger th
 
 Deno.test("ServerStream.recvMessage() rejects when a streamed request is larger than 4 MiB", async () => {
   const errors: unknown[] = [];
+  const begun = Promise.withResolvers<void>();
   await using echo = await startEcho({
     handlers: {
       async clientStream(stream) {
         const { signal } = stream;
         await stream.recvMessage();
+        begun.resolve();
         const error = await assertRejects(
           () => stream.recvMessage(),
           GRPCError,
@@ -61,7 +63,12 @@ Deno.test("ServerStream.recvMessage() rejects when a streamed request is larger 
   });
   await assertStatus(
     Status.RESOURCE_EXHAUSTED,
-    () => echo.stub.clientStream([{}, TOO_LARGE, {}]),
+    () =>
+      echo.stub.clientStream(async function* () {
+        yield {};
+        await begun.promise;
+        yield TOO_LARGE;
+      }()),
     TOO_LARGE_RECEIVED,
   );
   assertEquals(errors, [Status.RESOURCE_EXHAUSTED, true]);

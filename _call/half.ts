@@ -53,7 +53,13 @@ class Place {
   end: Place | null = null;
   fail: Place | null = null;
 
-  constructor(readonly phase: Phase, readonly many: boolean) {}
+  readonly phase: Phase;
+  readonly many: boolean;
+
+  constructor(phase: Phase, many: boolean) {
+    this.phase = phase;
+    this.many = many;
+  }
 
   next(input: Input): Place | null {
     switch (input) {

@@ -1,10 +1,10 @@
 import {
   assertEquals,
   assertGreaterOrEqual,
-  assertLess,
   assertLessOrEqual,
 } from "@std/assert";
 import { after, until } from "../_testdata/waiting.ts";
+import { VirtualClock } from "../testing/virtual_clock.ts";
 import { type LifetimeOptions, ServerLifetime } from "./server_lifetime.ts";
 
 const NEVER: LifetimeOptions = {
@@ -17,7 +17,7 @@ const NEVER: LifetimeOptions = {
 /** A lifetime with what it told its owner. */
 function makeLifetime(
   options: Partial<LifetimeOptions>,
-  random?: () => number,
+  { clock, random }: { clock?: VirtualClock; random?: () => number } = {},
 ) {
   const told: string[] = [];
   const lifetime = new ServerLifetime(
@@ -27,7 +27,7 @@ function makeLifetime(
       onOverdue: () => told.push("overdue"),
     },
     { ...NEVER, ...options },
-    undefined,
+    clock,
     random,
   );
   return { lifetime, told, [Symbol.dispose]: () => lifetime.stop() };
@@ -67,11 +67,16 @@ Deno.test("ServerLifetime tells of its age once, and then of the end of the grac
 
 for (const [random, factor] of [[0, 0.9], [0.5, 1], [1, 1.1]] as const) {
   Deno.test(`ServerLifetime varies its age: ${factor} of it when chance says ${random}`, async () => {
-    using made = makeLifetime({ maxConnectionAgeMs: 100 }, () => random);
+    const clock = new VirtualClock();
+    using made = makeLifetime(
+      { maxConnectionAgeMs: 100 },
+      { clock, random: () => random },
+    );
     made.lifetime.onReady();
-    const age = await timeToTell(made.told);
-    assertGreaterOrEqual(age, 100 * factor - 3);
-    assertLess(age, 100 * factor + 60);
+    await clock.advance(100 * factor - 1);
+    assertEquals(made.told, []);
+    await clock.advance(2);
+    assertEquals(made.told, ["expired"]);
   });
 }
 
@@ -99,7 +104,7 @@ Deno.test("ServerLifetime tells nothing when its times are the longest there are
     // A tenth more is longer than a timer takes.
     maxConnectionAgeMs: 2 ** 31 - 1,
     maxConnectionAgeGraceMs: 2 ** 31 - 1,
-  }, () => 1);
+  }, { random: () => 1 });
   using infinite = makeLifetime({});
   for (const { lifetime } of [longest, infinite]) lifetime.onReady();
   await after(30);

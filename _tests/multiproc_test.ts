@@ -15,6 +15,15 @@ function program(name: string): string {
   return import.meta.resolve(`../examples/multiproc/${name}.ts`);
 }
 
+/** Ends a program, unless it has. */
+function endOf(program: ChildProcess): void {
+  try {
+    program.kill("SIGTERM");
+  } catch {
+    // It has.
+  }
+}
+
 Deno.test({
   name: "Server.start() with reusePort lets several processes serve one port",
   // Elsewhere all connections go to one of them.
@@ -28,6 +37,8 @@ Deno.test({
       port,
       "2",
     ]);
+    // It does not read its input: without the signal a failure would wait.
+    using _ = { [Symbol.dispose]: () => endOf(server) };
     for (let i = 0; i < 2; i++) {
       assertMatch(
         await soon(server.line()) ?? "",
