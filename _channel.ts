@@ -37,7 +37,7 @@ import {
 } from "./core/target.ts";
 import type { ChannelTLSOptions } from "./core/tls.ts";
 import type { Compression } from "./_wire/compression.ts";
-import { FrameWriter } from "./_wire/frame.ts";
+import { frameWriter } from "./_wire/frame.ts";
 import type { ClientHost } from "./_call/client_target.ts";
 import { compressorFor } from "./_call/compressor_for.ts";
 import { deadlinesOn } from "./_call/scope.ts";
@@ -288,7 +288,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       codec,
       statusDetailsCodec,
       config,
-      writer: new FrameWriter(),
+      writer: frameWriter,
       compressors,
       compressor,
       listeners: new Listeners("Channel", this),

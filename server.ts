@@ -42,7 +42,7 @@ import { ProtoStatusDetailsCodec } from "./core/status_details.ts";
 import { formatTarget } from "./core/target.ts";
 import type { ServerTLSOptions } from "./core/tls.ts";
 import { acceptEncodingOf } from "./_wire/compression.ts";
-import { FrameWriter } from "./_wire/frame.ts";
+import { frameWriter } from "./_wire/frame.ts";
 import { compressorFor } from "./_call/compressor_for.ts";
 import { routesOf, type Service } from "./_call/handler.ts";
 import { CallList } from "./_call/call_list.ts";
@@ -164,7 +164,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       listeners: new Listeners("Server", this),
       deadlines: deadlinesOn(clock),
       config,
-      writer: new FrameWriter(),
+      writer: frameWriter,
       routes: routesOf(services, {
         closing: this.#closing.signal,
         report: (error, methodName) =>

@@ -216,6 +216,27 @@ Deno.test("FrameWriter.frame() allocates one slab for all its small frames", () 
   }
 });
 
+Deno.test("FrameWriter.frame() writes a message while it writes another", () => {
+  const writer = new FrameWriter();
+  const inner: Uint8Array[] = [];
+  const codec: Codec = {
+    ...copying,
+    encodeInto(message, _type, sink) {
+      const bytes = message as Uint8Array;
+      sink.reserve(bytes.length);
+      sink.buffer.set(bytes, sink.position);
+      sink.position += bytes.length;
+      if (bytes.length > 10) return;
+      inner.push(writer.frame(codec, pattern(20), null, 100));
+    },
+  };
+  const outer = writer.frame(codec, pattern(10), null, 100);
+  const next = writer.frame(codec, pattern(30), null, 100);
+  assertEquals(outer, writer.frame(copying, pattern(10), null, 100));
+  assertEquals(next, writer.frame(copying, pattern(30), null, 100));
+  assertEquals(inner, [writer.frame(copying, pattern(20), null, 100)]);
+});
+
 Deno.test("FrameWriter.frame() gives the codec message and type", () => {
   const seen: unknown[] = [];
   const message = {};
