@@ -36,7 +36,7 @@ import {
   targetOf,
 } from "./core/target.ts";
 import type { ChannelTLSOptions } from "./core/tls.ts";
-import type { Compression } from "./_wire/compression.ts";
+import { acceptEncodingOf, type Compression } from "./_wire/compression.ts";
 import { frameWriter } from "./_wire/frame.ts";
 import type { ClientHost } from "./_call/client_target.ts";
 import { compressorFor } from "./_call/compressor_for.ts";
@@ -161,6 +161,8 @@ export interface ChannelHost extends ClientHost {
   readonly source: ClientSession;
   readonly authority: string;
   readonly scheme: "http" | "https";
+  /** The names of all encodings that may be received. */
+  readonly acceptEncoding: string;
 }
 
 let readHost: (channel: Channel) => ChannelHost;
@@ -295,6 +297,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       deadlines: deadlinesOn(clock),
       authority,
       scheme,
+      acceptEncoding: acceptEncodingOf(compressors.keys()),
     };
     this.#target = formatTarget(target);
   }

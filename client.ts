@@ -31,7 +31,6 @@ import type {
 } from "@bufbuild/protobuf";
 import { Cardinality } from "./core/cardinality.ts";
 import { USER_AGENT } from "./core/version.ts";
-import { acceptEncodingOf } from "./_wire/compression.ts";
 import { HeadTemplate } from "./_wire/headers.ts";
 import { cardinalityOf, pathOf } from "./_call/descriptor.ts";
 import type { CallOptions } from "./_call/call_options.ts";
@@ -96,7 +95,7 @@ function methodOf(
       : `application/grpc+${contentSubtype}`,
     userAgent: USER_AGENT,
     encoding: host.compressor?.name ?? null,
-    acceptEncoding: acceptEncodingOf(host.compressors.keys()),
+    acceptEncoding: host.acceptEncoding,
   });
   return makeMethod(
     { host, head, requestType, replyType, cardinality },

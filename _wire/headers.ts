@@ -201,17 +201,16 @@ export interface HeadFields {
   readonly acceptEncoding: string | null;
 }
 
-/** The head of all calls of a method, made once per method. */
+/**
+ * The head of all calls of a method. Its parts are made when they are first
+ * needed: most methods of most stubs are never called.
+ */
 export class HeadTemplate {
   /** What the heads have in common. */
   readonly fields: HeadFields;
-
-  /** The head of a call without deadline and metadata. */
-  readonly head: HeaderBlock;
-
-  /** The part of it that stands before the deadline, and the part behind. */
-  readonly reserved: HeaderList;
-  readonly definition: HeaderList;
+  #head: HeaderBlock | undefined;
+  #reserved: HeaderList | undefined;
+  #definition: HeaderList | undefined;
 
   /**
    * Creates a template.
@@ -220,9 +219,27 @@ export class HeadTemplate {
    */
   constructor(fields: HeadFields) {
     this.fields = fields;
-    this.reserved = reservedFields(fields);
-    this.definition = definitionFields(fields, fields.encoding);
-    this.head = new HeaderBlock([...this.reserved, ...this.definition]);
+  }
+
+  /** The head of a call without deadline and metadata. */
+  get head(): HeaderBlock {
+    return this.#head ??= new HeaderBlock([
+      ...reservedFields(this.fields),
+      ...definitionFields(this.fields, this.fields.encoding),
+    ]);
+  }
+
+  /** The part of it that stands before the deadline. */
+  get reserved(): HeaderList {
+    return this.#reserved ??= reservedFields(this.fields);
+  }
+
+  /** The part of it that stands behind. */
+  get definition(): HeaderList {
+    return this.#definition ??= definitionFields(
+      this.fields,
+      this.fields.encoding,
+    );
   }
 }
 
@@ -247,17 +264,18 @@ export function requestHead(
   metadata: Metadata | null,
   encoding: string | null = template.fields.encoding,
 ): HeaderBlock {
-  const { fields, head, reserved } = template;
+  const { fields } = template;
   const own = metadata === null ? [] : metadataFields(metadata);
   const isUsual = encoding === fields.encoding;
   if (timeout === null && isUsual) {
+    const { head } = template;
     return metadata === null ? head : new HeaderBlock(head.shared, own);
   }
   const definition = isUsual
     ? template.definition
     : definitionFields(fields, encoding);
   return new HeaderBlock(
-    reserved,
+    template.reserved,
     timeout === null ? [] : ["grpc-timeout", timeout],
     new HeaderBlock(definition, own),
   );
