@@ -18,7 +18,7 @@ import {
 import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
-import { type Context, noContext } from "../_context.ts";
+import { type Context, currentContext, noContext } from "../_context.ts";
 import { FrameReader } from "../_wire/frame.ts";
 import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
 import { type ParsedOutcome, parseOutcome } from "../_wire/outcome.ts";
@@ -96,17 +96,17 @@ export class ClientCall<Req, Rep>
   #begun: Gate | undefined;
 
   constructor(target: ClientTarget, options: ClientCallOptions) {
-    const { cardinality, host: { listeners, deadlines } } = target;
+    const { cardinality, host: { listeners: { audience }, deadlines } } =
+      target;
     this.#target = target;
     this.#options = options;
     this.reply = new Half(isServerStreaming(cardinality));
     this.#scope = new Scope(this, options.deadline, options.signal, deadlines);
     this.#inbox = new Inbox(this);
     this.#reader = new FrameReader(this, options.maxReceiveMessageSize);
-    this.#events = listeners.isEmpty
+    this.#events = audience === null
       ? null
-      : new ClientEvents(this, target, options);
-    if (this.#events !== null) this.context = this.#events.context;
+      : new ClientEvents(this, audience, target, options);
     this.#sender = new RequestSender(
       this,
       new Half(isClientStreaming(cardinality)),
@@ -162,6 +162,15 @@ export class ClientCall<Req, Rep>
   }
 
   /**
+   * Keeps the context of now, if there are listeners: they run in that of
+   * whoever made the call. A call that is begun at once, by who made it, keeps
+   * it by itself if it has to.
+   */
+  keepContext(): void {
+    if (this.#events !== null) this.context ??= currentContext();
+  }
+
+  /**
    * Begins the call: asks for a stream, which the head is sent on. A call that
    * was cancelled before it began never does.
    */
@@ -171,6 +180,7 @@ export class ClientCall<Req, Rep>
     this.watch();
     // A deadline that is past sends nothing.
     if (!this.#finished) this.#target.host.source.claim(this);
+    if (!this.#finished && this.#events?.hearsMore) this.keepContext();
   }
 
   /** Waits until the call has begun, or is over. */
@@ -314,7 +324,7 @@ export class ClientCall<Req, Rep>
   acceptMessage(
     bytes: Uint8Array,
     compressed: boolean,
-    message: unknown,
+    message?: unknown,
   ): void {
     this.#inbox.deliver(bytes, compressed, message as Rep);
   }
