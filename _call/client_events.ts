@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Deadline } from "../core/deadline.ts";
 import type { GRPCError } from "../core/errors.ts";
 import {
   type CallInfo,
@@ -54,6 +55,27 @@ export interface ClientEventsOwner {
   resume(): void;
 }
 
+/** What the events of a call say of it. */
+class ClientCallInfo implements CallInfo {
+  readonly methodName: string;
+  readonly deadline: Deadline | null;
+  readonly #owner: ClientEventsOwner;
+
+  constructor(
+    owner: ClientEventsOwner,
+    methodName: string,
+    deadline: Deadline | null,
+  ) {
+    this.#owner = owner;
+    this.methodName = methodName;
+    this.deadline = deadline;
+  }
+
+  get peer(): Peer | null {
+    return this.#owner.peer;
+  }
+}
+
 /**
  * Tells the events of one call. An event that nobody listens for is not made,
  * and what it would be about goes on at once, if no listener of what came
@@ -89,14 +111,11 @@ export class ClientEvents {
   }
 
   get #info(): CallInfo {
-    const owner = this.#owner;
-    return this.#callInfo ??= {
-      methodName: this.#target.head.fields.path,
-      deadline: this.#options.deadline ?? null,
-      get peer() {
-        return owner.peer;
-      },
-    };
+    return this.#callInfo ??= new ClientCallInfo(
+      this.#owner,
+      this.#target.head.fields.path,
+      this.#options.deadline ?? null,
+    );
   }
 
   /** The request can be sent: gives its metadata to `next`. */
@@ -112,9 +131,10 @@ export class ClientEvents {
       metadata ?? new Metadata(),
       contentType,
     );
-    this.#guard(() =>
-      after(tell(listeners, event), () => next(event.metadata))
-    );
+    const wait = this.#guard(() => tell(listeners, event));
+    after(wait, () => {
+      if (!this.#owner.finished) next(event.metadata);
+    });
   }
 
   /** A message is to be encoded: gives the one that is sent to `next`. */
