@@ -89,6 +89,8 @@ export class ClientCall<Req, Rep>
   #error: Error | null = null;
   /** Whether the deadline and the caller's signal are heeded. */
   #watching = false;
+  /** Whether it asks for a stream, just after it began to heed them. */
+  #isBeginning = false;
   #headed: Gate | undefined;
   #done: Gate | undefined;
   #onFinish: FinishListener | undefined;
@@ -124,6 +126,14 @@ export class ClientCall<Req, Rep>
   /** When the call has to be complete, by the channel's clock. */
   get expiresAt(): number {
     return this.#scope.expiresAt;
+  }
+
+  /** How many milliseconds the call may still take, or Infinity. */
+  get timeLeftMs(): number {
+    // Looking at the clock is what a deadline costs most.
+    return this.#isBeginning
+      ? this.#scope.timeLeftOnEntry
+      : this.#scope.timeLeftMs;
   }
 
   /** Whether the call waits through failed attempts to connect. */
@@ -177,9 +187,14 @@ export class ClientCall<Req, Rep>
   begin(end = false): void {
     this.#sender.begin(end);
     this.#begun?.resolve();
+    const wasWatching = this.#watching;
     this.watch();
     // A deadline that is past sends nothing.
-    if (!this.#finished) this.#target.host.source.claim(this);
+    if (!this.#finished) {
+      this.#isBeginning = !wasWatching;
+      this.#target.host.source.claim(this);
+      this.#isBeginning = false;
+    }
     if (!this.#finished && this.#events?.hearsMore) this.keepContext();
   }
 

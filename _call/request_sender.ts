@@ -25,8 +25,8 @@ export interface SenderOwner {
   readonly finished: boolean;
   /** Whether there is somebody to send requests to. */
   readonly takesRequests: boolean;
-  /** When the call has to be complete, by the channel's clock, or Infinity. */
-  readonly expiresAt: number;
+  /** How many milliseconds the call may still take, or Infinity. */
+  readonly timeLeftMs: number;
   /** Ends the call from this side. */
   cancel(error: Error): void;
   /** Makes the error for what is sent after the end. */
@@ -107,7 +107,7 @@ export class RequestSender {
     const { contentType } = this.#target.head.fields;
     this.#events!.sendRequest(this.#metadata, contentType, (metadata) => {
       this.#announced = "done";
-      this.#metadata = metadata;
+      this.#metadata = metadata?.size === 0 ? null : metadata;
       // The stream may be another by now, or still to come.
       if (this.#stream !== null && !this.#owner.finished) {
         this.#open(this.#stream);
@@ -178,10 +178,8 @@ export class RequestSender {
   }
 
   #open(stream: ByteStream): void {
-    const { expiresAt } = this.#owner;
-    const timeout = expiresAt === Infinity ? null : encodeTimeout(
-      Math.max(0, expiresAt - this.#target.host.deadlines.now()),
-    );
+    const { timeLeftMs } = this.#owner;
+    const timeout = timeLeftMs === Infinity ? null : encodeTimeout(timeLeftMs);
     const block = requestHead(
       this.#target.head,
       timeout,

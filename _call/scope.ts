@@ -54,6 +54,8 @@ export function abortedByCaller(signal: AbortSignal): GRPCError {
 export class Scope implements DeadlineEntry, SignalWatcher, Disposable {
   readonly expiresAt: number;
   slot = -1;
+  /** How much time was left when it was entered. */
+  timeLeftOnEntry = Infinity;
   previousWatcher: SignalWatcher | null = null;
   nextWatcher: SignalWatcher | null = null;
   readonly #owner: ScopeOwner;
@@ -90,9 +92,16 @@ export class Scope implements DeadlineEntry, SignalWatcher, Disposable {
       this.#watch = SignalWatch.enter(caller, this);
     }
     if (this.expiresAt !== Infinity) {
-      if (this.expired) return this.onDeadline();
+      this.timeLeftOnEntry = this.timeLeftMs;
+      if (this.timeLeftOnEntry === 0) return this.onDeadline();
       this.#deadlines.add(this);
     }
+  }
+
+  /** How many milliseconds are left until the deadline, or Infinity. */
+  get timeLeftMs(): number {
+    if (this.expiresAt === Infinity) return Infinity;
+    return Math.max(0, this.expiresAt - this.#deadlines.now());
   }
 
   /** Whether the deadline has come. */

@@ -17,8 +17,11 @@ export interface SignalWatcher {
   onAborted(signal: AbortSignal): void;
 }
 
-/** The signals that are watched. */
-const watches = new Map<AbortSignal, SignalWatch>();
+/** The watch that was made last. */
+let latest: SignalWatch | null = null;
+
+/** Those that more than one has watched: a signal of one call needs no entry. */
+const shared = new Map<AbortSignal, SignalWatch>();
 
 /**
  * Those that watch one signal. It is the listener itself, so that a call makes
@@ -29,9 +32,12 @@ export class SignalWatch {
   readonly #signal: AbortSignal;
   #first: SignalWatcher | null = null;
   #last: SignalWatcher | null = null;
+  #isShared = false;
 
   private constructor(signal: AbortSignal) {
     this.#signal = signal;
+    latest = this;
+    signal.addEventListener("abort", this);
   }
 
   /**
@@ -42,11 +48,10 @@ export class SignalWatch {
    * @returns What the watcher has to {@linkcode leave}.
    */
   static enter(signal: AbortSignal, watcher: SignalWatcher): SignalWatch {
-    let watch = watches.get(signal);
-    if (watch === undefined) {
-      watch = new SignalWatch(signal);
-      watches.set(signal, watch);
-      signal.addEventListener("abort", watch);
+    let watch = latest;
+    if (watch === null || watch.#signal !== signal) {
+      watch = (shared.size > 0 ? shared.get(signal) : undefined) ??
+        new SignalWatch(signal);
     }
     watch.#add(watcher);
     return watch;
@@ -61,7 +66,9 @@ export class SignalWatch {
     else next.previousWatcher = previous;
     watcher.previousWatcher = watcher.nextWatcher = null;
     if (this.#first === null) {
-      watches.delete(this.#signal);
+      if (latest === this) latest = null;
+      if (this.#isShared) shared.delete(this.#signal);
+      this.#isShared = false;
       this.#signal.removeEventListener("abort", this);
     }
   }
@@ -82,8 +89,15 @@ export class SignalWatch {
 
   #add(watcher: SignalWatcher): void {
     watcher.previousWatcher = this.#last;
-    if (this.#last === null) this.#first = watcher;
-    else this.#last.nextWatcher = watcher;
+    if (this.#last === null) {
+      this.#first = watcher;
+    } else {
+      this.#last.nextWatcher = watcher;
+      if (!this.#isShared) {
+        this.#isShared = true;
+        shared.set(this.#signal, this);
+      }
+    }
     this.#last = watcher;
   }
 }

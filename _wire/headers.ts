@@ -15,12 +15,7 @@ export {
   type HeaderList,
   headerListSize,
 } from "./header_block.ts";
-export {
-  addMetadata,
-  decodeMetadata,
-  metadataFields,
-  type RawHeaders,
-} from "./metadata.ts";
+export { decodeMetadata, metadataFields, type RawHeaders } from "./metadata.ts";
 
 /** What the head of a request says about the call. Metadata is left for {@linkcode decodeMetadata}. */
 export interface RequestHead {

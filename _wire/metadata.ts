@@ -6,8 +6,9 @@
 
 import {
   appendUnchecked,
-  Metadata,
-  sendableMetadata,
+  type Metadata,
+  metadataOnDemand,
+  pairsToSend,
 } from "../core/metadata.ts";
 import { decodeBin, encodeBin } from "./text.ts";
 
@@ -23,7 +24,10 @@ export type RawHeaders = readonly string[];
  * @returns The metadata.
  */
 export function decodeMetadata(raw: RawHeaders): Metadata {
-  const metadata = new Metadata();
+  return metadataOnDemand((metadata) => decodeInto(metadata, raw));
+}
+
+function decodeInto(metadata: Metadata, raw: RawHeaders): void {
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!;
     const value = raw[i + 1]!;
@@ -37,7 +41,6 @@ export function decodeMetadata(raw: RawHeaders): Metadata {
       if (bytes !== null) appendUnchecked(metadata, name, bytes);
     }
   }
-  return metadata;
 }
 
 /** Tells whether a field is a part of the call rather than metadata. */
@@ -60,25 +63,11 @@ export function splitList(value: string): string[] {
 }
 
 /**
- * Adds metadata to the fields to send, behind those that are there.
- *
- * @param fields The fields to add to.
- * @param metadata The metadata. What was received and must not be sent is left out.
- */
-export function addMetadata(fields: string[], metadata: Metadata): void {
-  for (const [key, value] of sendableMetadata(metadata)) {
-    fields.push(key, typeof value === "string" ? value : encodeBin(value));
-  }
-}
-
-/**
  * Writes metadata as fields to send.
  *
  * @param metadata The metadata. What was received and must not be sent is left out.
  * @returns The fields: name, value, name, value.
  */
 export function metadataFields(metadata: Metadata): string[] {
-  const fields: string[] = [];
-  addMetadata(fields, metadata);
-  return fields;
+  return pairsToSend(metadata, encodeBin);
 }

@@ -4,12 +4,7 @@ import {
   Metadata,
   type MetadataValue,
 } from "../core/metadata.ts";
-import {
-  addMetadata,
-  decodeMetadata,
-  metadataFields,
-  type RawHeaders,
-} from "./metadata.ts";
+import { decodeMetadata, metadataFields, type RawHeaders } from "./metadata.ts";
 
 const bytes = (...values: number[]) => new Uint8Array(values);
 
@@ -136,12 +131,6 @@ Deno.test("metadataFields() leaves out what was received and must not be sent", 
   assertEquals(metadataFields(metadata), ["y", "1", "z-bin", "AQ"]);
 });
 
-Deno.test("addMetadata() adds behind the fields that are there", () => {
-  const fields = ["grpc-status", "0"];
-  addMetadata(fields, new Metadata({ a: "1" }));
-  assertEquals(fields, ["grpc-status", "0", "a", "1"]);
-});
-
 Deno.test("decodeMetadata() undoes metadataFields()", () => {
   const pairs: [string, MetadataValue][] = [
     ["a", "1"],
@@ -156,7 +145,7 @@ Deno.test("decodeMetadata() undoes metadataFields()", () => {
   assertEquals([...decodeMetadata(fields)], pairs);
 });
 
-Deno.test("addMetadata() does not fail on received bytes under another key", () => {
+Deno.test("metadataFields() does not fail on received bytes under another key", () => {
   const metadata = new Metadata();
   appendUnchecked(metadata, "a", bytes(1));
   assertEquals(metadataFields(metadata), []);
