@@ -20,7 +20,11 @@ import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
 import { type Context, currentContext, noContext } from "../_context.ts";
 import { FrameReader } from "../_wire/frame.ts";
-import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
+import {
+  decodeMetadata,
+  fitsWhenSplit,
+  type RawHeaders,
+} from "../_wire/headers.ts";
 import { type ParsedOutcome, parseOutcome } from "../_wire/outcome.ts";
 import {
   type ByteStream,
@@ -32,6 +36,7 @@ import { ClientEvents, type ClientEventsOwner } from "./client_events.ts";
 import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
 import { decodeMessage, type Decoding } from "./decode.ts";
 import { Half } from "./half.ts";
+import { receivedTooLarge } from "./header_limit.ts";
 import { Inbox } from "./inbox.ts";
 import { LateAnswer } from "./late_answer.ts";
 import { checkComplete, noStatus, secondReply } from "./reply_faults.ts";
@@ -414,6 +419,12 @@ export class ClientCall<Req, Rep>
   // The end
 
   #onOutcome(raw: RawHeaders, trailersOnly: boolean): void {
+    const { maxHeaderListSize } = this.#target.host.config;
+    if (!trailersOnly && !fitsWhenSplit(raw, maxHeaderListSize)) {
+      return this.cancel(
+        receivedTooLarge("trailing metadata", maxHeaderListSize),
+      );
+    }
     const outcome = parseOutcome(raw);
     if (this.#events === null) this.acceptOutcome(raw, outcome, null);
     else this.#events.onOutcome(raw, outcome, trailersOnly);

@@ -10,6 +10,7 @@ import {
   metadataOnDemand,
   pairsToSend,
 } from "../core/metadata.ts";
+import { FIELD_OVERHEAD_BYTES, sizeOf } from "./header_block.ts";
 import { decodeBin, encodeBin } from "./text.ts";
 
 /** Received fields as they came: name, value, name, value; names in lower case. */
@@ -60,6 +61,35 @@ export function splitList(value: string): string[] {
   return value.includes(",")
     ? value.split(",").map((text) => text.trim())
     : [value];
+}
+
+/**
+ * Tells whether received fields are still small enough when each value of a
+ * list is a field of its own, as HTTP/2 counts fields: a byte for a comma may
+ * become 32, and more in memory.
+ * https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2-2.12.1
+ *
+ * It looks no further than it has to, so that it takes a time in proportion to
+ * the limit, whatever there is.
+ *
+ * @param raw The received fields.
+ * @param maxBytes What they may count, in bytes.
+ * @returns Whether they count no more.
+ */
+export function fitsWhenSplit(raw: RawHeaders, maxBytes: number): boolean {
+  let more = 0;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]!;
+    if (!name.endsWith("-bin") || isOfTheCall(name)) continue;
+    const value = raw[i + 1]!;
+    for (let at = value.indexOf(","); at !== -1;) {
+      more += name.length + FIELD_OVERHEAD_BYTES;
+      if (more > maxBytes) return false;
+      at = value.indexOf(",", at + 1);
+    }
+  }
+  // Without lists the fields are what HTTP/2 has let pass.
+  return more === 0 || more + sizeOf(raw) <= maxBytes;
 }
 
 /**

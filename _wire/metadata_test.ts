@@ -4,7 +4,12 @@ import {
   Metadata,
   type MetadataValue,
 } from "../core/metadata.ts";
-import { decodeMetadata, metadataFields, type RawHeaders } from "./metadata.ts";
+import {
+  decodeMetadata,
+  fitsWhenSplit,
+  metadataFields,
+  type RawHeaders,
+} from "./metadata.ts";
 
 const bytes = (...values: number[]) => new Uint8Array(values);
 
@@ -85,6 +90,24 @@ Deno.test("decodeMetadata() leaves out -bin values that are malformed, and only 
     ["a-bin", bytes(2)],
     ["c", "1"],
   ]);
+});
+
+Deno.test("fitsWhenSplit() counts each value of a list as a field", () => {
+  const cases: [string[], number][] = [
+    [["a-bin", "AQ,AQ"], 5 + 5 + 32 + 5 + 32],
+    [["a-bin", ","], 5 + 1 + 32 + 5 + 32],
+    [["a-bin", ",,"], 5 + 2 + 32 + 2 * (5 + 32)],
+    [["a-bin", "AQ,AQ", "b", "x,y"], 5 + 5 + 32 + 5 + 32 + 1 + 3 + 32],
+    [["a-bin", ",", "b-bin", ","], 2 * (5 + 1 + 32 + 5 + 32)],
+  ];
+  for (const [raw, bytes] of cases) {
+    assertEquals(fitsWhenSplit(raw, bytes), true, `${raw}`);
+    assertEquals(fitsWhenSplit(raw, bytes - 1), false, `${raw}`);
+  }
+  // Without a list they are for HTTP/2 to judge.
+  assertEquals(fitsWhenSplit(["a-bin", "AQ", "b", "x,y"], 1), true);
+  assertEquals(fitsWhenSplit(["grpc-status-details-bin", ",,"], 1), true);
+  assertEquals(fitsWhenSplit([], 0), true);
 });
 
 Deno.test("decodeMetadata() ignores a name without value", () => {
