@@ -134,7 +134,8 @@ export class ServerCall<Req, Rep>
 
   /** Begins to watch the deadline; a call for many requests is ready now. */
   begin(): void {
-    this.#scope.enter();
+    // The deadline was made of this just now.
+    this.#scope.enter(this.start.request.timeoutMs ?? undefined);
     this.#events?.recvRequest(this, (metadata, handle) => {
       this.#metadata = metadata;
       this.handle = handle;
