@@ -16,11 +16,14 @@ import {
   startEcho,
 } from "./_testdata/echo_service.ts";
 import {
+  type Frame,
+  frame,
   FrameType,
   grpcMessage,
   RawConnection,
   requestFields,
   Setting,
+  uint32At,
 } from "./_testdata/raw_h2.ts";
 import { assertStatus, Waiters } from "./_testdata/waiters.ts";
 import { settled, soon, turns, whenAborted } from "./_testdata/waiting.ts";
@@ -330,4 +333,34 @@ Deno.test("Channel fails calls with UNAVAILABLE when the server is gone, and con
   await next.start("127.0.0.1", first.port);
   const again = first.stub.unary({ text: "again" }, { waitForReady: true });
   assertEquals((await again).text, "again");
+});
+
+Deno.test("Server.close() names no later stream in a GOAWAY than it has before, when the client has said GOAWAY itself", async () => {
+  const go = Promise.withResolvers<void>();
+  await using echo = await startEcho({
+    handlers: {
+      async unary(stream) {
+        await go.promise;
+        await stream.sendMessage({ text: "finished" });
+      },
+    },
+  });
+  using client = await RawConnection.open(echo.port);
+  await client.headers(1, requestFields(PATHS.unary));
+  await client.data(1, grpcMessage(new Uint8Array()), { end: true });
+  await client.goaway(0, 0);
+  // The server has seen it when it answers the PING behind it.
+  await client.write(frame(FrameType.PING, {}, new Uint8Array(8)));
+  const frames: Frame[] = [await client.nextOf(FrameType.PING)];
+  echo.server.close({ graceMs: 10_000 });
+  setTimeout(go.resolve, 20);
+  for (let next; (next = await soon(client.next())) !== null;) {
+    frames.push(next);
+  }
+  const heads = frames.filter(({ type }) => type === FrameType.HEADERS);
+  assertEquals(heads.length, 2, "head and trailers");
+  const last = frames
+    .filter(({ type }) => type === FrameType.GOAWAY)
+    .map(({ payload }) => uint32At(payload, 0));
+  assertEquals(last, last.toSorted((a, b) => b - a));
 });

@@ -10,6 +10,7 @@ import type { Compressor } from "../_wire/compression.ts";
 import {
   acceptsSubtype,
   contentSubtype,
+  fitsWhenSplit,
   parseResponseHead,
   type RawHeaders,
   type ResponseHead,
@@ -21,6 +22,7 @@ import {
 } from "../_wire/outcome.ts";
 import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
 import type { Decoding } from "./decode.ts";
+import { receivedTooLarge } from "./header_limit.ts";
 
 /**
  * Reads the responses of a method.
@@ -97,11 +99,14 @@ export function readResponseHead(
   target: ClientTarget,
   options: ClientCallOptions,
 ): Decoding {
-  const { host: { codec, compressors }, replyType: type } = target;
+  const { host: { codec, compressors, config }, replyType: type } = target;
   const head = parseResponseHead(raw);
   checkStatus(head, end);
   checkContentType(head, codec.contentSubtype);
   const compressor = compressorOf(head, compressors);
+  if (!fitsWhenSplit(raw, config.maxHeaderListSize)) {
+    throw receivedTooLarge("initial metadata", config.maxHeaderListSize);
+  }
   const maxBytes = options.maxReceiveMessageSize;
   return { what: "reply", codec, type, compressor, maxBytes };
 }

@@ -9,6 +9,9 @@ export type HeaderList = readonly string[];
 
 const NONE: HeaderList = [];
 
+/** What a field counts beside its name and its value. */
+export const FIELD_OVERHEAD_BYTES = 32;
+
 /**
  * The fields of one HEADERS frame: those that many calls have in common, and
  * then those of this call alone.
@@ -59,12 +62,25 @@ export class HeaderBlock {
  * @returns The size in bytes.
  */
 export function headerListSize({ shared, own, next }: HeaderBlock): number {
-  const size = sizeOf(shared) + sizeOf(own);
+  const size = sizeOfShared(shared) + sizeOf(own);
   return next === null ? size : size + headerListSize(next);
 }
 
-function sizeOf(list: HeaderList): number {
-  let size = list.length / 2 * 32;
+let measured: HeaderList = NONE;
+let measuredSize = 0;
+
+/** Measures a list that many blocks begin with: often it is that of the last. */
+function sizeOfShared(list: HeaderList): number {
+  if (list !== measured) {
+    measured = list;
+    measuredSize = sizeOf(list);
+  }
+  return measuredSize;
+}
+
+/** Measures a list of fields, in bytes. */
+export function sizeOf(list: HeaderList): number {
+  let size = list.length / 2 * FIELD_OVERHEAD_BYTES;
   for (const text of list) size += text.length;
   return size;
 }

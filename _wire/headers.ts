@@ -6,7 +6,12 @@
 
 import type { Metadata } from "../core/metadata.ts";
 import { HeaderBlock, type HeaderList } from "./header_block.ts";
-import { metadataFields, type RawHeaders, splitList } from "./metadata.ts";
+import {
+  fitsWhenSplit,
+  metadataFields,
+  type RawHeaders,
+  splitList,
+} from "./metadata.ts";
 import { isBin } from "./text.ts";
 import { decodeTimeout } from "./timeout.ts";
 
@@ -16,8 +21,8 @@ export {
   headerListSize,
 } from "./header_block.ts";
 export {
-  addMetadata,
   decodeMetadata,
+  fitsWhenSplit,
   metadataFields,
   type RawHeaders,
 } from "./metadata.ts";
@@ -46,6 +51,8 @@ export interface RequestHead {
   readonly userAgent: string | null;
   /** The name of the first field that should be base64 and is not. */
   readonly badBin: string | null;
+  /** Whether its lists of values make more of it than it may be. */
+  readonly tooLarge: boolean;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -57,9 +64,13 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
  *
  * @param raw The received fields.
+ * @param maxBytes What they may count, each value of a list by itself.
  * @returns What they say. Of a field that must not be repeated the first counts.
  */
-export function parseRequestHead(raw: RawHeaders): RequestHead {
+export function parseRequestHead(
+  raw: RawHeaders,
+  maxBytes = Infinity,
+): RequestHead {
   const head: Mutable<RequestHead> = {
     method: "",
     path: "",
@@ -72,6 +83,7 @@ export function parseRequestHead(raw: RawHeaders): RequestHead {
     acceptEncoding: null,
     userAgent: null,
     badBin: null,
+    tooLarge: false,
   };
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!;
@@ -116,10 +128,12 @@ export function parseRequestHead(raw: RawHeaders): RequestHead {
         head.userAgent ??= value;
         break;
       default:
-        if (
-          name.endsWith("-bin") && head.badBin === null &&
-          !name.startsWith("grpc-") && !splitList(value).every(isBin)
-        ) {
+        if (!name.endsWith("-bin") || name.startsWith("grpc-")) break;
+        if (value.includes(",") && !fitsWhenSplit(raw, maxBytes)) {
+          head.tooLarge = true;
+          return head;
+        }
+        if (head.badBin === null && !splitList(value).every(isBin)) {
           head.badBin = name;
         }
     }
@@ -212,6 +226,11 @@ export class HeadTemplate {
   #reserved: HeaderList | undefined;
   #definition: HeaderList | undefined;
 
+  /** The timeout of the last call, and how many had it in a row. */
+  #timeout = "";
+  #timeoutCount = 0;
+  #timeoutHead: HeaderBlock | null = null;
+
   /**
    * Creates a template.
    *
@@ -241,7 +260,34 @@ export class HeadTemplate {
       this.fields.encoding,
     );
   }
+
+  /**
+   * Gives the head of calls with a timeout that was the same for some calls in
+   * a row: a list that they share, as long as it goes on. Calls with deadlines
+   * from elsewhere have timeouts that differ.
+   *
+   * @param timeout The text for `grpc-timeout`.
+   * @returns The head; null if it is not worth one.
+   */
+  headWith(timeout: string): HeaderBlock | null {
+    if (timeout !== this.#timeout) {
+      this.#timeout = timeout;
+      this.#timeoutCount = 0;
+      this.#timeoutHead = null;
+    } else if (this.#timeoutHead === null) {
+      if (++this.#timeoutCount < WORTH_SHARING) return null;
+      this.#timeoutHead = new HeaderBlock([
+        ...this.reserved,
+        ...["grpc-timeout", timeout],
+        ...this.definition,
+      ]);
+    }
+    return this.#timeoutHead;
+  }
 }
+
+/** How many calls in a row have to have the same timeout to share a head. */
+const WORTH_SHARING = 8;
 
 /**
  * Writes the head of a request.
@@ -256,7 +302,7 @@ export class HeadTemplate {
  * @param timeout The text for `grpc-timeout`, if there is a deadline.
  * @param metadata The metadata, if there is some.
  * @param encoding The text for `grpc-encoding`, if it is not the template's.
- * @returns The fields; the template's own head if there is nothing to add.
+ * @returns The fields; one of the template's own heads if that is all.
  */
 export function requestHead(
   template: HeadTemplate,
@@ -267,9 +313,13 @@ export function requestHead(
   const { fields } = template;
   const own = metadata === null ? [] : metadataFields(metadata);
   const isUsual = encoding === fields.encoding;
-  if (timeout === null && isUsual) {
-    const { head } = template;
-    return metadata === null ? head : new HeaderBlock(head.shared, own);
+  const whole = !isUsual
+    ? null
+    : timeout === null
+    ? template.head
+    : template.headWith(timeout);
+  if (whole !== null) {
+    return metadata === null ? whole : new HeaderBlock(whole.shared, own);
   }
   const definition = isUsual
     ? template.definition

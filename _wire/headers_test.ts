@@ -31,6 +31,7 @@ const NOTHING: RequestHead = {
   acceptEncoding: null,
   userAgent: null,
   badBin: null,
+  tooLarge: false,
 };
 
 Deno.test("parseRequestHead() reads every field of the call", () => {
@@ -53,6 +54,7 @@ Deno.test("parseRequestHead() reads every field of the call", () => {
     acceptEncoding: "gzip,identity",
     userAgent: "grpc-go/1.0",
     badBin: null,
+    tooLarge: false,
   });
 });
 
@@ -129,6 +131,18 @@ Deno.test("parseRequestHead() takes the shortest of several timeouts, or a malfo
     const raw = values.flatMap((value) => ["grpc-timeout", value]);
     assertEquals(parseRequestHead(raw).timeout, timeout, `${values}`);
   }
+});
+
+Deno.test("parseRequestHead() splits no list that makes more of the fields than they may be", () => {
+  const list = ["a-bin", ",".repeat(10), "b-bin", "!"];
+  // Ten fields more than the two there are.
+  const bytes = 10 + 5 * 2 + 1 + 32 * 12 + 5 * 10;
+  assertEquals(parseRequestHead(list, bytes).tooLarge, false);
+  assertEquals(parseRequestHead(list, bytes).badBin, "b-bin");
+  assertEquals(parseRequestHead(list, bytes - 1).tooLarge, true);
+  const long = ["x-bin", ",".repeat(58_000)];
+  assertEquals(parseRequestHead(long, 65_536).tooLarge, true);
+  assertEquals(parseRequestHead(["x", long[1]!], 65_536).tooLarge, false);
 });
 
 Deno.test("parseRequestHead() names the first -bin field that is malformed", () => {
@@ -301,6 +315,30 @@ Deno.test("responseHead() writes status, content type and metadata in this order
     ...["grpc-encoding", "gzip"],
     ...PAIRS.flat(),
   ]);
+});
+
+Deno.test("requestHead() shares the fields of calls with the same timeout in a row", () => {
+  const template = new HeadTemplate(FIELDS);
+  const expected = requestHead(template, "7000m", null).toList();
+  const shared = new Set<unknown>();
+  for (let i = 0; i < 100; i++) {
+    const metadata = i % 2 === 0 ? null : new Metadata({ a: "1" });
+    const block = requestHead(template, "7000m", metadata);
+    assertEquals(
+      block.toList(),
+      metadata === null ? expected : [...expected, "a", "1"],
+    );
+    shared.add(block.shared);
+  }
+  assertEquals(shared.size, 2);
+  const other = requestHead(template, "8S", null);
+  assertStrictEquals(other.shared, template.reserved);
+  assertEquals(other.toList().includes("8S"), true);
+  // Deadlines that differ leave no list behind for each.
+  for (let i = 0; i < 100; i++) {
+    shared.add(requestHead(template, `${i % 3}m`, null).shared);
+  }
+  assertEquals(shared.size, 2);
 });
 
 Deno.test("parseRequestHead() reads what requestHead() writes", () => {

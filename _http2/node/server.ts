@@ -86,6 +86,11 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
   }
 
   sendShutdownNotice(): void {
+    // node:http2 closes a session by itself when its client says GOAWAY. Its own
+    // is out then, and the last stream that the next one names must not be
+    // another: clients end the connection for that.
+    // https://www.rfc-editor.org/rfc/rfc9113#section-6.8
+    if (this.h2.closed || this.h2.destroyed) return;
     // node:http2 itself has no GOAWAY that lets requests still come.
     this.socket.write(SHUTDOWN_NOTICE);
   }
