@@ -38,6 +38,9 @@ export interface ServerEvent {
 /** How many calls are in flight at any time. */
 const IN_FLIGHT = 1000;
 
+/** How long the last calls may take. */
+const PATIENCE_MS = 30_000;
+
 /** How many calls the server takes before it restarts. */
 const RUN_BETWEEN = 1300;
 
@@ -118,7 +121,10 @@ async function call(port: number): Promise<void> {
     tell({ inFlight });
   }
   isOver = true;
+  // The calls wait for a server, which may be gone for good if the test failed.
+  const timer = setTimeout(() => channel.close(), PATIENCE_MS);
   await Promise.all(workers);
+  clearTimeout(timer);
   tell({ good, failures });
 }
 
