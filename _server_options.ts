@@ -71,9 +71,12 @@ export interface ServerOptions {
    */
   readonly onError?: (error: unknown, info: HandlerErrorInfo) => void;
   /**
-   * Told of a connection that failed in the TLS handshake, and why: a client that
-   * does not speak TLS, or does not trust the certificate, or shows none. What it
-   * throws is ignored.
+   * Told of a connection that is not served, and why: it failed in the TLS
+   * handshake, because the client does not speak TLS, or does not trust the
+   * certificate, or shows none; or `maxConnections` or
+   * `maxConnectionsPerAddress` allowed no more. Told, too, when the process has
+   * no file descriptor left for connections (`EMFILE`): then the peer is the
+   * address that the server listens on. What it throws is ignored.
    *
    * @default {undefined} nobody is told
    */

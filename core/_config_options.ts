@@ -189,12 +189,24 @@ export interface ConfigurationOptions {
   readonly maxConcurrentStreams?: number;
   /**
    * Of a server: how many connections there may be at once; an integer from 1
-   * to 2³¹ − 1, or Infinity. Further ones are closed as soon as they are made.
+   * to 2³¹ − 1, or Infinity. Further ones are closed as soon as they are made,
+   * and told to `onConnectionError`. Each takes a file descriptor: there should
+   * be some more of these (`ulimit -n`).
    * [`grpc.max_allowed_incoming_connections`]
+   *
+   * @default {2000}
+   */
+  readonly maxConnections?: number;
+  /**
+   * Of a server: how many connections there may be at once from one address; an
+   * integer from 1 to 2³¹ − 1, or Infinity. Further ones are closed as soon as
+   * they are made, and told to `onConnectionError`. The first 64 bits of an IPv6
+   * address count as one, and unix sockets have none. Clients behind a proxy or
+   * NAT have one address together.
    *
    * @default {Infinity}
    */
-  readonly maxConnections?: number;
+  readonly maxConnectionsPerAddress?: number;
   /**
    * Of a server: how many calls a client may open and cancel again within one
    * second, on one connection, before that is ended with `ENHANCE_YOUR_CALM`; an

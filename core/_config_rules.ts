@@ -70,9 +70,13 @@ const DELAY_OR_NEVER: Range = { ...DELAY, orInfinity: true };
 /**
  * The rules, one row per option.
  *
- * The defaults are those of grpclib and gRPC-core, with two exceptions, for a
+ * The defaults are those of grpclib and gRPC-core, with three exceptions, for a
  * peer is hostile until proven otherwise:
  *
+ * - `maxConnections` is unlimited there. Each connection takes a file descriptor,
+ *   and a server without any serves nobody new. 2000 is half of 4096, the least
+ *   hard limit that systems come with, to which Deno and Node raise their own;
+ *   the rest is for whatever else the program opens.
  * - `maxConcurrentStreams` is unlimited in gRPC-core. Then one connection can
  *   start any number of handlers at a few bytes each, and no window holds it
  *   back. 1000 is ten times what HTTP/2 recommends as the least, and what
@@ -107,7 +111,8 @@ export const RULES: {
   maxConnectionAgeGraceMs: number(INTERVAL_OR_EVER, Infinity),
   maxConnectionIdleMs: number(DELAY_OR_NEVER, Infinity),
   maxConcurrentStreams: integer(COUNT, 1_000),
-  maxConnections: integer(COUNT_OR_ANY, Infinity),
+  maxConnections: integer(COUNT_OR_ANY, 2_000),
+  maxConnectionsPerAddress: integer(COUNT_OR_ANY, Infinity),
   maxResetStreamsPerSecond: integer(COUNT_OR_ANY, 500),
 };
 

@@ -113,6 +113,9 @@ export class Configuration {
   /** How many connections a server has at once. */
   declare readonly maxConnections: number;
 
+  /** How many connections a server has at once from one address. */
+  declare readonly maxConnectionsPerAddress: number;
+
   /** How many calls a client may open and cancel within a second on a connection. */
   declare readonly maxResetStreamsPerSecond: number;
 

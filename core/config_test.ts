@@ -36,7 +36,8 @@ const DEFAULTS: Fields = {
   maxConnectionAgeGraceMs: Infinity,
   maxConnectionIdleMs: Infinity,
   maxConcurrentStreams: 1_000,
-  maxConnections: Infinity,
+  maxConnections: 2000,
+  maxConnectionsPerAddress: Infinity,
   maxResetStreamsPerSecond: 500,
 };
 
@@ -54,6 +55,7 @@ const INTEGERS: [Name, number, number, boolean][] = [
   ["http2MaxPingStrikes", 0, MAX_INT, false],
   ["maxConcurrentStreams", 1, MAX_INT, false],
   ["maxConnections", 1, MAX_INT, true],
+  ["maxConnectionsPerAddress", 1, MAX_INT, true],
   ["maxResetStreamsPerSecond", 1, MAX_INT, true],
 ];
 
