@@ -89,11 +89,12 @@ export interface Attack {
    */
   readonly shortSeconds?: number;
   /**
-   * Whether it does nothing but attack, so that it has to be ended.
+   * Whether it does nothing but attack, so that it has to be ended; the name of
+   * the only engine that can.
    *
    * @default {false}
    */
-  readonly ends?: boolean;
+  readonly ends?: boolean | HTTP2Engine;
   /** The most handlers that may run at once. */
   readonly maxHandlers?: number;
   /**
@@ -135,6 +136,12 @@ export interface VictimSample {
 /** How a victim is started. */
 export interface VictimArgs extends Victim {
   readonly engine: HTTP2Engine;
+  /**
+   * Whether there are listeners from each second sample to the next.
+   *
+   * @default {false}
+   */
+  readonly takesTurns?: boolean;
   /** The port of the hostile server, if a client is attacked. */
   readonly hostilePort?: number;
   /** The port of the good server, if a client is attacked. */

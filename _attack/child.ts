@@ -90,6 +90,15 @@ export class Child {
     }
   }
 
+  /** How many file descriptors it has; 0 where nobody says. */
+  get descriptors(): number {
+    try {
+      return [...Deno.readDirSync(`/proc/${this.#process.pid}/fd`)].length;
+    } catch {
+      return 0;
+    }
+  }
+
   #look(): void {
     const { bytes } = this;
     this.peakBytes = Math.max(this.peakBytes, bytes);

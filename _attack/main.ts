@@ -15,6 +15,8 @@
 // A tool speaks on the console.
 // deno-lint-ignore-file no-console
 
+import { churnConnections } from "./churn.ts";
+import { playMix } from "./mix.ts";
 import { parseOptions } from "./options.ts";
 import { play, type Result } from "./play.ts";
 import { broken, lineOf, tableOf } from "./verdict.ts";
@@ -27,7 +29,25 @@ const SHORT_SETTLE_MS = 500;
 const SLACK = 2;
 
 async function main(args: readonly string[]): Promise<number> {
-  const { engines, attacks, isShort, report } = parseOptions(args);
+  const options = parseOptions(args);
+  const { engines, attacks, isShort, report, mix, churn } = options;
+  if (mix !== null || churn !== null) {
+    const wrong: string[] = [];
+    for (const engine of engines) {
+      if (churn !== null) {
+        const outcome = await churnConnections(engine, churn);
+        console.log(`http2: ${engine}, ${outcome.line}`);
+        wrong.push(...outcome.wrong);
+      }
+      if (mix !== null) {
+        const outcome = await playMix(engine, mix, console.log);
+        console.log(`http2: ${engine}, ${outcome.line}`);
+        wrong.push(...outcome.wrong);
+      }
+    }
+    for (const what of wrong) console.log(`BAD ${what}`);
+    return wrong.length > 0 ? 1 : 0;
+  }
   const slack = isShort ? SLACK : 1;
   const results: Result[] = [];
   for (const engine of engines) {

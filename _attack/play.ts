@@ -60,6 +60,9 @@ export interface PlayOptions {
   readonly settleMs: number;
 }
 
+/** How long the good client calls at least, in milliseconds. */
+const ENOUGH_MS = 2_000;
+
 /** How long a victim takes to start, and to answer, in milliseconds. */
 const PATIENCE_MS = 30_000;
 
@@ -105,7 +108,10 @@ async function attackServer(
   victim.peakBytes = before;
   good.start();
   await attacker.send("go");
+  const enough = after(Math.min(ms, ENOUGH_MS));
   const watched = await watchAttack(attacker, victim, ms);
+  // An attacker that is ended at once leaves the others their calls.
+  await enough;
   await good.stop();
   const told = await rest(victim, attacker, { settleMs, first });
   await channel.close();

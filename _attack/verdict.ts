@@ -50,7 +50,8 @@ export function broken(result: Result, slack = 1): string[] {
   if (result.mostHandlers > maxHandlers) {
     found.push(`${result.mostHandlers} handlers at once`);
   }
-  if (attack.ends && !result.ended) found.push("attacker not ended");
+  const ends = attack.ends === true || attack.ends === result.engine;
+  if (ends && !result.ended) found.push("attacker not ended");
   if (/uncaught|unhandled|panicked/i.test(errors)) {
     found.push("unhandled error");
   }

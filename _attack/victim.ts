@@ -52,12 +52,20 @@ async function collect(): Promise<number> {
   return heapUsed + external;
 }
 
-/** Answers each line of the input with a sample, to its end. */
+/**
+ * Answers each line of the input with a sample, to its end.
+ *
+ * @param rest Gives what is in it beside the heap.
+ * @param then Called when a sample was written, with how many there were.
+ */
 export async function answerSamples(
   rest: () => Omit<VictimSample, "heap">,
+  then: (count: number) => void = () => {},
 ): Promise<void> {
+  let count = 0;
   for await (const _ of Deno.stdin.readable) {
     const measured = rest();
     tell({ ...measured, heap: await collect() } satisfies VictimSample);
+    then(++count);
   }
 }

@@ -75,26 +75,23 @@ async function run(args: VictimArgs): Promise<void> {
   await goodCalls.warmUp();
   const watch = new LoopWatch();
   tell({ port: 0 });
-  let isBegun = false;
-  await answerSamples(() => {
-    // The first sample is what the others are compared with.
-    if (!isBegun) {
-      isBegun = true;
+  await answerSamples(() => ({
+    mostHandlers: 0,
+    late: watch.takeLate(),
+    waits: goodCalls.waits.splice(0),
+    failures: goodCalls.failures.splice(0),
+  }), (count) => {
+    // The first sample is what the others are compared with; the second one is
+    // asked for when the attack is over.
+    if (count === 1) {
       goodCalls.start();
       const stub = createStub(Echo, hostile);
       for (let i = 0; i < AT_ONCE; i++) void suffer(stub, args);
-    } else if (!isOver) {
-      // The second one comes when the attack is over.
+    } else if (count === 2) {
       isOver = true;
       void goodCalls.stop();
       void hostile.close();
     }
-    return {
-      mostHandlers: 0,
-      late: watch.takeLate(),
-      waits: goodCalls.waits.splice(0),
-      failures: goodCalls.failures.splice(0),
-    };
   });
   await good.close();
 }

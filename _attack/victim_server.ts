@@ -67,6 +67,15 @@ async function handle(stream: AnyStream): Promise<void> {
   }
 }
 
+/** Listens to all that happens; what is given back ends that. */
+function hear(server: Server): Disposable {
+  const all = new DisposableStack();
+  all.use(listen(server, RecvRequest, async () => {}));
+  all.use(listen(server, RecvMessage, async () => {}));
+  all.use(listen(server, SendMessage, async () => {}));
+  return all;
+}
+
 /** Runs the server to the end of its input. */
 async function serve(args: VictimArgs): Promise<void> {
   const all = handle as (stream: unknown) => Promise<void>;
@@ -81,11 +90,7 @@ async function serve(args: VictimArgs): Promise<void> {
     config: args.config ?? {},
     onError: () => {},
   });
-  if (args.listens) {
-    listen(server, RecvRequest, async () => {});
-    listen(server, RecvMessage, async () => {});
-    listen(server, SendMessage, async () => {});
-  }
+  if (args.listens) hear(server);
   const authority = new Authority();
   const tls = args.tls
     ? authority.issue({ commonName: "localhost", hosts: ["127.0.0.1"] })
@@ -93,12 +98,17 @@ async function serve(args: VictimArgs): Promise<void> {
   await server.start("127.0.0.1", 0, tls === undefined ? {} : { tls });
   const watch = new LoopWatch();
   tell({ port: server.port, ca: tls && authority.cert });
+  let heard: Disposable | null = null;
   await answerSamples(() => ({
     mostHandlers: mostRunning,
     late: watch.takeLate(),
     waits: [],
     failures: [],
-  }));
+  }), () => {
+    if (!args.takesTurns) return;
+    heard?.[Symbol.dispose]();
+    heard = heard === null ? hear(server) : null;
+  });
   server.close();
   await server.waitClosed();
 }

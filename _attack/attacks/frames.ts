@@ -152,7 +152,7 @@ export const FRAME_ATTACKS: readonly Attack[] = [
     name: "window-updates",
     what: "WINDOW_UPDATE of 1 byte on a stream",
     seconds: 6,
-    ends: true,
+    ends: "native",
     run: floodOfStream((streamId) =>
       frame(FrameType.WINDOW_UPDATE, { streamId }, uint32(1))
     ),
