@@ -23,7 +23,7 @@ import { type EchoHandlers, echoWith } from "../_testdata/echo_service.ts";
 import type { EchoReply, EchoRequest } from "../_testdata/gen/echo_pb.ts";
 import { after, whenAborted } from "../_testdata/waiting.ts";
 import type { VictimArgs } from "./attack.ts";
-import { SECRET } from "./secret.ts";
+import { DONE, SECRET } from "./words.ts";
 import { answerSamples, LoopWatch, tell } from "./victim.ts";
 
 /** How long a handler goes on that does not look at its signal. */
@@ -49,7 +49,9 @@ async function handle(stream: AnyStream): Promise<void> {
         await after(STUBBORN_MS);
         return;
       case "read":
-        for await (const _ of stream);
+        for await (const { text } of stream) {
+          if (text === DONE) await stream.sendMessage({ text });
+        }
         return;
       case "big":
         await stream.recvMessage();

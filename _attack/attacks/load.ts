@@ -16,18 +16,21 @@ import {
   headersFrames,
   requestBlock,
 } from "../raw_peer.ts";
-import { SECRET } from "../secret.ts";
+import { DONE, SECRET } from "../words.ts";
 
 const MIB = 1024 * 1024;
 
 const BIDI = "/grpclib.test.Echo/Bidi";
 const UNARY = "/grpclib.test.Echo/Unary";
 
-/** A request with a payload. */
-function request(bytes: number): Uint8Array {
+/** How long a handler takes to read what waits for it, in milliseconds. */
+const READ_MS = 4_000;
+
+/** A request with a payload, and a text. */
+function request(bytes: number, text = ""): Uint8Array {
   return framed(toBinary(
     EchoRequestSchema,
-    create(EchoRequestSchema, { payload: new Uint8Array(bytes) }),
+    create(EchoRequestSchema, { payload: new Uint8Array(bytes), text }),
   ));
 }
 
@@ -44,7 +47,15 @@ async function longCall(
   for (; goesOn() && !peer.isClosed && sent < 1_000_000; sent += 1000) {
     await peer.data(streamId, some);
   }
-  await pause(500);
+  // Not what waits to be read is counted, but what is left of what was.
+  await peer.data(streamId, request(0, DONE));
+  const start = performance.now();
+  while (peer.dataBytes === 0 && !peer.isClosed) {
+    if (performance.now() - start > READ_MS) {
+      return `${sent} messages, not read`;
+    }
+    await pause(20);
+  }
   await hold();
   return `${sent} messages`;
 }
