@@ -11,7 +11,7 @@ import { grpcMessage } from "../_testdata/raw_frames.ts";
 import { after } from "../_testdata/waiting.ts";
 import type { AttackerReport, Means } from "./attack.ts";
 import { ATTACKS } from "./catalogue.ts";
-import { callFrames, RawPeer, requestBlock } from "./raw_peer.ts";
+import { headersFrames, RawPeer, requestBlock } from "./raw_peer.ts";
 import { tell } from "./victim.ts";
 
 /** How long a connection is asked whether it is served, in milliseconds. */
@@ -83,7 +83,8 @@ async function fateOf(peer: RawPeer): Promise<string> {
   const streamId = peer.newStream();
   const answer = peer.answer(streamId);
   const block = requestBlock("/grpclib.test.Echo/Unary");
-  void peer.write(callFrames(streamId, block, grpcMessage(new Uint8Array())));
+  await peer.write(headersFrames(streamId, block));
+  void peer.data(streamId, grpcMessage(new Uint8Array()), { end: true });
   const outcome = await Promise.race([answer, after(PROBE_MS)]);
   if (outcome?.status === "0") return "served";
   if (peer.isClosed || peer.goaway?.code) return peer.fate;
