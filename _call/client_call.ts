@@ -18,9 +18,13 @@ import {
 import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
-import { type Context, noContext } from "../_context.ts";
+import { type Context, currentContext, noContext } from "../_context.ts";
 import { FrameReader } from "../_wire/frame.ts";
-import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
+import {
+  decodeMetadata,
+  fitsWhenSplit,
+  type RawHeaders,
+} from "../_wire/headers.ts";
 import { type ParsedOutcome, parseOutcome } from "../_wire/outcome.ts";
 import {
   type ByteStream,
@@ -32,6 +36,7 @@ import { ClientEvents, type ClientEventsOwner } from "./client_events.ts";
 import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
 import { decodeMessage, type Decoding } from "./decode.ts";
 import { Half } from "./half.ts";
+import { receivedTooLarge } from "./header_limit.ts";
 import { Inbox } from "./inbox.ts";
 import { LateAnswer } from "./late_answer.ts";
 import { checkComplete, noStatus, secondReply } from "./reply_faults.ts";
@@ -89,6 +94,8 @@ export class ClientCall<Req, Rep>
   #error: Error | null = null;
   /** Whether the deadline and the caller's signal are heeded. */
   #watching = false;
+  /** Whether it asks for a stream, just after it began to heed them. */
+  #isBeginning = false;
   #headed: Gate | undefined;
   #done: Gate | undefined;
   #onFinish: FinishListener | undefined;
@@ -96,17 +103,17 @@ export class ClientCall<Req, Rep>
   #begun: Gate | undefined;
 
   constructor(target: ClientTarget, options: ClientCallOptions) {
-    const { cardinality, host: { listeners, deadlines } } = target;
+    const { cardinality, host: { listeners: { audience }, deadlines } } =
+      target;
     this.#target = target;
     this.#options = options;
     this.reply = new Half(isServerStreaming(cardinality));
     this.#scope = new Scope(this, options.deadline, options.signal, deadlines);
     this.#inbox = new Inbox(this);
     this.#reader = new FrameReader(this, options.maxReceiveMessageSize);
-    this.#events = listeners.isEmpty
+    this.#events = audience === null
       ? null
-      : new ClientEvents(this, target, options);
-    if (this.#events !== null) this.context = this.#events.context;
+      : new ClientEvents(this, audience, target, options);
     this.#sender = new RequestSender(
       this,
       new Half(isClientStreaming(cardinality)),
@@ -124,6 +131,14 @@ export class ClientCall<Req, Rep>
   /** When the call has to be complete, by the channel's clock. */
   get expiresAt(): number {
     return this.#scope.expiresAt;
+  }
+
+  /** How many milliseconds the call may still take, or Infinity. */
+  get timeLeftMs(): number {
+    // Looking at the clock is what a deadline costs most.
+    return this.#isBeginning
+      ? this.#scope.timeLeftOnEntry
+      : this.#scope.timeLeftMs;
   }
 
   /** Whether the call waits through failed attempts to connect. */
@@ -162,15 +177,30 @@ export class ClientCall<Req, Rep>
   }
 
   /**
+   * Keeps the context of now, if there are listeners: they run in that of
+   * whoever made the call. A call that is begun at once, by who made it, keeps
+   * it by itself if it has to.
+   */
+  keepContext(): void {
+    if (this.#events !== null) this.context ??= currentContext();
+  }
+
+  /**
    * Begins the call: asks for a stream, which the head is sent on. A call that
    * was cancelled before it began never does.
    */
   begin(end = false): void {
     this.#sender.begin(end);
     this.#begun?.resolve();
+    const wasWatching = this.#watching;
     this.watch();
     // A deadline that is past sends nothing.
-    if (!this.#finished) this.#target.host.source.claim(this);
+    if (!this.#finished) {
+      this.#isBeginning = !wasWatching;
+      this.#target.host.source.claim(this);
+      this.#isBeginning = false;
+    }
+    if (!this.#finished && this.#events?.hearsMore) this.keepContext();
   }
 
   /** Waits until the call has begun, or is over. */
@@ -314,7 +344,7 @@ export class ClientCall<Req, Rep>
   acceptMessage(
     bytes: Uint8Array,
     compressed: boolean,
-    message: unknown,
+    message?: unknown,
   ): void {
     this.#inbox.deliver(bytes, compressed, message as Rep);
   }
@@ -389,6 +419,12 @@ export class ClientCall<Req, Rep>
   // The end
 
   #onOutcome(raw: RawHeaders, trailersOnly: boolean): void {
+    const { maxHeaderListSize } = this.#target.host.config;
+    if (!trailersOnly && !fitsWhenSplit(raw, maxHeaderListSize)) {
+      return this.cancel(
+        receivedTooLarge("trailing metadata", maxHeaderListSize),
+      );
+    }
     const outcome = parseOutcome(raw);
     if (this.#events === null) this.acceptOutcome(raw, outcome, null);
     else this.#events.onOutcome(raw, outcome, trailersOnly);

@@ -5,6 +5,7 @@ import { FakeChannel } from "../_testdata/fake_channel.ts";
 import { FakeClock } from "../_testdata/fake_clock.ts";
 import { closed, OK_HEAD, rawOf } from "../_testdata/fake_stream.ts";
 import { stateOf } from "../_testdata/states.ts";
+import { microtasks } from "../_testdata/waiting.ts";
 import { Deadline } from "../core/deadline.ts";
 import { GRPCError, StreamTerminatedError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
@@ -219,6 +220,7 @@ Deno.test("ClientCall() waits no longer for the server when that ends the stream
   await assertRejects(() => reply, GRPCError, "Deadline exceeded");
   assertEquals(test.clock.delays, [500]);
   test.channel.stream.peerAnswers("Hello");
+  await microtasks();
   assertEquals(test.clock.delays, []);
   assertEquals(test.channel.stream.log, ["head", "message end"]);
 });
@@ -310,6 +312,7 @@ Deno.test("ClientCall() watches nothing any more when it is complete", async () 
   const reply = test.channel.unaryUnary({}, test.options);
   assertEquals(test.clock.delays, [100]);
   test.channel.stream.peerAnswers("Hello");
+  await microtasks();
   assertEquals(test.clock.delays, []);
   test.controller.abort();
   assertEquals((await reply).value, "Hello");

@@ -18,6 +18,7 @@ import type { Codec } from "../core/codec.ts";
 import { Deadline } from "../core/deadline.ts";
 import { GRPCError, StreamTerminatedError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
+import { decodeTimeout } from "../_wire/timeout.ts";
 
 // --- the request
 
@@ -68,7 +69,8 @@ Deno.test("ClientCall() sends the earlier time when there are a deadline and a t
   for (const [timeoutMs, ms] of pairs) {
     const deadline = Deadline.fromTimeout(ms);
     const reply = channel.unaryUnary({}, { timeoutMs, deadline });
-    times.push(Number.parseInt(channel.stream.head!["grpc-timeout"] as string));
+    const text = channel.stream.head!["grpc-timeout"] as string;
+    times.push(decodeTimeout(text)!);
     channel.stream.peerAnswers("Hello");
     await reply;
   }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Deadline } from "../core/deadline.ts";
 import type { GRPCError } from "../core/errors.ts";
 import {
   type CallInfo,
@@ -15,10 +16,10 @@ import {
   SendMessage,
   SendRequest,
 } from "../core/events.ts";
-import type { Listeners } from "../core/_listeners.ts";
+import type { Audience } from "../core/_listeners.ts";
 import { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
-import { type Context, currentContext } from "../_context.ts";
+import { type Context, withinContext } from "../_context.ts";
 import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
 import type { ParsedOutcome } from "../_wire/outcome.ts";
 import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
@@ -29,15 +30,24 @@ import { after, Serial, type Step } from "./serial.ts";
 export interface ClientEventsOwner {
   readonly peer: Peer | null;
   readonly finished: boolean;
+  /** Whose context listeners run in; absent as long as it is that of now. */
+  readonly context?: Context;
   cancel(error: Error): void;
   decodeMessage(bytes: Uint8Array, compressed: boolean): unknown;
   decodeDetails(outcome: ParsedOutcome): readonly unknown[];
-  acceptHead(raw: RawHeaders, metadata: Metadata): void;
-  acceptMessage(bytes: Uint8Array, compressed: boolean, message: unknown): void;
+  /** @param metadata What listeners made of it; null if none has seen it. */
+  acceptHead(raw: RawHeaders, metadata: Metadata | null): void;
+  /** @param message What listeners made of it, if they have seen it. */
+  acceptMessage(
+    bytes: Uint8Array,
+    compressed: boolean,
+    message?: unknown,
+  ): void;
+  /** @param metadata What listeners made of it; null if none has seen it. */
   acceptOutcome(
     raw: RawHeaders,
     outcome: ParsedOutcome,
-    metadata: Metadata,
+    metadata: Metadata | null,
   ): void;
   /** Stops the flow of bytes while listeners are at work. */
   pause(): void;
@@ -45,48 +55,86 @@ export interface ClientEventsOwner {
   resume(): void;
 }
 
-/** Tells the events of one call. */
-export class ClientEvents {
-  /** Whose context listeners run in: that of whoever made the call. */
-  readonly context: Context = currentContext();
-  /** What is sent, in order, behind listeners that take their time. */
-  readonly departures: Serial = new Serial();
-  /** What came in, likewise. */
-  readonly #arrivals = new Serial();
+/** What the events of a call say of it. */
+class ClientCallInfo implements CallInfo {
+  readonly methodName: string;
+  readonly deadline: Deadline | null;
   readonly #owner: ClientEventsOwner;
-  readonly #listeners: Listeners<ClientEvent>;
-  readonly #info: CallInfo;
 
   constructor(
     owner: ClientEventsOwner,
+    methodName: string,
+    deadline: Deadline | null,
+  ) {
+    this.#owner = owner;
+    this.methodName = methodName;
+    this.deadline = deadline;
+  }
+
+  get peer(): Peer | null {
+    return this.#owner.peer;
+  }
+}
+
+/**
+ * Tells the events of one call. An event that nobody listens for is not made,
+ * and what it would be about goes on at once, if no listener of what came
+ * before is still at work.
+ */
+export class ClientEvents {
+  /** What is sent, in order, behind listeners that take their time. */
+  readonly departures: Serial = new Serial();
+  /** Whether somebody listens for what is sent. */
+  readonly hearsMessages: boolean;
+  /** Whether somebody listens for anything that comes behind the request. */
+  readonly hearsMore: boolean;
+  /** What came in, likewise. */
+  readonly #arrivals = new Serial();
+  readonly #owner: ClientEventsOwner;
+  readonly #audience: Audience<ClientEvent>;
+  readonly #target: ClientTarget;
+  readonly #options: ClientCallOptions;
+  #callInfo: CallInfo | undefined;
+
+  constructor(
+    owner: ClientEventsOwner,
+    audience: Audience<ClientEvent>,
     target: ClientTarget,
     options: ClientCallOptions,
   ) {
     this.#owner = owner;
-    this.#listeners = target.host.listeners;
-    this.#info = {
-      methodName: target.head.fields.path,
-      deadline: options.deadline ?? null,
-      get peer() {
-        return owner.peer;
-      },
-    };
+    this.#audience = audience;
+    this.#target = target;
+    this.#options = options;
+    this.hearsMessages = audience.has(SendMessage);
+    this.hearsMore = audience.size > 1 || !audience.has(SendRequest);
+  }
+
+  get #info(): CallInfo {
+    return this.#callInfo ??= new ClientCallInfo(
+      this.#owner,
+      this.#target.head.fields.path,
+      this.#options.deadline ?? null,
+    );
   }
 
   /** The request can be sent: gives its metadata to `next`. */
   sendRequest(
     metadata: Metadata | null,
     contentType: string,
-    next: (metadata: Metadata) => void,
+    next: (metadata: Metadata | null) => void,
   ): void {
+    const listeners = this.#audience.get(SendRequest);
+    if (listeners === undefined) return next(metadata);
     const event = new SendRequest(
       this.#info,
       metadata ?? new Metadata(),
       contentType,
     );
-    this.#guard(() =>
-      after(tell(this.#listeners, event), () => next(event.metadata))
-    );
+    const wait = this.#guard(() => tell(listeners, event));
+    after(wait, () => {
+      if (!this.#owner.finished) next(event.metadata);
+    });
   }
 
   /** A message is to be encoded: gives the one that is sent to `next`. */
@@ -94,27 +142,37 @@ export class ClientEvents {
     message: unknown,
     next: (message: unknown) => void | Promise<void>,
   ): void | Promise<void> {
+    const listeners = this.#audience.get(SendMessage);
+    if (listeners === undefined) return next(message);
     const event = new SendMessage(this.#info, message);
-    return this.context(() =>
-      after(tell(this.#listeners, event), () => next(event.message))
+    return this.#within(() =>
+      after(tell(listeners, event), () => next(event.message))
     );
   }
 
   onHead(raw: RawHeaders): void {
+    const listeners = this.#audience.get(RecvInitialMetadata);
+    if (listeners === undefined) {
+      return this.behind(() => this.#owner.acceptHead(raw, null));
+    }
     this.#receive(() => {
       const metadata = decodeMetadata(raw);
       const event = new RecvInitialMetadata(this.#info, metadata);
-      return after(tell(this.#listeners, event), () => {
+      return after(tell(listeners, event), () => {
         if (!this.#owner.finished) this.#owner.acceptHead(raw, event.metadata);
       });
     });
   }
 
   onFrame(bytes: Uint8Array, compressed: boolean): void {
+    const listeners = this.#audience.get(RecvMessage);
+    if (listeners === undefined) {
+      return this.behind(() => this.#owner.acceptMessage(bytes, compressed));
+    }
     this.#receive(() => {
       const message = this.#owner.decodeMessage(bytes, compressed);
       const event = new RecvMessage(this.#info, message, compressed);
-      return after(tell(this.#listeners, event), () => {
+      return after(tell(listeners, event), () => {
         if (this.#owner.finished) return;
         this.#owner.acceptMessage(bytes, compressed, messageOf(event));
       });
@@ -127,9 +185,14 @@ export class ClientEvents {
     outcome: ParsedOutcome,
     trailersOnly: boolean,
   ): void {
-    if (trailersOnly) {
+    const ofHead = this.#audience.get(RecvInitialMetadata);
+    if (trailersOnly && ofHead !== undefined) {
       const event = new RecvInitialMetadata(this.#info, new Metadata());
-      this.#receive(() => tell(this.#listeners, event));
+      this.#receive(() => tell(ofHead, event));
+    }
+    const listeners = this.#audience.get(RecvTrailingMetadata);
+    if (listeners === undefined) {
+      return this.behind(() => this.#owner.acceptOutcome(raw, outcome, null));
     }
     this.#receive(() => {
       const event = new RecvTrailingMetadata(
@@ -139,7 +202,7 @@ export class ClientEvents {
         outcome.message,
         () => this.#owner.decodeDetails(outcome),
       );
-      return after(tell(this.#listeners, event), () => {
+      return after(tell(listeners, event), () => {
         if (this.#owner.finished) return;
         this.#owner.acceptOutcome(raw, outcome, event.metadata);
       });
@@ -148,7 +211,8 @@ export class ClientEvents {
 
   /** Does something when the listeners of what came before are through. */
   behind(step: () => void): void {
-    this.#receive(step);
+    if (this.#arrivals.tail !== null) this.#receive(step);
+    else if (!this.#owner.finished) step();
   }
 
   #receive(step: Step): void {
@@ -162,11 +226,17 @@ export class ClientEvents {
   #guard(step: Step): void | Promise<void> {
     if (this.#owner.finished) return;
     try {
-      return this.context(step)?.catch((error) =>
+      return this.#within(step)?.catch((error) =>
         this.#owner.cancel(error as GRPCError)
       );
     } catch (error) {
       this.#owner.cancel(error as GRPCError);
     }
+  }
+
+  /** Runs a step in the context of the call. */
+  #within(step: Step): void | Promise<void> {
+    const { context = withinContext } = this.#owner;
+    return context(step);
   }
 }

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { FakeClock } from "../_testdata/fake_clock.ts";
+import { microtasks } from "../_testdata/waiting.ts";
 import { seededRandom } from "../_wire/_random.ts";
 import { type DeadlineEntry, DeadlineQueue } from "./deadline_queue.ts";
 
@@ -98,14 +99,37 @@ Deno.test("DeadlineQueue.add() waits in steps when the delay is longer than a ti
   assertEquals(test.clock.delays, []);
 });
 
-Deno.test("DeadlineQueue.remove() leaves no timer when the queue is empty", () => {
+Deno.test("DeadlineQueue.remove() leaves no timer when the queue is empty", async () => {
   using test = setUp();
   const entries = [test.add(10), test.add(20)];
   test.queue.remove(entries[0]!);
   assertEquals(test.clock.delays.length, 1);
   test.queue.remove(entries[1]!);
+  await microtasks();
   assertEquals(test.clock.delays, []);
   assertEquals(test.queue.size, 0);
+});
+
+Deno.test("DeadlineQueue() keeps its timer when the next entry comes in a moment", async () => {
+  using test = setUp();
+  let set = 0;
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = ((callback: () => void, delayMs: number) => {
+    set++;
+    return setTimeout(callback, delayMs);
+  }) as typeof setTimeout;
+  for (let i = 0; i < 100; i++) {
+    const entries = [test.add(10), test.add(20)];
+    for (const entry of entries) test.queue.remove(entry);
+    if (i % 2 === 0) await null;
+  }
+  assertEquals(set, 1);
+  await microtasks();
+  assertEquals(test.clock.delays, []);
+  // It can be used again, and tells in time.
+  test.add(5);
+  test.clock.advance(5);
+  assertEquals([set, test.told], [2, [[5, 5]]]);
 });
 
 Deno.test("DeadlineQueue.remove() does nothing when the entry is not in the queue", () => {
@@ -197,7 +221,7 @@ Deno.test("DeadlineEntry.onDeadline() lets the others be told when it throws", (
   assertEquals(test.clock.delays, []);
 });
 
-Deno.test("DeadlineQueue() agrees with a sorted list when entries come and go at random", () => {
+Deno.test("DeadlineQueue() agrees with a sorted list when entries come and go at random", async () => {
   for (let seed = 1; seed <= 40; seed++) {
     using test = setUp();
     const random = seededRandom(seed);
@@ -225,6 +249,7 @@ Deno.test("DeadlineQueue() agrees with a sorted list when entries come and go at
         assertEquals(test.told, expected, `seed ${seed}, step ${step}`);
       }
       assertEquals(test.queue.size, waiting.length);
+      if (waiting.length === 0) await microtasks();
       assertEquals(test.clock.delays.length, waiting.length === 0 ? 0 : 1);
       const slots = waiting.map(({ slot }) => slot).sort((a, b) => a - b);
       assert(slots.every((slot, i) => slot === i), `slots ${slots}`);

@@ -38,3 +38,17 @@ export function checkHeaderLimit(
     } bytes is larger than the ${MAX_HEADER_LIST_BYTES} allowed`,
   );
 }
+
+/**
+ * Says what becomes of a call whose received metadata is larger than it may be
+ * when the lists in it are split.
+ *
+ * @param what What was received, in words.
+ * @param maxBytes What it may count, in bytes.
+ */
+export function receivedTooLarge(what: string, maxBytes: number): GRPCError {
+  return new GRPCError(
+    Status.RESOURCE_EXHAUSTED,
+    `Received ${what} is too large: with each value of a list by itself it counts more than the ${maxBytes} bytes of maxHeaderListSize`,
+  );
+}

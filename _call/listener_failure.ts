@@ -6,7 +6,7 @@
 
 import { GRPCError } from "../core/errors.ts";
 import type { Event, RecvMessage } from "../core/events.ts";
-import type { Listeners } from "../core/_listeners.ts";
+import { type Callback, dispatch } from "../core/_listeners.ts";
 import { Status } from "../core/status.ts";
 
 /**
@@ -18,13 +18,13 @@ import { Status } from "../core/status.ts";
  * @throws {GRPCError} What the call has to end with when one of them failed:
  *   its own error, or else `UNKNOWN` with what it threw as the cause.
  */
-export function tell<T extends Event>(
-  listeners: Listeners<T>,
-  event: T,
+export function tell(
+  listeners: readonly Callback[],
+  event: Event,
 ): void | Promise<void> {
   let wait: void | Promise<void>;
   try {
-    wait = listeners.dispatch(event);
+    wait = dispatch(listeners, event);
   } catch (error) {
     throw failureOf(event, error);
   }

@@ -139,16 +139,21 @@ export function makeMethod(target: ClientTarget, path: string): unknown {
   const defaults = defaultOptions(target.host);
   const makeCall = (options?: CallOptions): AnyCall =>
     new ClientCall(target, readOptions(target.host, defaults, options));
+  const makeForLater = (options?: CallOptions): AnyCall => {
+    const call = makeCall(options);
+    call.keepContext();
+    return call;
+  };
   const send = isClientStreaming(cardinality) ? sendAll : sendOne;
   const call = isServerStreaming(cardinality)
     ? (requests: unknown, options?: CallOptions) =>
-      new Replies(makeCall(options), send, requests)
+      new Replies(makeForLater(options), send, requests)
     : (requests: unknown, options?: CallOptions) =>
       new Promise((resolve, reject) => {
         callForReply(makeCall(options), send, requests, resolve, reject);
       });
   return Object.assign(call, {
-    open: (options?: CallOptions) => new ClientStream(makeCall(options)),
+    open: (options?: CallOptions) => new ClientStream(makeForLater(options)),
     path,
     cardinality,
   });

@@ -14,13 +14,17 @@ import {
 import { decodeTimeout } from "../_wire/timeout.ts";
 import type { Decoding } from "./decode.ts";
 import type { Route } from "./handler.ts";
+import { receivedTooLarge } from "./header_limit.ts";
 import { codecFor, type ServerCodec } from "./server_codecs.ts";
 import type { ServerHost } from "./server_host.ts";
 
 /** What is needed to read a head. */
 export interface HeadHost
   extends Pick<ServerHost, "codecs" | "compressors" | "acceptEncoding"> {
-  readonly config: Pick<ServerHost["config"], "maxReceiveMessageSize">;
+  readonly config: Pick<
+    ServerHost["config"],
+    "maxReceiveMessageSize" | "maxHeaderListSize"
+  >;
   /** The methods by path. */
   readonly routes: ReadonlyMap<string, Route>;
 }
@@ -94,7 +98,14 @@ export class HeadReader {
 
   #read(raw: RawHeaders): GoodHead | BadHead {
     const { codecs, compressors, routes, config, acceptEncoding } = this.#host;
-    const head = parseRequestHead(raw);
+    const head = parseRequestHead(raw, config.maxHeaderListSize);
+    if (head.tooLarge) {
+      const { status, message } = receivedTooLarge(
+        "request",
+        config.maxHeaderListSize,
+      );
+      return this.#refuse(200, status, message);
+    }
     if (head.method !== "POST") {
       return this.#refuse(
         405,

@@ -41,6 +41,7 @@ export class ReplySender {
   readonly #host: ServerHost;
   readonly #stream: ByteStream;
   readonly #start: RequestStart;
+  /** Null also if nobody wants to know what is sent. */
   readonly #events: ServerEvents | null;
   /** What compresses the messages; null for nothing. */
   #compressor: Compressor | null = null;
@@ -59,7 +60,7 @@ export class ReplySender {
     this.#host = host;
     this.#stream = stream;
     this.#start = start;
-    this.#events = events;
+    this.#events = events?.hearsReplies ? events : null;
   }
 
   /** Sends the initial metadata. */
@@ -131,7 +132,7 @@ export class ReplySender {
   /** The call is over: who waits to send has to learn of it. */
   abort(error: GRPCError): void {
     this.#gate?.open();
-    this.#events?.departures.abort(error);
+    this.#events?.departures.abort(() => error);
   }
 
   /** Sends the head, when listeners have seen it. */

@@ -15,6 +15,7 @@ import type { Half } from "./half.ts";
 import { checkHeaderLimit } from "./header_limit.ts";
 import { Outbox } from "./outbox.ts";
 import { SendGate } from "./send_gate.ts";
+import { after } from "./serial.ts";
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 
@@ -24,8 +25,8 @@ export interface SenderOwner {
   readonly finished: boolean;
   /** Whether there is somebody to send requests to. */
   readonly takesRequests: boolean;
-  /** When the call has to be complete, by the channel's clock, or Infinity. */
-  readonly expiresAt: number;
+  /** How many milliseconds the call may still take, or Infinity. */
+  readonly timeLeftMs: number;
   /** Ends the call from this side. */
   cancel(error: Error): void;
   /** Makes the error for what is sent after the end. */
@@ -48,6 +49,8 @@ export class RequestSender {
   readonly #target: ClientTarget;
   readonly #options: ClientCallOptions;
   readonly #events: ClientEvents | null;
+  /** The same, if somebody wants to see messages before they are encoded. */
+  readonly #watchers: ClientEvents | null;
   /** The metadata of the request; listeners may change it. */
   #metadata: Metadata | null;
   /** Whether listeners know of the request, and whether they are through. */
@@ -72,6 +75,7 @@ export class RequestSender {
     this.#target = target;
     this.#options = options;
     this.#events = events;
+    this.#watchers = events?.hearsMessages ? events : null;
     this.#metadata = options.metadata;
     this.#announced = events === null ? "done" : "not yet";
   }
@@ -103,7 +107,7 @@ export class RequestSender {
     const { contentType } = this.#target.head.fields;
     this.#events!.sendRequest(this.#metadata, contentType, (metadata) => {
       this.#announced = "done";
-      this.#metadata = metadata;
+      this.#metadata = metadata?.size === 0 ? null : metadata;
       // The stream may be another by now, or still to come.
       if (this.#stream !== null && !this.#owner.finished) {
         this.#open(this.#stream);
@@ -124,7 +128,7 @@ export class RequestSender {
    * @throws What the codec throws, or what says that it is too large.
    */
   prepare(message: unknown, compress: boolean): Prepared {
-    return this.#events === null
+    return this.#watchers === null
       ? this.#encode(message, compress)
       : { message, compress };
   }
@@ -135,13 +139,15 @@ export class RequestSender {
     if (end) this.half.advance("end");
     const isLast = end || !this.half.many;
     if (prepared instanceof Uint8Array) return this.#send(prepared, isLast);
-    return this.#events!.departures.run(() => this.#watched(prepared, isLast));
+    return this.#watchers!.departures.run(() =>
+      this.#watched(prepared, isLast)
+    );
   }
 
   /** Ends the requests. */
   end(): void | Promise<void> {
-    if (this.#events === null) return this.#send(EMPTY, true);
-    return this.#events.departures.run(() => {
+    if (this.#watchers === null) return this.#send(EMPTY, true);
+    return this.#watchers.departures.run(() => {
       if (this.#owner.takesRequests) return this.#send(EMPTY, true);
     });
   }
@@ -160,7 +166,7 @@ export class RequestSender {
   /** Nobody takes what is sent from now on: who waits to send is told so. */
   stop(): void {
     this.#gate?.open();
-    this.#events?.departures.abort(this.#owner.sendAfterEnd());
+    this.#watchers?.departures.abort(() => this.#owner.sendAfterEnd());
   }
 
   /** The call is over. */
@@ -172,10 +178,8 @@ export class RequestSender {
   }
 
   #open(stream: ByteStream): void {
-    const { expiresAt } = this.#owner;
-    const timeout = expiresAt === Infinity ? null : encodeTimeout(
-      Math.max(0, expiresAt - this.#target.host.deadlines.now()),
-    );
+    const { timeLeftMs } = this.#owner;
+    const timeout = timeLeftMs === Infinity ? null : encodeTimeout(timeLeftMs);
     const block = requestHead(
       this.#target.head,
       timeout,
@@ -225,20 +229,27 @@ export class RequestSender {
   }
 
   /** Sends a message that listeners see before; a bad one ends the call. */
-  async #watched(
+  #watched(prepared: Unencoded, end: boolean): void | Promise<void> {
+    const wait = this.#owner.finished ? undefined : this.whenOpened();
+    return after(wait, () => this.#tellAndSend(prepared, end));
+  }
+
+  #tellAndSend(
     { message, compress }: Unencoded,
     end: boolean,
-  ): Promise<void> {
-    if (!this.#owner.finished) await this.whenOpened();
+  ): void | Promise<void> {
     if (!this.#owner.takesRequests) throw this.#owner.sendAfterEnd();
-    try {
-      await this.#events!.sendMessage(
-        message,
-        (message) => this.#send(this.#encode(message, compress), end),
-      );
-    } catch (error) {
+    const fail = (error: unknown): never => {
       if (this.#owner.takesRequests) this.#owner.cancel(error as Error);
       throw error;
+    };
+    try {
+      return this.#watchers!.sendMessage(
+        message,
+        (message) => this.#send(this.#encode(message, compress), end),
+      )?.catch(fail);
+    } catch (error) {
+      fail(error);
     }
   }
 }

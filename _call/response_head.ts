@@ -10,6 +10,7 @@ import type { Compressor } from "../_wire/compression.ts";
 import {
   acceptsSubtype,
   contentSubtype,
+  fitsWhenSplit,
   parseResponseHead,
   type RawHeaders,
   type ResponseHead,
@@ -17,6 +18,7 @@ import {
 import { statusOfHttp } from "../_wire/outcome.ts";
 import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
 import type { Decoding } from "./decode.ts";
+import { receivedTooLarge } from "./header_limit.ts";
 
 /**
  * Reads the head of a response.
@@ -34,11 +36,14 @@ export function readResponseHead(
   target: ClientTarget,
   options: ClientCallOptions,
 ): Decoding {
-  const { host: { codec, compressors }, replyType: type } = target;
+  const { host: { codec, compressors, config }, replyType: type } = target;
   const head = parseResponseHead(raw);
   checkStatus(head, end);
   checkContentType(head, codec.contentSubtype);
   const compressor = compressorOf(head, compressors);
+  if (!fitsWhenSplit(raw, config.maxHeaderListSize)) {
+    throw receivedTooLarge("initial metadata", config.maxHeaderListSize);
+  }
   const maxBytes = options.maxReceiveMessageSize;
   return { what: "reply", codec, type, compressor, maxBytes };
 }

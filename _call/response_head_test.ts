@@ -15,7 +15,11 @@ const GZIP: Compressor = {
 };
 
 const TARGET = {
-  host: { codec: new ProtoCodec(), compressors: new Map([["gzip", GZIP]]) },
+  host: {
+    codec: new ProtoCodec(),
+    compressors: new Map([["gzip", GZIP]]),
+    config: { maxHeaderListSize: 1000 },
+  },
   replyType: "a type",
 } as unknown as ClientTarget;
 

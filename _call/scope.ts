@@ -10,6 +10,7 @@ import { GRPCError } from "../core/errors.ts";
 import { type Context, currentContext } from "../_context.ts";
 import { Status } from "../core/status.ts";
 import { type DeadlineEntry, DeadlineQueue } from "./deadline_queue.ts";
+import { SignalWatch, type SignalWatcher } from "./signal_watch.ts";
 
 /** The deadlines of all calls of this process that go by the system's clock. */
 export const deadlines: DeadlineQueue = new DeadlineQueue();
@@ -50,15 +51,19 @@ export function abortedByCaller(signal: AbortSignal): GRPCError {
  * The signal is made when it is first read, and the deadline is an entry in
  * one queue, so that a call that uses neither pays for neither.
  */
-export class Scope implements DeadlineEntry, Disposable {
+export class Scope implements DeadlineEntry, SignalWatcher, Disposable {
   readonly expiresAt: number;
   slot = -1;
+  /** How much time was left when it was entered. */
+  timeLeftOnEntry = Infinity;
+  previousWatcher: SignalWatcher | null = null;
+  nextWatcher: SignalWatcher | null = null;
   readonly #owner: ScopeOwner;
   readonly #deadlines: DeadlineQueue;
   readonly #caller: AbortSignal | undefined;
   #controller: AbortController | undefined;
   #reason: GRPCError | undefined;
-  #onAbort: (() => void) | undefined;
+  #watch: SignalWatch | null = null;
   /** Whose context the signal aborts in: that of whoever first asked for it. */
   #context: Context | undefined;
 
@@ -84,13 +89,19 @@ export class Scope implements DeadlineEntry, Disposable {
     const caller = this.#caller;
     if (caller !== undefined) {
       if (caller.aborted) return this.#end(abortedByCaller(caller));
-      this.#onAbort = () => this.#end(abortedByCaller(caller));
-      caller.addEventListener("abort", this.#onAbort, { once: true });
+      this.#watch = SignalWatch.enter(caller, this);
     }
     if (this.expiresAt !== Infinity) {
-      if (this.expired) return this.onDeadline();
+      this.timeLeftOnEntry = this.timeLeftMs;
+      if (this.timeLeftOnEntry === 0) return this.onDeadline();
       this.#deadlines.add(this);
     }
+  }
+
+  /** How many milliseconds are left until the deadline, or Infinity. */
+  get timeLeftMs(): number {
+    if (this.expiresAt === Infinity) return Infinity;
+    return Math.max(0, this.expiresAt - this.#deadlines.now());
   }
 
   /** Whether the deadline has come. */
@@ -125,13 +136,16 @@ export class Scope implements DeadlineEntry, Disposable {
     this.#end(deadlineExceeded());
   }
 
+  onAborted(signal: AbortSignal): void {
+    this.#watch = null;
+    this.#end(abortedByCaller(signal));
+  }
+
   /** Stops watching. */
   [Symbol.dispose](): void {
     this.#deadlines.remove(this);
-    if (this.#onAbort !== undefined) {
-      this.#caller!.removeEventListener("abort", this.#onAbort);
-      this.#onAbort = undefined;
-    }
+    this.#watch?.leave(this);
+    this.#watch = null;
   }
 
   #end(error: GRPCError): void {

@@ -14,7 +14,9 @@ export type Step = () => void | Promise<void>;
 export class Serial {
   /** The end of the last step, if that is still to come. Never rejects. */
   #tail: Promise<void> | null = null;
-  #aborted: PromiseWithResolvers<never> | null = null;
+  /** What tells those who wait for a step that they wait no longer. */
+  #waiting: Set<(error: Error) => void> | null = null;
+  #abortedWith: (() => Error) | null = null;
 
   /** The end of all steps so far; null if they are through. Never rejects. */
   get tail(): Promise<void> | null {
@@ -28,26 +30,41 @@ export class Serial {
    */
   run(step: Step): void | Promise<void> {
     const end = this.#tail === null ? step() : this.#tail.then(step);
-    if (end === undefined) return;
-    if (this.#aborted === null) {
-      this.#aborted = Promise.withResolvers();
-      this.#aborted.promise.catch(nothing);
-    }
-    const bounded = Promise.race([end, this.#aborted.promise]);
-    const tail = bounded.then(nothing, nothing).then(() => {
-      if (this.#tail === tail) this.#tail = null;
-    });
-    this.#tail = tail;
-    return bounded;
+    if (end !== undefined) return this.#wait(end);
   }
 
-  /** Has all who wait for a step wait no longer: they are told the error. */
-  abort(error: Error): void {
-    this.#aborted?.reject(error);
+  /**
+   * Has all who wait for a step wait no longer: they are told an error, and who
+   * comes to wait after them too.
+   *
+   * @param error Makes the error, if there is somebody to be told.
+   */
+  abort(error: () => Error): void {
+    this.#abortedWith ??= error;
+    for (const reject of this.#waiting ?? []) reject(error());
+    this.#waiting = null;
+  }
+
+  /**
+   * Waits for the end of a step or the abort, and makes the next step wait.
+   *
+   * Not by `Promise.race()` with a promise of the abort: that one would keep
+   * what it was raced with, every step of a call, until the call is over.
+   */
+  #wait(end: Promise<void>): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    end.then(resolve, reject);
+    if (this.#abortedWith !== null) reject(this.#abortedWith());
+    else (this.#waiting ??= new Set()).add(reject);
+    const settle = (): void => {
+      this.#waiting?.delete(reject);
+      if (this.#tail === tail) this.#tail = null;
+    };
+    const tail = promise.then(settle, settle);
+    this.#tail = tail;
+    return promise;
   }
 }
-
-function nothing(): void {}
 
 /**
  * Goes on when something is through: at once if it is already.

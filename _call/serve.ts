@@ -114,11 +114,11 @@ function run(host: CallHost, call: AnyCall): void {
   const stream = new ServerStream(call);
   let result: unknown;
   try {
-    // Listeners have a context of their own. Without any, what the handler enters
-    // has to be kept from the calls that came with this one.
-    result = handle === null
-      ? noContext(() => handler.handle(stream))
-      : handle(stream);
+    // What the handler enters has to be kept from the calls that came with this
+    // one.
+    result = noContext(() =>
+      handle === null ? handler.handle(stream) : handle(stream)
+    );
   } catch (error) {
     return handlerThrew(host, call, error);
   }

@@ -172,7 +172,7 @@ const CASES: readonly Case[] = [
     log: ["head end"],
     end: UNKNOWN,
     errors: [
-      "TypeError: Cannot read private member #unchecked from an object whose class did not declare it",
+      "TypeError: Receiver must be an instance of class Metadata",
     ],
   },
   {

@@ -81,7 +81,7 @@ export class ServerCall<Req, Rep>
     owner: ServerCallOwner<ServerCall<Req, Rep>>,
   ) {
     const { route: { handler }, decoding } = start.request;
-    const { listeners } = host;
+    const { audience } = host.listeners;
     this.#host = host;
     this.#stream = stream;
     this.start = start;
@@ -94,9 +94,9 @@ export class ServerCall<Req, Rep>
     this.#decoding = decoding;
     const deadline = start.deadline ?? undefined;
     this.#scope = new Scope(this, deadline, undefined, host.deadlines);
-    this.#events = listeners.isEmpty
+    this.#events = audience === null
       ? null
-      : new ServerEvents(this, listeners, start);
+      : new ServerEvents(this, audience, start);
     this.#sender = new ReplySender(
       this,
       this.response,
@@ -135,15 +135,10 @@ export class ServerCall<Req, Rep>
   /** Begins to watch the deadline; a call for many requests is ready now. */
   begin(): void {
     this.#scope.enter();
-    this.#events?.recvRequest(
-      this.start.request.head,
-      this.metadata,
-      (stream) => this.start.request.route.handler.handle(stream),
-      (metadata, handle) => {
-        this.#metadata = metadata;
-        this.handle = handle;
-      },
-    );
+    this.#events?.recvRequest(this, (metadata, handle) => {
+      this.#metadata = metadata;
+      this.handle = handle;
+    });
     if (this.request.many) this.#behindEvents(() => this.#becomeReady());
   }
 
@@ -268,10 +263,10 @@ export class ServerCall<Req, Rep>
     } else if (this.#events === null) {
       this.#inbox.deliver(bytes, compressed);
     } else {
-      this.#decodeWatched(
-        bytes,
+      this.#events.recvMessage(
+        () => this.decodeMessage(bytes, compressed),
         compressed,
-        (message) => this.#inbox.deliver(bytes, compressed, message),
+        (message) => this.#inbox.deliver(bytes, compressed, message as Req),
       );
     }
   }
@@ -281,23 +276,27 @@ export class ServerCall<Req, Rep>
     const fault = incompleteRequest(this.request, this.#reader.truncated);
     if (fault !== null) return this.fail(fault);
     const bytes = this.#unary;
-    if (bytes !== undefined) {
-      this.#unary = undefined;
+    const compressed = this.#unaryCompressed;
+    this.#unary = undefined;
+    const isHeard = bytes !== undefined && this.#events?.hearsMessages === true;
+    if (isHeard) {
+      this.#events!.recvMessage(
+        () => this.decodeMessage(bytes, compressed),
+        compressed,
+        (message) => {
+          this.#unaryMessage = message as Req;
+        },
+      );
+    }
+    this.#behindEvents(() => {
       // Decoded before the handler starts: it runs for good requests alone.
-      const compressed = this.#unaryCompressed;
-      const take = (message: Req): void => {
-        this.#unaryMessage = message;
-      };
-      if (this.#events !== null) this.#decodeWatched(bytes, compressed, take);
-      else {
+      if (bytes !== undefined && !isHeard) {
         try {
-          take(this.decodeMessage(bytes, compressed));
+          this.#unaryMessage = this.decodeMessage(bytes, compressed);
         } catch (error) {
           return this.fail(error as GRPCError);
         }
       }
-    }
-    this.#behindEvents(() => {
       this.#inbox.finish(null);
       if (!this.wasReady) this.#becomeReady();
     });
@@ -329,23 +328,6 @@ export class ServerCall<Req, Rep>
     if (--this.#holds === 0) this.#stream.resume();
   }
 
-  /** Decodes a message, and gives it on when listeners have seen it. */
-  #decodeWatched(
-    bytes: Uint8Array,
-    compressed: boolean,
-    next: (message: Req) => void,
-  ): void {
-    const events = this.#events!;
-    events.behind(() => {
-      const message = this.decodeMessage(bytes, compressed);
-      return events.recvMessage(
-        message,
-        compressed,
-        (message) => next(message as Req),
-      );
-    });
-  }
-
   #behindEvents(step: () => void): void {
     if (this.#events === null) step();
     else this.#events.behind(step);
@@ -372,7 +354,7 @@ export class ServerCall<Req, Rep>
     const headSent = this.response.phase !== "idle";
     this.response.advance("fail");
     const sender = this.#sender;
-    if (this.#events === null) return sender.sendLast(ending, headSent);
+    if (!this.#events?.hearsReplies) return sender.sendLast(ending, headSent);
     const onError = (error: unknown): void =>
       sender.sendLast(this.#endingOf(error as GRPCError), headSent);
     try {

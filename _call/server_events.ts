@@ -16,10 +16,9 @@ import {
   SendTrailingMetadata,
   type ServerEvent,
 } from "../core/events.ts";
-import type { Listeners } from "../core/_listeners.ts";
+import type { Audience, Callback } from "../core/_listeners.ts";
 import { Metadata } from "../core/metadata.ts";
 import { type Context, currentContext, noContext } from "../_context.ts";
-import type { RequestHead } from "../_wire/headers.ts";
 import type { Ending } from "./ending.ts";
 import { copyMetadata } from "./join_metadata.ts";
 import { messageOf, tell } from "./listener_failure.ts";
@@ -38,78 +37,122 @@ export interface ServerEventsOwner {
   resume(): void;
 }
 
-/** Tells the events of one call. */
+/**
+ * Tells the events of one call. An event that nobody listens for is not made,
+ * and what it would be about goes on at once, if no listener of what came
+ * before is still at work.
+ */
 export class ServerEvents {
   /** What is sent, in order, behind listeners that take their time. */
   readonly departures: Serial = new Serial();
+  /** Whether somebody listens for the messages that come. */
+  readonly hearsMessages: boolean;
+  /** Whether somebody listens for anything that is sent. */
+  readonly hearsReplies: boolean;
   /** What came in, likewise. */
   readonly #arrivals = new Serial();
   readonly #owner: ServerEventsOwner;
-  readonly #listeners: Listeners<ServerEvent>;
-  readonly #info: CallInfo;
+  readonly #audience: Audience<ServerEvent>;
+  readonly #start: RequestStart;
+  #callInfo: CallInfo | undefined;
   /** Whose context listeners run in: nobody's, and then the handler's. */
   #context: Context = noContext;
 
   constructor(
     owner: ServerEventsOwner,
-    listeners: Listeners<ServerEvent>,
+    audience: Audience<ServerEvent>,
     start: RequestStart,
   ) {
     this.#owner = owner;
-    this.#listeners = listeners;
-    const { request: { route: { path: methodName } }, deadline, peer } = start;
-    this.#info = { methodName, deadline, peer };
+    this.#audience = audience;
+    this.#start = start;
+    this.hearsMessages = audience.has(RecvMessage);
+    this.hearsReplies = audience.has(SendInitialMetadata) ||
+      audience.has(SendMessage) || audience.has(SendTrailingMetadata);
   }
 
-  /** A request has come: gives its metadata and its handler to `next`. */
+  get #info(): CallInfo {
+    const { request, deadline, peer } = this.#start;
+    return this.#callInfo ??= {
+      methodName: request.route.path,
+      deadline,
+      peer,
+    };
+  }
+
+  /**
+   * A request has come: gives its metadata and its handler to `next`, if that
+   * is for listeners to see or to change.
+   *
+   * @param owner What has the metadata.
+   * @param next Told them.
+   */
   recvRequest(
-    head: RequestHead,
-    metadata: Metadata,
-    methodFunc: MethodFunc,
-    next: (metadata: Metadata, methodFunc: MethodFunc) => void,
+    owner: { readonly metadata: Metadata },
+    next: (metadata: Metadata | null, methodFunc: MethodFunc) => void,
   ): void {
-    const event = new RecvRequest(
-      this.#info,
-      metadata,
-      (stream) => {
+    const { head, route: { handler } } = this.#start.request;
+    // It takes time to keep a context: only for who runs in it.
+    const methodFunc: MethodFunc = this.hearsMessages || this.hearsReplies
+      ? (stream) => {
         // The context of the handler is that of the call from now on.
         this.#context = currentContext();
-        return methodFunc(stream);
-      },
+        return handler.handle(stream);
+      }
+      : (stream) => handler.handle(stream);
+    const listeners = this.#audience.get(RecvRequest);
+    if (listeners === undefined) return next(null, methodFunc);
+    const event = new RecvRequest(
+      this.#info,
+      owner.metadata,
+      methodFunc,
       head.contentType!,
       head.userAgent,
-      this.#info.peer!,
+      this.#start.peer,
     );
-    this.behind(() =>
-      after(tell(this.#listeners, event), () => {
+    this.#receive(() =>
+      after(tell(listeners, event), () => {
         if (this.#owner.aborted !== undefined) return;
         next(event.metadata, event.methodFunc);
       })
     );
   }
 
-  /** A message was decoded: gives the one that is received to `next`. */
+  /**
+   * A message has come: gives the one that is received to `next`, or nothing if
+   * no listener wants to see it.
+   *
+   * @param decode Decodes it.
+   * @param compressed Whether it came compressed.
+   * @param next Told the message.
+   */
   recvMessage(
-    message: unknown,
+    decode: () => unknown,
     compressed: boolean,
     next: (message: unknown) => void,
-  ): void | Promise<void> {
-    const event = new RecvMessage(this.#info, message, compressed);
-    return after(tell(this.#listeners, event), () => {
-      if (this.#owner.aborted === undefined) next(messageOf(event));
+  ): void {
+    const listeners = this.#audience.get(RecvMessage);
+    if (listeners === undefined) return this.behind(() => next(undefined));
+    this.#receive(() => {
+      const event = new RecvMessage(this.#info, decode(), compressed);
+      return after(tell(listeners, event), () => {
+        if (this.#owner.aborted === undefined) next(messageOf(event));
+      });
     });
   }
 
   /** The initial metadata is to be sent: gives what is sent to `next`. */
   sendInitialMetadata(
     metadata: Metadata | null,
-    next: (metadata: Metadata) => void | Promise<void>,
+    next: (metadata: Metadata | null) => void | Promise<void>,
   ): void | Promise<void> {
+    const listeners = this.#audience.get(SendInitialMetadata);
+    if (listeners === undefined) return next(metadata);
     const event = new SendInitialMetadata(
       this.#info,
       metadata ?? new Metadata(),
     );
-    return this.#send(event, () => next(event.metadata));
+    return this.#send(listeners, event, () => next(event.metadata));
   }
 
   /** A message is to be encoded: gives the one that is sent to `next`. */
@@ -117,15 +160,19 @@ export class ServerEvents {
     message: unknown,
     next: (message: unknown) => void | Promise<void>,
   ): void | Promise<void> {
+    const listeners = this.#audience.get(SendMessage);
+    if (listeners === undefined) return next(message);
     const event = new SendMessage(this.#info, message);
-    return this.#send(event, () => next(event.message));
+    return this.#send(listeners, event, () => next(event.message));
   }
 
   /** The status is to be sent: gives the metadata that goes with it to `next`. */
   sendTrailingMetadata(
     ending: Ending,
-    next: (metadata: Metadata) => void,
+    next: (metadata: Metadata | null) => void,
   ): void | Promise<void> {
+    const listeners = this.#audience.get(SendTrailingMetadata);
+    if (listeners === undefined) return next(ending.metadata);
     const event = new SendTrailingMetadata(
       this.#info,
       // A copy: it may be that of an error which is thrown again.
@@ -135,15 +182,20 @@ export class ServerEvents {
       ending.details,
     );
     return this.#context(() =>
-      after(tell(this.#listeners, event), () => next(event.metadata))
+      after(tell(listeners, event), () => next(event.metadata))
     );
   }
 
   /**
    * Takes a step when the listeners of what came before are through. What it
-   * throws ends the call.
+   * throws then ends the call.
    */
-  behind(step: Step): void {
+  behind(step: () => void): void {
+    if (this.#arrivals.tail !== null) this.#receive(step);
+    else if (this.#owner.aborted === undefined) step();
+  }
+
+  #receive(step: Step): void {
     const wait = this.#arrivals.run(() => this.#guard(step));
     if (wait === undefined) return;
     this.#owner.pause();
@@ -151,14 +203,22 @@ export class ServerEvents {
   }
 
   /** Tells of something that is sent. A listener that fails ends the call. */
-  #send(event: ServerEvent, next: Step): void | Promise<void> {
-    return this.#context(() => this.#sendWatched(event, next));
+  #send(
+    listeners: readonly Callback[],
+    event: ServerEvent,
+    next: Step,
+  ): void | Promise<void> {
+    return this.#context(() => this.#sendWatched(listeners, event, next));
   }
 
-  #sendWatched(event: ServerEvent, next: Step): void | Promise<void> {
+  #sendWatched(
+    listeners: readonly Callback[],
+    event: ServerEvent,
+    next: Step,
+  ): void | Promise<void> {
     let wait: void | Promise<void>;
     try {
-      wait = tell(this.#listeners, event);
+      wait = tell(listeners, event);
     } catch (error) {
       this.#owner.onEventError(error as GRPCError);
       throw error;

@@ -37,6 +37,11 @@ export async function turns(count: number): Promise<void> {
   }
 }
 
+/** Lets what waits for promises go on a number of times, while the clock stands still. */
+export async function microtasks(count = 10): Promise<void> {
+  for (let i = 0; i < count; i++) await null;
+}
+
 /** Waits until a condition holds, looking once a turn; fails after a while. */
 export async function until(
   condition: () => boolean,

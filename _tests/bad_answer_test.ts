@@ -48,6 +48,7 @@ interface BadAnswer {
 }
 
 const HTML: Field = ["content-type", "text/html"];
+const LIST: Field = ["trace-bin", ",".repeat(10_000)];
 const PAGE = new TextEncoder().encode("<html>".padEnd(3000, "Sorry! "));
 
 // https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
@@ -110,6 +111,27 @@ const HEADS: readonly BadAnswer[] = [
     ),
     status: Status.UNKNOWN,
     message: /grpc\+json/,
+  },
+];
+
+const LISTS: readonly BadAnswer[] = [
+  {
+    what: "has thousands of values in a list of its initial metadata",
+    answering: answer([...RESPONSE_HEAD, LIST], REPLY_MESSAGE, OK_TRAILERS),
+    status: Status.RESOURCE_EXHAUSTED,
+    message: /initial metadata .* 65536 bytes of maxHeaderListSize/,
+  },
+  {
+    what: "has thousands of values in a list of its trailing metadata",
+    answering: answer(RESPONSE_HEAD, REPLY_MESSAGE, [...OK_TRAILERS, LIST]),
+    status: Status.RESOURCE_EXHAUSTED,
+    message: /trailing metadata .* 65536 bytes of maxHeaderListSize/,
+  },
+  {
+    what: "is only trailers with thousands of values in a list",
+    answering: trailersOnly(...OK_TRAILERS, LIST),
+    status: Status.RESOURCE_EXHAUSTED,
+    message: /metadata .* 65536 bytes of maxHeaderListSize/,
   },
 ];
 
@@ -299,6 +321,7 @@ const TRAILERS: readonly BadAnswer[] = [
 for (
   const { what, answering, status, message, only } of [
     ...HEADS,
+    ...LISTS,
     ...BODIES,
     ...TRAILERS,
   ]

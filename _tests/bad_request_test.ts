@@ -110,6 +110,12 @@ const HEAD_FAULTS: readonly BadRequest[] = [
     status: Status.INTERNAL,
     message: /trace-bin/,
   })),
+  {
+    what: "has binary metadata that is a list of thousands of values",
+    fields: { "trace-bin": ",".repeat(10_000) },
+    status: Status.RESOURCE_EXHAUSTED,
+    message: /65536 bytes of maxHeaderListSize/,
+  },
   ...UNKNOWN_PATHS.map((path) => ({
     what: `asks for the path ${path}`,
     path,

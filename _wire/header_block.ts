@@ -9,6 +9,9 @@ export type HeaderList = readonly string[];
 
 const NONE: HeaderList = [];
 
+/** What a field counts beside its name and its value. */
+export const FIELD_OVERHEAD_BYTES = 32;
+
 /**
  * The fields of one HEADERS frame: those that many calls have in common, and
  * then those of this call alone.
@@ -63,8 +66,9 @@ export function headerListSize({ shared, own, next }: HeaderBlock): number {
   return next === null ? size : size + headerListSize(next);
 }
 
-function sizeOf(list: HeaderList): number {
-  let size = list.length / 2 * 32;
+/** Measures a list of fields, in bytes. */
+export function sizeOf(list: HeaderList): number {
+  let size = list.length / 2 * FIELD_OVERHEAD_BYTES;
   for (const text of list) size += text.length;
   return size;
 }

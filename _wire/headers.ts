@@ -6,7 +6,12 @@
 
 import type { Metadata } from "../core/metadata.ts";
 import { HeaderBlock, type HeaderList } from "./header_block.ts";
-import { metadataFields, type RawHeaders, splitList } from "./metadata.ts";
+import {
+  fitsWhenSplit,
+  metadataFields,
+  type RawHeaders,
+  splitList,
+} from "./metadata.ts";
 import { isBin } from "./text.ts";
 import { decodeTimeout } from "./timeout.ts";
 
@@ -16,8 +21,8 @@ export {
   headerListSize,
 } from "./header_block.ts";
 export {
-  addMetadata,
   decodeMetadata,
+  fitsWhenSplit,
   metadataFields,
   type RawHeaders,
 } from "./metadata.ts";
@@ -46,6 +51,8 @@ export interface RequestHead {
   readonly userAgent: string | null;
   /** The name of the first field that should be base64 and is not. */
   readonly badBin: string | null;
+  /** Whether its lists of values make more of it than it may be. */
+  readonly tooLarge: boolean;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -57,9 +64,13 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
  *
  * @param raw The received fields.
+ * @param maxBytes What they may count, each value of a list by itself.
  * @returns What they say. Of a field that must not be repeated the first counts.
  */
-export function parseRequestHead(raw: RawHeaders): RequestHead {
+export function parseRequestHead(
+  raw: RawHeaders,
+  maxBytes = Infinity,
+): RequestHead {
   const head: Mutable<RequestHead> = {
     method: "",
     path: "",
@@ -72,6 +83,7 @@ export function parseRequestHead(raw: RawHeaders): RequestHead {
     acceptEncoding: null,
     userAgent: null,
     badBin: null,
+    tooLarge: false,
   };
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!;
@@ -116,10 +128,12 @@ export function parseRequestHead(raw: RawHeaders): RequestHead {
         head.userAgent ??= value;
         break;
       default:
-        if (
-          name.endsWith("-bin") && head.badBin === null &&
-          !name.startsWith("grpc-") && !splitList(value).every(isBin)
-        ) {
+        if (!name.endsWith("-bin") || name.startsWith("grpc-")) break;
+        if (value.includes(",") && !fitsWhenSplit(raw, maxBytes)) {
+          head.tooLarge = true;
+          return head;
+        }
+        if (head.badBin === null && !splitList(value).every(isBin)) {
           head.badBin = name;
         }
     }

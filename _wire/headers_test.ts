@@ -31,6 +31,7 @@ const NOTHING: RequestHead = {
   acceptEncoding: null,
   userAgent: null,
   badBin: null,
+  tooLarge: false,
 };
 
 Deno.test("parseRequestHead() reads every field of the call", () => {
@@ -53,6 +54,7 @@ Deno.test("parseRequestHead() reads every field of the call", () => {
     acceptEncoding: "gzip,identity",
     userAgent: "grpc-go/1.0",
     badBin: null,
+    tooLarge: false,
   });
 });
 
@@ -129,6 +131,18 @@ Deno.test("parseRequestHead() takes the shortest of several timeouts, or a malfo
     const raw = values.flatMap((value) => ["grpc-timeout", value]);
     assertEquals(parseRequestHead(raw).timeout, timeout, `${values}`);
   }
+});
+
+Deno.test("parseRequestHead() splits no list that makes more of the fields than they may be", () => {
+  const list = ["a-bin", ",".repeat(10), "b-bin", "!"];
+  // Ten fields more than the two there are.
+  const bytes = 10 + 5 * 2 + 1 + 32 * 12 + 5 * 10;
+  assertEquals(parseRequestHead(list, bytes).tooLarge, false);
+  assertEquals(parseRequestHead(list, bytes).badBin, "b-bin");
+  assertEquals(parseRequestHead(list, bytes - 1).tooLarge, true);
+  const long = ["x-bin", ",".repeat(58_000)];
+  assertEquals(parseRequestHead(long, 65_536).tooLarge, true);
+  assertEquals(parseRequestHead(["x", long[1]!], 65_536).tooLarge, false);
 });
 
 Deno.test("parseRequestHead() names the first -bin field that is malformed", () => {

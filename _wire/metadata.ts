@@ -6,9 +6,11 @@
 
 import {
   appendUnchecked,
-  Metadata,
-  sendableMetadata,
+  type Metadata,
+  metadataOnDemand,
+  pairsToSend,
 } from "../core/metadata.ts";
+import { FIELD_OVERHEAD_BYTES, sizeOf } from "./header_block.ts";
 import { decodeBin, encodeBin } from "./text.ts";
 
 /** Received fields as they came: name, value, name, value; names in lower case. */
@@ -23,7 +25,10 @@ export type RawHeaders = readonly string[];
  * @returns The metadata.
  */
 export function decodeMetadata(raw: RawHeaders): Metadata {
-  const metadata = new Metadata();
+  return metadataOnDemand((metadata) => decodeInto(metadata, raw));
+}
+
+function decodeInto(metadata: Metadata, raw: RawHeaders): void {
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!;
     const value = raw[i + 1]!;
@@ -37,7 +42,6 @@ export function decodeMetadata(raw: RawHeaders): Metadata {
       if (bytes !== null) appendUnchecked(metadata, name, bytes);
     }
   }
-  return metadata;
 }
 
 /** Tells whether a field is a part of the call rather than metadata. */
@@ -60,15 +64,32 @@ export function splitList(value: string): string[] {
 }
 
 /**
- * Adds metadata to the fields to send, behind those that are there.
+ * Tells whether received fields are still small enough when each value of a
+ * list is a field of its own, as HTTP/2 counts fields: a byte for a comma may
+ * become 32, and more in memory.
+ * https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2-2.12.1
  *
- * @param fields The fields to add to.
- * @param metadata The metadata. What was received and must not be sent is left out.
+ * It looks no further than it has to, so that it takes a time in proportion to
+ * the limit, whatever there is.
+ *
+ * @param raw The received fields.
+ * @param maxBytes What they may count, in bytes.
+ * @returns Whether they count no more.
  */
-export function addMetadata(fields: string[], metadata: Metadata): void {
-  for (const [key, value] of sendableMetadata(metadata)) {
-    fields.push(key, typeof value === "string" ? value : encodeBin(value));
+export function fitsWhenSplit(raw: RawHeaders, maxBytes: number): boolean {
+  let more = 0;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]!;
+    if (!name.endsWith("-bin") || isOfTheCall(name)) continue;
+    const value = raw[i + 1]!;
+    for (let at = value.indexOf(","); at !== -1;) {
+      more += name.length + FIELD_OVERHEAD_BYTES;
+      if (more > maxBytes) return false;
+      at = value.indexOf(",", at + 1);
+    }
   }
+  // Without lists the fields are what HTTP/2 has let pass.
+  return more === 0 || more + sizeOf(raw) <= maxBytes;
 }
 
 /**
@@ -78,7 +99,5 @@ export function addMetadata(fields: string[], metadata: Metadata): void {
  * @returns The fields: name, value, name, value.
  */
 export function metadataFields(metadata: Metadata): string[] {
-  const fields: string[] = [];
-  addMetadata(fields, metadata);
-  return fields;
+  return pairsToSend(metadata, encodeBin);
 }

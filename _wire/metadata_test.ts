@@ -5,8 +5,8 @@ import {
   type MetadataValue,
 } from "../core/metadata.ts";
 import {
-  addMetadata,
   decodeMetadata,
+  fitsWhenSplit,
   metadataFields,
   type RawHeaders,
 } from "./metadata.ts";
@@ -92,6 +92,24 @@ Deno.test("decodeMetadata() leaves out -bin values that are malformed, and only 
   ]);
 });
 
+Deno.test("fitsWhenSplit() counts each value of a list as a field", () => {
+  const cases: [string[], number][] = [
+    [["a-bin", "AQ,AQ"], 5 + 5 + 32 + 5 + 32],
+    [["a-bin", ","], 5 + 1 + 32 + 5 + 32],
+    [["a-bin", ",,"], 5 + 2 + 32 + 2 * (5 + 32)],
+    [["a-bin", "AQ,AQ", "b", "x,y"], 5 + 5 + 32 + 5 + 32 + 1 + 3 + 32],
+    [["a-bin", ",", "b-bin", ","], 2 * (5 + 1 + 32 + 5 + 32)],
+  ];
+  for (const [raw, bytes] of cases) {
+    assertEquals(fitsWhenSplit(raw, bytes), true, `${raw}`);
+    assertEquals(fitsWhenSplit(raw, bytes - 1), false, `${raw}`);
+  }
+  // Without a list they are for HTTP/2 to judge.
+  assertEquals(fitsWhenSplit(["a-bin", "AQ", "b", "x,y"], 1), true);
+  assertEquals(fitsWhenSplit(["grpc-status-details-bin", ",,"], 1), true);
+  assertEquals(fitsWhenSplit([], 0), true);
+});
+
 Deno.test("decodeMetadata() ignores a name without value", () => {
   assertEquals([...decodeMetadata(["a", "1", "b"])], [["a", "1"]]);
 });
@@ -136,12 +154,6 @@ Deno.test("metadataFields() leaves out what was received and must not be sent", 
   assertEquals(metadataFields(metadata), ["y", "1", "z-bin", "AQ"]);
 });
 
-Deno.test("addMetadata() adds behind the fields that are there", () => {
-  const fields = ["grpc-status", "0"];
-  addMetadata(fields, new Metadata({ a: "1" }));
-  assertEquals(fields, ["grpc-status", "0", "a", "1"]);
-});
-
 Deno.test("decodeMetadata() undoes metadataFields()", () => {
   const pairs: [string, MetadataValue][] = [
     ["a", "1"],
@@ -156,7 +168,7 @@ Deno.test("decodeMetadata() undoes metadataFields()", () => {
   assertEquals([...decodeMetadata(fields)], pairs);
 });
 
-Deno.test("addMetadata() does not fail on received bytes under another key", () => {
+Deno.test("metadataFields() does not fail on received bytes under another key", () => {
   const metadata = new Metadata();
   appendUnchecked(metadata, "a", bytes(1));
   assertEquals(metadataFields(metadata), []);

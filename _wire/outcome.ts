@@ -6,7 +6,7 @@
 
 import type { Metadata } from "../core/metadata.ts";
 import { isStatus, Status } from "../core/status.ts";
-import { addMetadata, HeaderBlock, type RawHeaders } from "./headers.ts";
+import { HeaderBlock, metadataFields, type RawHeaders } from "./headers.ts";
 import { decodeBin, decodeMessage, encodeBin, encodeMessage } from "./text.ts";
 
 /** How a call ended, as this side says it. */
@@ -61,7 +61,7 @@ export function outcomeTrailers(outcome: Outcome): HeaderBlock {
   if (details !== null) {
     own.push("grpc-status-details-bin", encodeBin(details));
   }
-  if (metadata !== null) addMetadata(own, metadata);
+  if (metadata !== null) own.push(...metadataFields(metadata));
   return new HeaderBlock(NONE, own);
 }
 

@@ -19,38 +19,42 @@ const HOUR = 60 * MINUTE;
  * server must not give up before the client does.
  *
  * The unit is the one grpclib takes for a time of this size; where the time is
- * not a whole number of it, the next finer one, rounded up.
+ * not a whole number of it, the next finer one, but none below a millisecond
+ * for what is longer than ten of them. That is rounded up. So calls that are
+ * given the same time say the same, however long each took to be sent, and
+ * HPACK has an index for it.
  *
  * @param ms The time in milliseconds, 0 or more. What is longer than the format
  * can say (11,000 years) becomes the longest it can.
  * @returns The text, such as `"15S"` or `"7000m"`.
  */
 export function encodeTimeout(ms: number): string {
-  if (ms > 10 * SECOND) {
-    if (ms % SECOND === 0 && ms <= MAX_VALUE * SECOND) return `${ms / SECOND}S`;
-    if (ms <= MAX_VALUE) return `${Math.ceil(ms)}m`;
+  if (ms > 10) {
+    const whole = Math.ceil(ms);
+    if (whole <= 10 * SECOND) return `${whole}m`;
+    if (whole % SECOND === 0 && whole <= MAX_VALUE * SECOND) {
+      return `${whole / SECOND}S`;
+    }
+    if (whole <= MAX_VALUE) return `${whole}m`;
     if (ms <= MAX_VALUE * SECOND) return `${Math.ceil(ms / SECOND)}S`;
     if (ms <= MAX_VALUE * MINUTE) return `${Math.ceil(ms / MINUTE)}M`;
     return `${Math.min(Math.ceil(ms / HOUR), MAX_VALUE)}H`;
   }
-  if (ms > 10) {
-    return Number.isInteger(ms) ? `${ms}m` : `${ceil(ms, 1e3)}u`;
-  }
   if (ms > 0.01) {
     const us = Math.round(ms * 1e3);
-    return us / 1e3 === ms ? `${us}u` : `${ceil(ms, 1e6)}n`;
+    return us / 1e3 === ms ? `${us}u` : `${ceil(ms)}n`;
   }
-  return ms > 0 ? `${ceil(ms, 1e6)}n` : "0n";
+  return ms > 0 ? `${ceil(ms)}n` : "0n";
 }
 
 /**
- * Counts the units in a time, rounded up. The product alone would not do: it is
- * rounded itself, and 0.00002 ms would come out as 21 ns.
+ * Counts the nanoseconds in a time, rounded up. The product alone would not do:
+ * it is rounded itself, and 0.00002 ms would come out as 21 ns.
  */
-function ceil(ms: number, unitsPerMs: number): number {
-  const count = Math.ceil(ms * unitsPerMs);
-  if ((count - 1) / unitsPerMs >= ms) return count - 1;
-  return count / unitsPerMs < ms ? count + 1 : count;
+function ceil(ms: number): number {
+  const count = Math.ceil(ms * 1e6);
+  if ((count - 1) / 1e6 >= ms) return count - 1;
+  return count / 1e6 < ms ? count + 1 : count;
 }
 
 /**

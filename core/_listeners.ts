@@ -20,7 +20,17 @@ export interface Listenable<T extends Event> {
   readonly events: readonly EventClass<T>[];
 }
 
-type Callback = (event: never) => unknown;
+/** What is called for an event. */
+export type Callback = (event: never) => unknown;
+
+/**
+ * Who listens for what, as it was when a call began: it never changes. What
+ * nobody listens for is not in it.
+ */
+export type Audience<T extends Event> = ReadonlyMap<
+  EventClass<T>,
+  readonly Callback[]
+>;
 
 /** The listeners of all channels and servers. */
 // deno-lint-ignore no-explicit-any
@@ -37,8 +47,8 @@ export function listenersOf<T extends Event>(
 export class Listeners<T extends Event> {
   readonly #owner: string;
   readonly #types: readonly EventClass<T>[];
-  /** Never changed in place: an event on its way keeps to its list. */
-  readonly #lists = new Map<EventClass<T>, readonly Callback[]>();
+  /** Never changed in place: a call keeps to what it began with. */
+  #audience: Audience<T> = new Map();
 
   /**
    * @param owner What they belong to, in words.
@@ -50,14 +60,9 @@ export class Listeners<T extends Event> {
     ALL.set(target, this);
   }
 
-  /** Whether nobody listens for anything. */
-  get isEmpty(): boolean {
-    return this.#lists.size === 0;
-  }
-
-  /** Whether somebody listens for an event. */
-  has(type: EventClass<T>): boolean {
-    return this.#lists.has(type);
+  /** Who listens to a call that begins now; null if nobody does. */
+  get audience(): Audience<T> | null {
+    return this.#audience.size === 0 ? null : this.#audience;
   }
 
   /** Adds a listener, after those there are. */
@@ -77,25 +82,36 @@ export class Listeners<T extends Event> {
     }
     // A function may listen more than once; each time it is another listener.
     const listener = (event: E): unknown => callback(event);
-    this.#lists.set(type, [...this.#lists.get(type) ?? [], listener]);
+    const list = this.#audience.get(type) ?? [];
+    this.#replace(type, [...list, listener]);
     return { [Symbol.dispose]: () => this.#remove(type, listener) };
   }
 
-  /**
-   * Calls the listeners of an event, one after another.
-   *
-   * @returns Nothing, or a promise if one of them returned one.
-   */
-  dispatch(event: T): void | Promise<void> {
-    const list = this.#lists.get(event.constructor as EventClass<T>);
-    if (list !== undefined) return callFrom(list, 0, event as never);
+  #remove(type: EventClass<T>, listener: Callback): void {
+    const list = this.#audience.get(type) ?? [];
+    this.#replace(type, list.filter((one) => one !== listener));
   }
 
-  #remove(type: EventClass<T>, listener: Callback): void {
-    const rest = this.#lists.get(type)?.filter((one) => one !== listener) ?? [];
-    if (rest.length > 0) this.#lists.set(type, rest);
-    else this.#lists.delete(type);
+  #replace(type: EventClass<T>, list: readonly Callback[]): void {
+    const audience = new Map(this.#audience);
+    if (list.length > 0) audience.set(type, list);
+    else audience.delete(type);
+    this.#audience = audience;
   }
+}
+
+/**
+ * Calls the listeners of an event, one after another.
+ *
+ * @param list The listeners.
+ * @param event The event.
+ * @returns Nothing, or a promise if one of them returned one.
+ */
+export function dispatch(
+  list: readonly Callback[],
+  event: Event,
+): void | Promise<void> {
+  return callFrom(list, 0, event as never);
 }
 
 function callFrom(

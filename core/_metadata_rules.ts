@@ -58,8 +58,25 @@ export function checkKey(action: string, key: string): void {
   }
 }
 
+/**
+ * Keys that are good: a program has few, and to find one here takes a third of
+ * the time that it takes to look at it.
+ */
+const good = new Set<string>();
+const MAX_GOOD = 256;
+const MAX_GOOD_LENGTH = 64;
+
 /** Says what is wrong with a key, or `null`. */
 export function faultOfKey(key: string): string | null {
+  if (good.has(key)) return null;
+  const fault = findFaultOfKey(key);
+  if (
+    fault === null && good.size < MAX_GOOD && key.length <= MAX_GOOD_LENGTH
+  ) good.add(key);
+  return fault;
+}
+
+function findFaultOfKey(key: string): string | null {
   if (!isHeaderName(key)) {
     const lower = key.toLowerCase();
     return isHeaderName(lower)

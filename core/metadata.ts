@@ -35,6 +35,11 @@ let appendAnything: (
   value: MetadataValue,
 ) => void;
 let withoutUnsendable: (metadata: Metadata) => Metadata;
+let fillLater: (metadata: Metadata, fill: (metadata: Metadata) => void) => void;
+let listPairs: (
+  metadata: Metadata,
+  textOf: (bytes: Uint8Array) => string,
+) => string[];
 
 /**
  * A multimap of what travels beside the messages of a call: text, or bytes
@@ -70,13 +75,32 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
   // Whether there are pairs that nobody checked.
   #unchecked = false;
 
+  // What fills it when somebody looks into it.
+  #fill: ((metadata: Metadata) => void) | null = null;
+
   static {
+    fillLater = (metadata, fill) => {
+      metadata.#fill = fill;
+    };
+    listPairs = (metadata, textOf) => {
+      const sendable = withoutUnsendable(metadata);
+      const keys = sendable.#keys;
+      const fields = new Array<string>(2 * keys.length);
+      for (let i = 0; i < keys.length; i++) {
+        const value = sendable.#values[i]!;
+        fields[2 * i] = keys[i]!;
+        fields[2 * i + 1] = typeof value === "string" ? value : textOf(value);
+      }
+      return fields;
+    };
     appendAnything = (metadata, key, value) => {
+      metadata.#read();
       metadata.#keys.push(key);
       metadata.#values.push(value);
       metadata.#unchecked = true;
     };
     withoutUnsendable = (metadata) => {
+      metadata.#read();
       if (!metadata.#unchecked) return metadata;
       const sendable = new Metadata();
       for (let i = 0; i < metadata.#keys.length; i++) {
@@ -101,13 +125,14 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
   constructor(init?: MetadataInit) {
     if (init === undefined) return;
     if (init instanceof Metadata) {
+      init.#read();
       this.#keys = init.#keys.slice();
       this.#values = init.#values.slice();
       this.#unchecked = init.#unchecked;
       return;
     }
     if (isPlainObject(init)) {
-      for (const key of Object.keys(init)) this.#add("create", key, init[key]);
+      this.#addAll(init);
     } else if (
       typeof init === "object" && init !== null && Symbol.iterator in init
     ) {
@@ -130,6 +155,7 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
 
   /** The number of pairs; a key with two values counts twice. */
   get size(): number {
+    this.#read();
     return this.#keys.length;
   }
 
@@ -152,6 +178,7 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
    * ```
    */
   get<K extends string>(key: K): MetadataValueOf<K> | undefined {
+    this.#read();
     const index = this.#keys.indexOf(key.toLowerCase());
     if (index === -1) return undefined;
     // Every way in pairs "-bin" with bytes and the rest with text.
@@ -177,6 +204,7 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
    * ```
    */
   getAll<K extends string>(key: K): MetadataValueOf<K>[] {
+    this.#read();
     const folded = key.toLowerCase();
     const found: MetadataValueOf<K>[] = [];
     for (let i = 0; i < this.#keys.length; i++) {
@@ -202,6 +230,7 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
    * ```
    */
   has(key: string): boolean {
+    this.#read();
     return this.#keys.includes(key.toLowerCase());
   }
 
@@ -234,6 +263,7 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
     // Checked as a whole before anything changes.
     const added = new Metadata();
     added.#add("set", key, value);
+    this.#read();
     const index = this.#keys.indexOf(key);
     if (index === -1) {
       this.#keys.push(...added.#keys);
@@ -267,6 +297,7 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
    * ```
    */
   append<K extends string>(key: K, value: MetadataValueOf<K>): this {
+    this.#read();
     this.#addOne("append", key, value);
     return this;
   }
@@ -289,6 +320,7 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
    * ```
    */
   delete(key: string): boolean {
+    this.#read();
     const folded = key.toLowerCase();
     if (!this.#keys.includes(folded)) return false;
     const kept = (_: unknown, i: number) => this.#keys[i] !== folded;
@@ -313,6 +345,7 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
    * ```
    */
   keys(): IterableIterator<string> {
+    this.#read();
     return new Set(this.#keys).values();
   }
 
@@ -332,6 +365,7 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
    * ```
    */
   entries(): IterableIterator<[string, MetadataValue]> {
+    this.#read();
     const values = this.#values;
     return this.#keys.map((key, i): [string, MetadataValue] => [
       key,
@@ -354,6 +388,35 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
    */
   [Symbol.iterator](): IterableIterator<[string, MetadataValue]> {
     return this.entries();
+  }
+
+  /** Fills it, the first time that somebody looks into it. */
+  #read(): void {
+    const fill = this.#fill;
+    if (fill === null) return;
+    this.#fill = null;
+    fill(this);
+  }
+
+  /** Checks and adds the properties of an object. */
+  #addAll(init: { readonly [key: string]: unknown }): void {
+    const keys = Object.keys(init);
+    // Arrays of their final length take half the time of those that grow.
+    const values = new Array<MetadataValue>(keys.length);
+    for (let i = 0; i < keys.length; i++) {
+      const value = init[keys[i]!];
+      if (Array.isArray(value)) {
+        // There are more values than keys.
+        this.#keys = [];
+        this.#values = [];
+        for (const key of keys) this.#add("create", key, init[key]);
+        return;
+      }
+      checkPair("create", keys[i]!, value);
+      values[i] = value;
+    }
+    this.#keys = keys;
+    this.#values = values;
   }
 
   /** Checks and adds one value or several. */
@@ -386,15 +449,33 @@ export function appendUnchecked(
 }
 
 /**
- * Gives the metadata without what must not be sent: itself, unless some of it
- * was received. Internal.
+ * Makes metadata of what was received, when somebody looks into it. Internal.
+ *
+ * @param fill Appends the pairs; called once at most.
+ */
+export function metadataOnDemand(
+  fill: (metadata: Metadata) => void,
+): Metadata {
+  const metadata = new Metadata();
+  fillLater(metadata, fill);
+  return metadata;
+}
+
+/**
+ * Lists what of metadata may be sent: keys and values in turn. Internal.
  *
  * "Care must be taken to make sure that the application is permitted to echo
  * the value back as metadata": an echo must not fail, so it leaves out.
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
+ *
+ * @param metadata The metadata.
+ * @param textOf Makes text of bytes.
  */
-export function sendableMetadata(metadata: Metadata): Metadata {
-  return withoutUnsendable(metadata);
+export function pairsToSend(
+  metadata: Metadata,
+  textOf: (bytes: Uint8Array) => string,
+): string[] {
+  return listPairs(metadata, textOf);
 }
 
 printAs(Metadata, (metadata) => [...metadata]);
