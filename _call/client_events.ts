@@ -30,10 +30,17 @@ export interface ClientEventsOwner {
   readonly peer: Peer | null;
   readonly finished: boolean;
   cancel(error: Error): void;
-  decodeMessage(bytes: Uint8Array, compressed: boolean): unknown;
   decodeDetails(outcome: ParsedOutcome): readonly unknown[];
   acceptHead(raw: RawHeaders, metadata: Metadata): void;
-  acceptMessage(bytes: Uint8Array, compressed: boolean, message: unknown): void;
+  whenRoom(bytes: Uint8Array, compressed: boolean): void | Promise<void>;
+  plainOf(bytes: Uint8Array, compressed: boolean): Uint8Array;
+  decodePlain(plain: Uint8Array): unknown;
+  acceptMessage(
+    bytes: Uint8Array,
+    compressed: boolean,
+    message: unknown,
+    plainBytes: number,
+  ): void;
   acceptOutcome(
     raw: RawHeaders,
     outcome: ParsedOutcome,
@@ -111,14 +118,20 @@ export class ClientEvents {
   }
 
   onFrame(bytes: Uint8Array, compressed: boolean): void {
-    this.#receive(() => {
-      const message = this.#owner.decodeMessage(bytes, compressed);
-      const event = new RecvMessage(this.#info, message, compressed);
-      return after(tell(this.#listeners, event), () => {
-        if (this.#owner.finished) return;
-        this.#owner.acceptMessage(bytes, compressed, messageOf(event));
-      });
-    });
+    const owner = this.#owner;
+    this.#receive(() =>
+      after(owner.whenRoom(bytes, compressed), () => {
+        if (owner.finished) return;
+        const plain = owner.plainOf(bytes, compressed);
+        const message = owner.decodePlain(plain);
+        const event = new RecvMessage(this.#info, message, compressed);
+        return after(tell(this.#listeners, event), () => {
+          if (owner.finished) return;
+          const { length } = plain;
+          owner.acceptMessage(bytes, compressed, messageOf(event), length);
+        });
+      })
+    );
   }
 
   /** @param trailersOnly Whether there was no head before. */

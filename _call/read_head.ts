@@ -20,7 +20,10 @@ import type { ServerHost } from "./server_host.ts";
 /** What is needed to read a head. */
 export interface HeadHost
   extends Pick<ServerHost, "codecs" | "compressors" | "acceptEncoding"> {
-  readonly config: Pick<ServerHost["config"], "maxReceiveMessageSize">;
+  readonly config: Pick<
+    ServerHost["config"],
+    "maxReceiveMessageSize" | "maxDecompressionRatio"
+  >;
   /** The methods by path. */
   readonly routes: ReadonlyMap<string, Route>;
 }
@@ -36,7 +39,12 @@ export interface GoodHead {
   readonly codec: ServerCodec;
   /** How the requests are decoded. */
   readonly decoding: Decoding;
+  /** How many bytes it has, if they are many. */
+  readonly headBytes: number;
 }
+
+/** Heads of fewer bytes are bounded well enough by the number of calls. */
+const MIN_HEAD_BYTES = 4096;
 
 /** Why a request is refused. */
 export interface Refusal {
@@ -172,8 +180,18 @@ export class HeadReader {
       type: route.handler.requestType,
       compressor: compressor ?? compressors.get("identity") ?? null,
       maxBytes: config.maxReceiveMessageSize,
+      maxRatio: config.maxDecompressionRatio,
     };
-    return { refusal: null, head, route, timeoutMs, codec, decoding };
+    const headBytes = bytesOf(raw);
+    return {
+      refusal: null,
+      head,
+      route,
+      timeoutMs,
+      codec,
+      decoding,
+      headBytes: headBytes < MIN_HEAD_BYTES ? 0 : headBytes,
+    };
   }
 
   #refuse(
@@ -185,6 +203,12 @@ export class HeadReader {
   ): BadHead {
     return { refusal: { http, status, message, contentType, acceptEncoding } };
   }
+}
+
+function bytesOf(raw: RawHeaders): number {
+  let bytes = 0;
+  for (let i = 0; i < raw.length; i++) bytes += raw[i]!.length;
+  return bytes;
 }
 
 function pathOf(raw: RawHeaders): string {

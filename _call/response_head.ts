@@ -34,13 +34,14 @@ export function readResponseHead(
   target: ClientTarget,
   options: ClientCallOptions,
 ): Decoding {
-  const { host: { codec, compressors }, replyType: type } = target;
+  const { host: { codec, compressors, config }, replyType: type } = target;
   const head = parseResponseHead(raw);
   checkStatus(head, end);
   checkContentType(head, codec.contentSubtype);
   const compressor = compressorOf(head, compressors);
   const maxBytes = options.maxReceiveMessageSize;
-  return { what: "reply", codec, type, compressor, maxBytes };
+  const maxRatio = config.maxDecompressionRatio;
+  return { what: "reply", codec, type, compressor, maxBytes, maxRatio };
 }
 
 /**

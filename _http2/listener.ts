@@ -88,6 +88,13 @@ export class Listener {
     return this.#closed.promise;
   }
 
+  /** Ends connections that hold too much, and whose clients take nothing. */
+  endStuck(now: number, timeoutMs: number): void {
+    for (const connection of [...this.#connections]) {
+      connection.endIfStuck(now, timeoutMs);
+    }
+  }
+
   /** How many connections there are, and how many streams. */
   get counts(): { connections: number; streams: number } {
     let streams = 0;
