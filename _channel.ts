@@ -39,6 +39,7 @@ import type { ChannelTLSOptions } from "./core/tls.ts";
 import type { Compression } from "./_wire/compression.ts";
 import { FrameWriter } from "./_wire/frame.ts";
 import type { ClientHost } from "./_call/client_target.ts";
+import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
 import { compressorFor } from "./_call/compressor_for.ts";
 import { deadlinesOn } from "./_call/scope.ts";
 import {
@@ -282,6 +283,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
         }),
       ),
       likelyMixUp: likelyMixUp(tls),
+      budget: new MemoryBudget(budgetLimitsOf(config)),
     });
     this.#host = {
       source,

@@ -43,12 +43,15 @@ import { formatTarget } from "./core/target.ts";
 import type { ServerTLSOptions } from "./core/tls.ts";
 import { acceptEncodingOf } from "./_wire/compression.ts";
 import { FrameWriter } from "./_wire/frame.ts";
+import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
+import { Admission } from "./_call/admission.ts";
 import { compressorFor } from "./_call/compressor_for.ts";
 import { routesOf, type Service } from "./_call/handler.ts";
 import { running } from "./_call/running.ts";
 import { deadlinesOn } from "./_call/scope.ts";
 import { type CallHost, CallServer } from "./_call/serve.ts";
 import { codecsOf } from "./_call/server_codecs.ts";
+import type { CallIdentity, RefusalReason } from "./_call/server_host.ts";
 import type { ServerCall } from "./_call/server_call.ts";
 import { type Connection, socketOf } from "./_http2/given.ts";
 import { type ListenAddress, Listener } from "./_http2/listener.ts";
@@ -63,6 +66,7 @@ import {
   type StartOptions,
   unfailing,
 } from "./_server_options.ts";
+import { ServerWatch } from "./_server_watch.ts";
 import { engineOf } from "./_engines.ts";
 import { compressors } from "./_zlib.ts";
 
@@ -99,6 +103,7 @@ export type { Connection, WebConnection } from "./_http2/given.ts";
 export type {
   CloseOptions,
   HandlerErrorInfo,
+  RefusedCallInfo,
   ServerOptions,
   StartOptions,
 } from "./_server_options.ts";
@@ -123,6 +128,8 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   readonly #listener: Listener;
   readonly #calls = new Set<AnyCall>();
   readonly #clock: Clock;
+  readonly #watch: ServerWatch;
+  #refusedCalls = 0;
   #idle: PromiseWithResolvers<void> | undefined;
   #address: ListenAddress | null = null;
   #started = false;
@@ -154,7 +161,38 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     const action = "Cannot create server";
     const onError = unfailing(options.onError ?? logError, logError);
     const config = Configuration.from(options.config).forServer();
+    const budget = new MemoryBudget(budgetLimitsOf(config));
+    const onRefused = (reason: RefusalReason, call: CallIdentity): void => {
+      this.#refusedCalls++;
+      const { methodName, peer } = call;
+      try {
+        options.onRefusedCall?.({ reason, methodName, peer });
+      } catch {
+        // Whoever counts must not stand in the way of what protects.
+      }
+    };
+    const watch = this.#watch = new ServerWatch(
+      {
+        calls: this.#calls,
+        isUsed: () =>
+          this.#calls.size > 0 || this.#listener.counts.connections > 0,
+        expireQueue: () => admission.expire(),
+        endStuck: (now, timeoutMs) => this.#listener.endStuck(now, timeoutMs),
+      },
+      config,
+      this.#clock,
+    );
+    const admission = new Admission<AnyCall>({
+      get isLate() {
+        return watch.isLate;
+      },
+      now: () => this.#clock.now(),
+      onRefused,
+    }, config);
+    budget.onRoom = () => admission.schedule();
     const host: CallHost = {
+      admission,
+      onRefused,
       codecs: codecsOf(codec),
       statusDetailsCodec,
       compressors,
@@ -179,6 +217,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       config,
       clock: this.#clock,
       engine: engineOf(action, http2),
+      budget,
       onFailure: (error, peer) => {
         try {
           options.onConnectionError?.(error, peer);
@@ -188,6 +227,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       },
       onStream: (stream, raw, peer) => calls.serve(stream, raw, peer),
     });
+    this.#listener.closed.then(() => watch.stop());
   }
 
   /** The classes of the events it has, for {@linkcode listen}. */
@@ -213,6 +253,11 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   get port(): number | null {
     const address = this.#address;
     return address === null || "path" in address ? null : address.port;
+  }
+
+  /** How many calls were refused, or ended, to protect the server. */
+  get refusedCalls(): number {
+    return this.#refusedCalls;
   }
 
   /**
@@ -407,6 +452,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   }
 
   #onCallStart(call: AnyCall): void {
+    this.#watch.start();
     this.#calls.add(call);
   }
 

@@ -9,6 +9,7 @@ import { stateOf } from "../_testdata/states.ts";
 import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
+import { Turns } from "./turns.ts";
 
 const KIB = 1024;
 /** What a message counts for beyond its bytes. */
@@ -19,6 +20,9 @@ const OVERHEAD = 32;
  * cannot be decoded.
  */
 class Owner implements InboxOwner<string> {
+  readonly party = {};
+  /** How many bytes are held. */
+  heldBytes = 0;
   readonly log: string[] = [];
   readonly errors: GRPCError[] = [];
 
@@ -35,6 +39,10 @@ class Owner implements InboxOwner<string> {
     this.errors.push(error);
   }
 
+  hold(bytes: number): void {
+    this.heldBytes += bytes;
+  }
+
   pause(): void {
     this.log.push("pause");
   }
@@ -46,7 +54,7 @@ class Owner implements InboxOwner<string> {
 
 function setUp() {
   const owner = new Owner();
-  const inbox = new Inbox<string>(owner);
+  const inbox = new Inbox<string>(owner, new Turns(() => 0));
   return {
     owner,
     inbox,

@@ -25,6 +25,14 @@ export function secondReply(): GRPCError {
   );
 }
 
+/** The error of a call that held most when too much was held. */
+export function tooMuchHeld(): GRPCError {
+  return new GRPCError(
+    Status.RESOURCE_EXHAUSTED,
+    "Call was ended: its replies hold most of what is more than maxHeldBytes",
+  );
+}
+
 /**
  * Checks that an answer with status OK is complete.
  *

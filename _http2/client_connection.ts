@@ -5,6 +5,7 @@
  */
 
 import type { Duplex } from "node:stream";
+import { Account, type AccountOwner } from "../_call/account.ts";
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
 import type { ClockTimer } from "../core/clock.ts";
 import { Peer } from "../core/peer.ts";
@@ -44,7 +45,8 @@ const VERIFY_AFTER_MS = 300_000;
 const ENHANCE_YOUR_CALM = 11;
 
 /** One HTTP/2 connection of a channel. */
-export class ClientConnection implements H2ClientOwner {
+export class ClientConnection implements H2ClientOwner, AccountOwner {
+  readonly account: Account;
   readonly #dialing: Dialing;
   readonly #listener: ConnectionListener;
   readonly #closed = Promise.withResolvers<void>();
@@ -81,6 +83,7 @@ export class ClientConnection implements H2ClientOwner {
    */
   constructor(dialing: Dialing, calm: number, listener: ConnectionListener) {
     this.#dialing = dialing;
+    this.account = new Account(dialing.budget, this);
     this.#listener = listener;
     this.#calm = calm;
     const { clock, config: { connectTimeoutMs, idleTimeoutMs } } = dialing;
@@ -253,6 +256,10 @@ export class ClientConnection implements H2ClientOwner {
     else this.#listener.onRoom(this);
   }
 
+  onFull(isFull: boolean): void {
+    this.#session?.pause(isFull);
+  }
+
   onReceived(): void {
     this.#keepalive?.onReceived();
   }
@@ -421,6 +428,7 @@ export class ClientConnection implements H2ClientOwner {
     this.#idleTimer.stop();
     this.#keepalive?.stop();
     this.#noteEnd();
+    this.account.close();
     openConnections.delete(this);
     this.#listener.onClosed(this, this.#endReason!);
     this.#closed.resolve();

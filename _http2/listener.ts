@@ -101,6 +101,13 @@ export class Listener {
     return this.#closed.promise;
   }
 
+  /** Ends connections that hold too much, and whose clients take nothing. */
+  endStuck(now: number, timeoutMs: number): void {
+    for (const connection of [...this.#connections]) {
+      connection.endIfStuck(now, timeoutMs);
+    }
+  }
+
   /**
    * How many connections there are, how many streams, and how many connections
    * were closed because there were too many.

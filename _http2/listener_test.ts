@@ -12,6 +12,7 @@ import {
   RawConnection,
   requestFields,
 } from "../_testdata/raw_h2.ts";
+import { anyBudget } from "../_testdata/account.ts";
 import { soon, turns, until } from "../_testdata/waiting.ts";
 import { Listener } from "./listener.ts";
 import { nodeEngine } from "./node/engine.ts";
@@ -37,6 +38,7 @@ function makeListener() {
     config: new Configuration().forServer(),
     clock: systemClock,
     engine: nodeEngine,
+    budget: anyBudget(),
     onStream: (stream, _raw, peer) => {
       streams.push(stream);
       peers.push(`${peer}`);

@@ -28,7 +28,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["_h2/*"],
   ["_wire/frame.ts"],
   ["_wire/*"],
-  ["_call/byte_stream.ts"],
+  ["_call/byte_stream.ts", "_call/account.ts"],
   ["_call/half.ts"],
   ["_call/deadline_queue.ts", "_call/scope.ts"],
   ["_call/*"],
@@ -211,8 +211,10 @@ function seamRule({ from, to }: Import): string | undefined {
   if (topFolder(from) !== "_http2" || topFolder(to) !== "_call") {
     return undefined;
   }
-  if (to === "_call/byte_stream.ts") return undefined;
-  return `_http2/ knows a call only by the seam, "_call/byte_stream.ts"`;
+  if (to === "_call/byte_stream.ts" || to === "_call/account.ts") {
+    return undefined;
+  }
+  return `_http2/ knows a call only by the seam, "_call/byte_stream.ts" and "_call/account.ts"`;
 }
 
 /** HTTP/2 itself could be a package of its own. */

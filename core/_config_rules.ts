@@ -62,6 +62,12 @@ const MESSAGE: Range = { ...INTEGER, max: MAX_MESSAGE };
 const HEADERS: Range = { ...INTEGER, min: 1024 };
 const COUNT: Range = { ...INTEGER, min: 1 };
 const COUNT_OR_ANY: Range = { ...COUNT, orInfinity: true };
+const BYTES_OR_ANY: Range = {
+  ...INTEGER,
+  min: 65_536,
+  max: Number.MAX_SAFE_INTEGER,
+  orInfinity: true,
+};
 const INTERVAL: Range = INTEGER;
 const INTERVAL_OR_EVER: Range = { ...INTERVAL, orInfinity: true };
 const DELAY: Range = { ...INTEGER, aboveMin: true };
@@ -114,6 +120,15 @@ export const RULES: {
   maxConnections: integer(COUNT_OR_ANY, 2_000),
   maxConnectionsPerAddress: integer(COUNT_OR_ANY, Infinity),
   maxResetStreamsPerSecond: integer(COUNT_OR_ANY, 500),
+  maxHeldBytes: integer(BYTES_OR_ANY, 128 * MIB),
+  maxHeldBytesPerConnection: integer(BYTES_OR_ANY, 32 * MIB),
+  maxDecompressionRatio: integer(COUNT_OR_ANY, 1_100),
+  maxRunningCalls: integer(COUNT_OR_ANY, 20_000),
+  maxRunningCallsPerMethod: integer(COUNT_OR_ANY, Infinity),
+  maxQueuedCalls: integer({ ...INTEGER, orInfinity: true }, 1_000),
+  maxQueueTimeMs: number(DELAY_OR_NEVER, 10_000),
+  requestTimeoutMs: number(DELAY_OR_NEVER, 60_000),
+  maxEventLoopDelayMs: number(DELAY_OR_NEVER, 5_000),
 };
 
 /** The names of all options. */

@@ -12,6 +12,7 @@ import { Socket } from "node:net";
 import process from "node:process";
 import type { Duplex } from "node:stream";
 import { plainBytes } from "../../core/_bytes.ts";
+import type { Account } from "../../_call/account.ts";
 import type { CloseReason } from "../../_call/byte_stream.ts";
 import {
   type ConnectionHandler,
@@ -87,6 +88,19 @@ export abstract class NativeSession
     return this.#ended || this.#socket.destroyed;
   }
 
+  get writing(): { readonly written: number; readonly unsent: number } {
+    // Not what is written: PINGs and the like are answered all the time.
+    return { written: this.h2.messageFrames, unsent: this.#unsentBytes };
+  }
+
+  get #unsentBytes(): number {
+    return this.h2.queuedBytes + this.h2.outputBytes;
+  }
+
+  pause(isPaused: boolean): void {
+    this.h2.holdCredit(isPaused);
+  }
+
   ping(onAck: () => void): void {
     if (this.isOver) return;
     this.#acks.push(onAck);
@@ -124,6 +138,14 @@ export abstract class NativeSession
 
   get endReason(): CloseReason | null {
     return this.#owner.endReason;
+  }
+
+  get account(): Account {
+    return this.#owner.account;
+  }
+
+  onQueued(): void {
+    this.account.setUnsent(this.#unsentBytes);
   }
 
   get batches(): number {
@@ -253,6 +275,7 @@ export abstract class NativeSession
     if (error) return;
     this.#isWriting = false;
     this.h2.outputWritten();
+    this.account.setUnsent(this.#unsentBytes);
     if (this.#ended) this.#finish();
   }
 

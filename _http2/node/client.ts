@@ -34,9 +34,12 @@ export class NodeClientSession extends NodeSession<ClientHttp2Session>
     owner: H2ClientOwner,
     options: H2ClientOptions,
   ) {
-    super(socket, owner, () => {
+    super(socket, owner, (session) => {
       socket.on("end", () => owner.onSocketEnd());
-      socket.on("data", () => owner.onReceived());
+      socket.on("data", () => {
+        owner.onReceived();
+        session.countBuffered();
+      });
       batchWrites(socket, CLIENT_BATCH);
       const { scheme, authority, streamWindowSize, maxHeaderListSize } =
         options;

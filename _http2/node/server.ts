@@ -43,17 +43,19 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
     owner: H2ServerOwner,
     options: H2ServerOptions,
   ) {
-    super(socket, owner, () => {
+    super(socket, owner, (session) => {
       const resets = new ResetCounter();
       const budget = new ResetBudget();
       socket.on("data", (chunk: Uint8Array) => {
         owner.onReceived();
+        session.countBuffered();
         const count = resets.push(chunk);
         if (count > 0 && budget.spend(count)) owner.onExhausted();
       });
       batchWrites(socket, {
         ...SERVER_BATCH,
         onWrite: (bytes) => {
+          session.onFrame(bytes);
           if (bytes > PING_FRAME_BYTES) owner.onFrameWritten();
         },
       });

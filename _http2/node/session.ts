@@ -8,12 +8,16 @@ import { Buffer } from "node:buffer";
 import type { Http2Session } from "node:http2";
 import process from "node:process";
 import type { Duplex } from "node:stream";
+import type { Account } from "../../_call/account.ts";
 import type { CloseReason } from "../../_call/byte_stream.ts";
 import type { H2Session, H2SessionOwner, H2Stream } from "../engine.ts";
 import { debugText } from "../reset.ts";
 import { harden } from "./harden.ts";
 import { Backlog } from "./socket_writes.ts";
 import type { NodeStream, StreamOwner } from "./stream.ts";
+
+/** From how many bytes on a socket is not just busy. */
+const COUNTED_BYTES = 64 * 1024;
 
 /** What a PING of this side says. */
 const PING = Buffer.from("grpclib!");
@@ -37,13 +41,23 @@ export abstract class NodeSession<H2 extends Http2Session>
   readonly #owner: H2SessionOwner;
   readonly #streams = new Set<NodeStream>();
   readonly #backlog: Backlog;
+  /** The streams that are read no further for now, and what they keep. */
+  readonly #paused = new Set<NodeStream>();
+  #bufferedBytes = 0;
+  #queuedBytes = 0;
+  /** How many bytes of frames were given to the socket. */
+  #writtenBytes = 0;
   /** Whether there is nothing more to be told of how streams were reset. */
   #sealed = true;
   /** Whether this side or the peer has asked for the end. */
   #left = false;
 
-  /** @param makeSession Makes the session on the socket. */
-  constructor(socket: Duplex, owner: H2SessionOwner, makeSession: () => H2) {
+  /** @param makeSession Makes the session on the socket, of this one. */
+  constructor(
+    socket: Duplex,
+    owner: H2SessionOwner,
+    makeSession: (session: NodeSession<H2>) => H2,
+  ) {
     this.socket = socket;
     this.#owner = owner;
     // Before http2's own listeners, so that the end of the connection is known
@@ -57,7 +71,7 @@ export abstract class NodeSession<H2 extends Http2Session>
       this.#seal();
       owner.onSocketClose();
     });
-    const h2 = this.h2 = makeSession();
+    const h2 = this.h2 = makeSession(this);
     this.#sealed = false;
     // Each way in which node:http2 ends a session ends the socket so.
     const { end } = socket;
@@ -66,6 +80,7 @@ export abstract class NodeSession<H2 extends Http2Session>
       return (end as (...args: unknown[]) => Duplex).call(socket, ...args);
     } as Duplex["end"];
     this.#backlog = new Backlog(socket, () => {
+      this.#countUnsent();
       for (const stream of this.#streams) stream.onDrain();
     });
     harden(h2);
@@ -106,6 +121,27 @@ export abstract class NodeSession<H2 extends Http2Session>
       return undefined;
     }
     return "node:http2 ended it, because the peer broke the rules of HTTP/2 or sent too much that is close to it";
+  }
+
+  get writing(): { readonly written: number; readonly unsent: number } {
+    const { writableLength } = this.socket;
+    return {
+      written: this.#writtenBytes - writableLength,
+      unsent: writableLength + this.#queuedBytes,
+    };
+  }
+
+  get account(): Account {
+    return this.#owner.account;
+  }
+
+  /**
+   * There is no way to hold back the credit of one connection, or of a stream
+   * whose data is not read: the socket is not read any further.
+   */
+  pause(isPaused: boolean): void {
+    if (isPaused) this.socket.pause();
+    else this.socket.resume();
   }
 
   ping(onAck: () => void): void {
@@ -175,8 +211,40 @@ export abstract class NodeSession<H2 extends Http2Session>
     this.#owner.onAnswer();
   }
 
+  onQueued(bytes: number): void {
+    this.#queuedBytes += bytes;
+    this.#countUnsent();
+  }
+
+  onPaused(stream: NodeStream, isPaused: boolean): void {
+    if (isPaused) this.#paused.add(stream);
+    else if (this.#paused.delete(stream)) this.countBuffered();
+  }
+
+  /** Counts what is in the buffers of streams that are not read. */
+  countBuffered(): void {
+    if (this.#paused.size === 0 && this.#bufferedBytes === 0) return;
+    let bytes = 0;
+    for (const stream of this.#paused) bytes += stream.bufferedBytes;
+    const more = bytes - this.#bufferedBytes;
+    this.#bufferedBytes = bytes;
+    if (more > 0) this.account.hold(more);
+    else if (more < 0) this.account.release(-more);
+  }
+
+  /** A frame was given to the socket. */
+  onFrame(bytes: number): void {
+    this.#writtenBytes += bytes;
+    if (this.socket.writableLength > COUNTED_BYTES) this.#countUnsent();
+  }
+
+  #countUnsent(): void {
+    this.account.setUnsent(this.#queuedBytes + this.socket.writableLength);
+  }
+
   onStreamClose(stream: NodeStream): void {
     this.#streams.delete(stream);
+    if (this.#paused.delete(stream)) this.countBuffered();
     this.#owner.onStreamClose(stream);
   }
 }
