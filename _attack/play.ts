@@ -232,7 +232,7 @@ async function rest(
     middle,
     last: last && { ...last, late },
     after: left,
-    ...await victim.end(10_000),
+    ...await victim.end(PATIENCE_MS),
   };
 }
 

@@ -34,12 +34,18 @@ async function openMany(port: number, count: number): Promise<Deno.Conn[]> {
   return conns;
 }
 
+/** How long it takes to see that connections are closed, in milliseconds. */
+const CLOSED_MS = 2_000;
+
 /** How many connections the other side has closed. */
 async function closedOf(conns: readonly Deno.Conn[]): Promise<number> {
   const ends = await Promise.all(conns.map(async (conn) => {
     const chunk = new Uint8Array(1);
     const read = conn.read(chunk).catch(() => null);
-    return await Promise.race([read.then((it) => it === null), after(300)]);
+    return await Promise.race([
+      read.then((it) => it === null),
+      after(CLOSED_MS),
+    ]);
   }));
   return ends.filter((it) => it === true).length;
 }
