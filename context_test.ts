@@ -132,6 +132,31 @@ Deno.test("Channel has listeners of a call see the context in which it was made,
   assertEquals(seen, []);
 });
 
+Deno.test("Channel keeps what a listener enters from the caller and its other calls", async () => {
+  await using echo = await startEcho();
+  await echo.stub.unary({});
+  for (const types of [[SendRequest], CLIENT_EVENTS]) {
+    const seen: string[] = [];
+    const listeners = types.map((type) =>
+      listen(echo.channel, type as EventClass<ClientEvent>, () => {
+        seen.push(whose());
+        user.enterWith("a listener's");
+      })
+    );
+    await user.run("carol", async () => {
+      const calls = [echo.stub.unary({}), echo.stub.unary({})];
+      seen.push(whose());
+      calls.push(echo.stub.clientStream([{}]));
+      seen.push(whose());
+      await Promise.all(calls);
+      seen.push(whose());
+    });
+    assertEquals(seen, seen.map(() => "carol"));
+    assert(seen.length >= 6);
+    for (const listener of listeners) listener[Symbol.dispose]();
+  }
+});
+
 Deno.test("Channel has a call's source run in its context, whoever reads the replies", async () => {
   await using echo = await startEcho();
   const seen: string[] = [];

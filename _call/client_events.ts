@@ -16,10 +16,10 @@ import {
   SendMessage,
   SendRequest,
 } from "../core/events.ts";
-import type { Audience } from "../core/_listeners.ts";
+import type { Audience, Callback } from "../core/_listeners.ts";
 import { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
-import { type Context, withinContext } from "../_context.ts";
+import type { Context } from "../_context.ts";
 import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
 import type { ParsedOutcome } from "../_wire/outcome.ts";
 import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
@@ -30,7 +30,7 @@ import { after, Serial, type Step } from "./serial.ts";
 export interface ClientEventsOwner {
   readonly peer: Peer | null;
   readonly finished: boolean;
-  /** Whose context listeners run in; absent as long as it is that of now. */
+  /** Whose context listeners run in; absent while it is that of the moment. */
   readonly context?: Context;
   cancel(error: Error): void;
   decodeDetails(outcome: ParsedOutcome): readonly unknown[];
@@ -60,6 +60,9 @@ export interface ClientEventsOwner {
   /** Lets them flow again. */
   resume(): void;
 }
+
+/** What has come already. */
+const NOW = Promise.resolve();
 
 /** What the events of a call say of it. */
 class ClientCallInfo implements CallInfo {
@@ -137,10 +140,32 @@ export class ClientEvents {
       metadata ?? new Metadata(),
       contentType,
     );
-    const wait = this.#guard(() => tell(listeners, event));
-    after(wait, () => {
-      if (!this.#owner.finished) next(event.metadata);
-    });
+    const step = (): void => {
+      after(this.#tellRequest(listeners, event), () => {
+        if (!this.#owner.finished) next(event.metadata);
+      });
+    };
+    const { context } = this.#owner;
+    if (context !== undefined) return context(step);
+    // This is the context of the call. A microtask keeps what a listener enters
+    // there from the caller, and takes a tenth of the time that it takes to keep
+    // a context and to enter it.
+    NOW.then(step);
+  }
+
+  #tellRequest(
+    listeners: readonly Callback[],
+    event: SendRequest,
+  ): void | Promise<void> {
+    const owner = this.#owner;
+    if (owner.finished) return;
+    try {
+      return tell(listeners, event)?.catch((error) =>
+        owner.cancel(error as GRPCError)
+      );
+    } catch (error) {
+      owner.cancel(error as GRPCError);
+    }
   }
 
   /** A message is to be encoded: gives the one that is sent to `next`. */
@@ -248,7 +273,7 @@ export class ClientEvents {
 
   /** Runs a step in the context of the call. */
   #within(step: Step): void | Promise<void> {
-    const { context = withinContext } = this.#owner;
-    return context(step);
+    const { context } = this.#owner;
+    return context === undefined ? step() : context(step);
   }
 }
