@@ -12,10 +12,8 @@ import { systemClock } from "./_http2/system_clock.ts";
 
 /** A call, as it is looked at. */
 export interface WatchedCall {
-  readonly account: { readonly isFull: boolean; readonly hasExcess: boolean };
   isStuck(now: number, timeoutMs: number): boolean;
   giveUp(timeoutMs: number): void;
-  evict(): void;
 }
 
 /** The server. */
@@ -32,12 +30,6 @@ export interface WatchedServer {
 
 /** How often it looks at most. */
 const PERIOD_MS = 1000;
-
-/**
- * How long a message may stand still whose connection is not read, because so
- * much is held for it: it can be that none of them will ever be whole.
- */
-const FULL_TIMEOUT_MS = 1000;
 
 /** So many times in succession has the event loop to be late. */
 const LATE_TIMES = 2;
@@ -114,19 +106,8 @@ export class ServerWatch {
 
   #endStuckCalls(now: number): void {
     const { requestTimeoutMs } = this.#config;
-    const fullMs = Math.min(FULL_TIMEOUT_MS, requestTimeoutMs);
-    const stuck: WatchedCall[] = [];
-    for (const call of this.#server.calls) {
-      const { isFull } = call.account;
-      const timeoutMs = isFull ? fullMs : requestTimeoutMs;
-      if (call.isStuck(now, timeoutMs)) stuck.push(call);
-    }
-    // The newest first, and of a full connection no more than it takes.
-    for (const call of stuck.reverse()) {
-      if (call.account.hasExcess) call.evict();
-      else if (call.isStuck(now, requestTimeoutMs)) {
-        call.giveUp(requestTimeoutMs);
-      }
+    for (const call of [...this.#server.calls]) {
+      if (call.isStuck(now, requestTimeoutMs)) call.giveUp(requestTimeoutMs);
     }
   }
 }

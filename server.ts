@@ -79,6 +79,7 @@ export {
   type Service,
 } from "./_call/handler.ts";
 export type { Compression } from "./_wire/compression.ts";
+export type { RefusalReason } from "./_call/server_host.ts";
 export type { Many, MessageOf, Received } from "./_call/many.ts";
 export {
   type InitialMetadataOptions,

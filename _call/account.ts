@@ -23,6 +23,8 @@
 export interface Holder {
   /** How many bytes. */
   readonly heldBytes: number;
+  /** How many bytes have come of a message that is not whole; 0 for none. */
+  readonly unfinishedBytes: number;
   /** Has to give all of them back at once, for there are too many in all. */
   evict(): void;
 }
@@ -56,7 +58,10 @@ export function budgetLimitsOf(
 
 /** What is made of the bytes of a connection that are too many. */
 export interface AccountOwner {
-  /** The account is over its limit, or not any more. */
+  /**
+   * The account is over its limit, or not any more. Told again while it is, as
+   * what it consists of changes.
+   */
   onFull(isFull: boolean): void;
 }
 
@@ -152,6 +157,8 @@ export class Account {
   heldBytes = 0;
   /** Whether nothing more should be read, nor begun, for this connection. */
   isFull = false;
+  /** How many of the bytes are requests whose handlers run. */
+  workBytes = 0;
   /** How many handlers run, those included whose calls are over. */
   runningCalls = 0;
   /** The calls that hold much, in the order in which they came to that. */
@@ -175,6 +182,17 @@ export class Account {
     return this.#unsentBytes;
   }
 
+  /**
+   * Whether reading less would help: much has come that no handler has yet. What
+   * waits to be written, or for that, only goes away while the peer is read: it
+   * has to open its windows.
+   */
+  get isClogged(): boolean {
+    const { heldBytes, workBytes } = this;
+    return this.isFull &&
+      heldBytes - workBytes - this.#unsentBytes > heldBytes * FAR;
+  }
+
   /** Whether it holds too much at this moment to be read again. */
   get hasExcess(): boolean {
     const budget = this.#budget;
@@ -188,6 +206,14 @@ export class Account {
     const budget = this.#budget;
     return budget.heldBytes > budget.maxBytes &&
       this.#unsentBytes > budget.shareBytes;
+  }
+
+  /**
+   * Whether calls have to wait until others are through. Not while what is held
+   * is for themselves: to have them start is the way to be rid of it.
+   */
+  get mustWait(): boolean {
+    return this.isFull && !this.isClogged;
   }
 
   /** Counts bytes. */
@@ -209,7 +235,8 @@ export class Account {
   release(bytes: number): void {
     this.heldBytes -= bytes;
     this.#budget.heldBytes -= bytes;
-    if (this.isFull && bytes > 0) this.#budget.schedule();
+    if (this.isFull) this.#budget.schedule();
+    else if (!this.#isOpen && this.heldBytes <= 0) this.#forget();
   }
 
   /**
@@ -247,7 +274,7 @@ export class Account {
     const isFull = this.#isOpen &&
       this.heldBytes > (this.#wasFull ? limit * NEAR : limit);
     this.isFull = isFull;
-    if (isFull === this.#wasFull) return;
+    if (!isFull && !this.#wasFull) return;
     this.#wasFull = isFull;
     this.#owner.onFull(isFull);
   }
@@ -279,6 +306,10 @@ export class Account {
     this.#isOpen = false;
     this.setUnsent(0);
     this.judge(Infinity);
-    if (this.heldBytes <= 0) this.#budget.accounts.delete(this);
+    if (this.heldBytes <= 0) this.#forget();
+  }
+
+  #forget(): void {
+    this.#budget.accounts.delete(this);
   }
 }

@@ -17,7 +17,7 @@ import type { Account } from "./account.ts";
 import { RefusedError } from "./ending.ts";
 import type { Route } from "./handler.ts";
 import type { RefusalReason } from "./server_host.ts";
-import { SLICE_WEIGHT, type Taker, turns } from "./turns.ts";
+import { SLICE_WEIGHT, type Taker, turns } from "../_turns.ts";
 
 /** Where a call is, for its admission. */
 export const Place = { NONE: 0, WAITING: 1, RUNNING: 2 } as const;
@@ -71,6 +71,14 @@ export interface AdmissionOwner<Call> {
  */
 const PUSHBACK_MS = 1000;
 
+/**
+ * The part of all handlers that anybody may have. Of what is left a connection
+ * has this part at most: the less there is the less it is, so that those who want
+ * much do not shut out who wants little.
+ */
+const NEARLY = 0.75;
+const SHARE = 1 / 64;
+
 /** The calls of one connection that wait. */
 class Queue<Call extends Admitted> implements Taker {
   readonly party: Account;
@@ -96,6 +104,8 @@ export class Admission<Call extends Admitted = Admitted> {
   /** The connections with calls that wait, in the order of their turns. */
   readonly #queues = new Map<Account, Queue<Call>>();
   readonly #perMethod: Map<Route, number> | null;
+  /** From how many on it matters whose they are. */
+  readonly #nearly: number;
   #running = 0;
   #queued = 0;
   #isScheduled = false;
@@ -103,6 +113,7 @@ export class Admission<Call extends Admitted = Admitted> {
   constructor(owner: AdmissionOwner<Call>, limits: AdmissionLimits) {
     this.#owner = owner;
     this.#limits = limits;
+    this.#nearly = Math.ceil(limits.maxRunningCalls * NEARLY);
     this.#perMethod = limits.maxRunningCallsPerMethod === Infinity
       ? null
       : new Map();
@@ -184,19 +195,25 @@ export class Admission<Call extends Admitted = Admitted> {
   /** Those of connections that have none waiting are not kept by those that have. */
   #mayOvertake(call: Call): boolean {
     return !this.#queues.has(call.account) &&
-      this.#running < this.#limits.maxRunningCalls && this.#hasRoom(call);
+      this.#hasRoom(call);
   }
 
   #hasRoom({ account, start }: Call): boolean {
     const limits = this.#limits;
     if (
-      this.#running >= limits.maxRunningCalls ||
-      account.runningCalls >= limits.maxConcurrentStreams || account.isFull
+      account.mustWait || account.runningCalls >= limits.maxConcurrentStreams ||
+      this.#running >= this.#nearly && !this.#hasShare(account)
     ) return false;
     const perMethod = this.#perMethod;
     if (perMethod === null) return true;
     const running = perMethod.get(start.request.route) ?? 0;
     return running < limits.maxRunningCallsPerMethod;
+  }
+
+  /** Whether a connection has so few calls that the last places are for it. */
+  #hasShare({ runningCalls }: Account): boolean {
+    const left = this.#limits.maxRunningCalls - this.#running;
+    return runningCalls < left * SHARE;
   }
 
   #admit(call: Call): void {
@@ -214,11 +231,14 @@ export class Admission<Call extends Admitted = Admitted> {
   }
 
   #enqueue(call: Call): void {
-    if (this.#queued >= this.#limits.maxQueuedCalls) {
-      return this.#refuseFull(call, `${this.#queued} others wait`);
-    }
     const { account } = call;
     let queue = this.#queues.get(account);
+    const { maxQueuedCalls } = this.#limits;
+    // The first of a connection may wait where others have many.
+    const most = queue === undefined ? 2 * maxQueuedCalls : maxQueuedCalls;
+    if (this.#queued >= most) {
+      return this.#refuseFull(call, `${this.#queued} others wait`);
+    }
     if (queue === undefined) {
       queue = new Queue(account, (queue) => this.#takeTurn(queue));
       this.#queues.set(account, queue);
@@ -227,7 +247,9 @@ export class Admission<Call extends Admitted = Admitted> {
     call.queuedAt = this.#owner.now();
     queue.calls.add(call);
     this.#queued++;
-    if (queue.calls.size === 1) this.#tryNext(queue);
+    if (queue.calls.size === 1 || this.#perMethod !== null) {
+      this.#tryNext(queue);
+    }
   }
 
   /** Begins what may begin of a connection, or waits for its turn. */
@@ -269,7 +291,7 @@ export class Admission<Call extends Admitted = Admitted> {
 
   #refuseFull(call: Call, why: string): void {
     // Memory is mentioned only where there would be room otherwise.
-    const reason = call.account.isFull ? "memory" : "calls";
+    const reason = call.account.mustWait ? "memory" : "calls";
     const what = reason === "memory"
       ? "too much is held for the connection"
       : "too many calls run";

@@ -461,6 +461,10 @@ export class ClientCall<Req, Rep>
     account.note(this);
   }
 
+  get unfinishedBytes(): number {
+    return this.#reader.assembledBytes;
+  }
+
   evict(): void {
     this.cancel(tooMuchHeld());
   }

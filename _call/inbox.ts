@@ -5,7 +5,7 @@
  */
 
 import type { GRPCError } from "../core/errors.ts";
-import { SLICE_WEIGHT, type Taker, type Turns, turns } from "./turns.ts";
+import { SLICE_WEIGHT, type Taker, type Turns, turns } from "../_turns.ts";
 
 /**
  * Above this many bytes of whole messages nobody took, the stream is paused,

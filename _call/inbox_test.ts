@@ -9,7 +9,7 @@ import { stateOf } from "../_testdata/states.ts";
 import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../_turns.ts";
 
 const KIB = 1024;
 /** What a message counts for beyond its bytes. */

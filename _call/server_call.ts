@@ -87,6 +87,8 @@ export class ServerCall<Req, Rep>
   #metadata: Metadata | null = null;
   #inflation: Inflation | null = null;
   #isReleased = false;
+  /** How many of the held bytes its handler has. */
+  #workBytes = 0;
   /** How much of an unfinished message there was when somebody looked, and when. */
   #seenBytes = -1;
   #seenAt = 0;
@@ -183,6 +185,8 @@ export class ServerCall<Req, Rep>
   admit(): void {
     if (this.request.many) return this.#becomeReady();
     const bytes = this.#unary!;
+    this.account.workBytes += this.heldBytes - this.#workBytes;
+    this.#workBytes = this.heldBytes;
     const compressed = this.#unaryCompressed;
     this.#unary = undefined;
     const isHeard = this.#events?.hearsMessages === true;
@@ -221,7 +225,13 @@ export class ServerCall<Req, Rep>
     this.account.holders.delete(this);
     if (bytes === 0) return;
     this.heldBytes = 0;
+    this.account.workBytes -= this.#workBytes;
+    this.#workBytes = 0;
     this.account.release(bytes);
+  }
+
+  get unfinishedBytes(): number {
+    return this.#reader.assembledBytes;
   }
 
   evict(): void {
@@ -239,7 +249,9 @@ export class ServerCall<Req, Rep>
   isStuck(now: number, timeoutMs: number): boolean {
     const isWaiting = this.#reader.truncated ||
       !this.request.many && this.request.phase !== "ended";
-    if (this.aborted !== undefined || !isWaiting || this.#holds > 0) {
+    // One whose connection is not read cannot help it.
+    const isHeld = this.#holds > 0 || this.account.isFull;
+    if (this.aborted !== undefined || !isWaiting || isHeld) {
       this.#seenBytes = -1;
       return false;
     }
@@ -292,6 +304,13 @@ export class ServerCall<Req, Rep>
 
   /** Sends a message, and the initial metadata first if it was not sent. */
   sendMessage(message: unknown, compress = true): void | Promise<void> {
+    // Whoever has the reply needs the request no longer.
+    if (!this.response.many && this.#workBytes > 0) {
+      const bytes = this.#workBytes;
+      this.#workBytes = 0;
+      this.account.workBytes -= bytes;
+      this.hold(-bytes);
+    }
     return this.#sender.message(message, compress);
   }
 
@@ -419,7 +438,12 @@ export class ServerCall<Req, Rep>
     this.#inflation ??= { compressedBytes: 0, plainBytes: 0 };
     const plain = decompressMessage(this.#decoding, bytes, this.#inflation);
     // The request is held until the handler is through with it.
-    if (!this.request.many) this.hold(plain.length - bytes.length);
+    if (!this.request.many) {
+      const more = plain.length - bytes.length;
+      this.hold(more);
+      this.account.workBytes += more;
+      this.#workBytes += more;
+    }
     return plain;
   }
 

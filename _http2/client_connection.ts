@@ -12,6 +12,7 @@ import { Peer } from "../core/peer.ts";
 import type { SocketAttempt } from "./connect.ts";
 import type { Dialing } from "./dialing.ts";
 import type { H2ClientOwner, H2ClientSession, H2Stream } from "./engine.ts";
+import { FullAccount } from "./full_account.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { Keepalive } from "./keepalive.ts";
 import { LastWords } from "./last_words.ts";
@@ -49,6 +50,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   readonly account: Account;
   readonly #dialing: Dialing;
   readonly #listener: ConnectionListener;
+  readonly #full: FullAccount;
   readonly #closed = Promise.withResolvers<void>();
   readonly #calm: number;
   readonly #idleTimer: IdleTimer;
@@ -84,6 +86,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   constructor(dialing: Dialing, calm: number, listener: ConnectionListener) {
     this.#dialing = dialing;
     this.account = new Account(dialing.budget, this);
+    this.#full = new FullAccount(this.account, dialing.clock);
     this.#listener = listener;
     this.#calm = calm;
     const { clock, config: { connectTimeoutMs, idleTimeoutMs } } = dialing;
@@ -258,6 +261,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
 
   onFull(isFull: boolean): void {
     this.#session?.pause(isFull);
+    this.#full.onFull(isFull);
   }
 
   onReceived(): void {
@@ -429,6 +433,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
     this.#keepalive?.stop();
     this.#noteEnd();
     this.account.close();
+    this.#full.stop();
     openConnections.delete(this);
     this.#listener.onClosed(this, this.#endReason!);
     this.#closed.resolve();

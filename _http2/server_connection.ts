@@ -26,6 +26,7 @@ import type {
   H2ServerSession,
   H2Stream,
 } from "./engine.ts";
+import { FullAccount } from "./full_account.ts";
 import { Keepalive } from "./keepalive.ts";
 import { LastWords } from "./last_words.ts";
 import { openConnections } from "./open_connections.ts";
@@ -89,6 +90,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
   readonly #lifetime: ServerLifetime;
   readonly #strikes: PingStrikes;
   readonly #resets: RapidResets;
+  readonly #full: FullAccount;
   readonly #lastWords: LastWords;
   #keepalive: Keepalive | null = null;
   #lingerTimer: ClockTimer | undefined;
@@ -117,6 +119,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
     this.#socket = socket;
     this.#options = options;
     this.account = new Account(options.budget, this);
+    this.#full = new FullAccount(this.account, clock);
     this.#lastWords = new LastWords(socket, clock, () => this.onClosed());
     this.#peer = peerOf(socket, path, asked);
     this.#resets = new RapidResets(config.maxResetStreamsPerSecond);
@@ -193,6 +196,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
 
   onFull(isFull: boolean): void {
     if (!this.#gone) this.#session.pause(isFull);
+    this.#full.onFull(isFull);
   }
 
   /**
@@ -389,6 +393,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
     this.#keepalive?.stop();
     this.#noteEnd();
     this.account.close();
+    this.#full.stop();
     openConnections.delete(this);
     this.#options.onClosed(this);
   }

@@ -226,7 +226,7 @@ export interface ConfigurationOptions {
    * nevertheless, the call that holds most ends with RESOURCE_EXHAUSTED. It is
    * twice `maxHeldBytesPerConnection` at least.
    *
-   * @default {134217728}
+   * @default {100663296}
    */
   readonly maxHeldBytes?: number;
   /**

@@ -39,7 +39,7 @@ const DEFAULTS: Fields = {
   maxConnections: 2000,
   maxConnectionsPerAddress: Infinity,
   maxResetStreamsPerSecond: 500,
-  maxHeldBytes: 134_217_728,
+  maxHeldBytes: 100_663_296,
   maxHeldBytesPerConnection: 33_554_432,
   maxDecompressionRatio: 1_100,
   maxRunningCalls: 20_000,

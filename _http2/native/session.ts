@@ -25,6 +25,7 @@ import {
 } from "../../_h2/mod.ts";
 import type { HeaderBlock, HeaderList } from "../../_wire/headers.ts";
 import type { H2Session, H2SessionOwner, H2Stream } from "../engine.ts";
+import { ReadGate } from "../read_gate.ts";
 import type { NativeStream, StreamOwner } from "./stream.ts";
 
 /** What a PING of this side says. */
@@ -38,6 +39,7 @@ export abstract class NativeSession
   readonly #isSocket: boolean;
   readonly #isClient: boolean;
   readonly #owner: H2SessionOwner;
+  readonly #gate: ReadGate;
   /** Who waits for the acknowledgements of PINGs, in order. */
   readonly #acks: (() => void)[] = [];
   /** The streams, as a list that goes through them. */
@@ -67,7 +69,12 @@ export abstract class NativeSession
     // What a turn sends is one write already: nothing is gained by holding it
     // back until what was sent before is acknowledged.
     if (socket instanceof Socket) socket.setNoDelay(true);
-    socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
+    this.#gate = new ReadGate(
+      socket,
+      owner.account,
+      (chunk) => this.#receive(chunk),
+    );
+    socket.on("data", (chunk: Uint8Array) => this.#gate.onData(chunk));
     socket.on("end", () => this.#onSocketEnd());
     socket.on("error", (error) => owner.onError(error));
     socket.on("close", () => this.#onSocketClose());
@@ -317,6 +324,7 @@ export abstract class NativeSession
   }
 
   #onSocketEnd(): void {
+    this.#gate.flush();
     this.#owner.onSocketEnd();
     if (this.#ended) return;
     this.#ended = true;
@@ -331,6 +339,7 @@ export abstract class NativeSession
 
   #onSocketClose(): void {
     if (this.#gone) return;
+    this.#gate.flush();
     this.#gone = true;
     this.#ended = true;
     this.#owner.onSocketClose();

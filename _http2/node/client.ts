@@ -34,12 +34,8 @@ export class NodeClientSession extends NodeSession<ClientHttp2Session>
     owner: H2ClientOwner,
     options: H2ClientOptions,
   ) {
-    super(socket, owner, (session) => {
+    super(socket, owner, () => {
       socket.on("end", () => owner.onSocketEnd());
-      socket.on("data", () => {
-        owner.onReceived();
-        session.countBuffered();
-      });
       batchWrites(socket, CLIENT_BATCH);
       const { scheme, authority, streamWindowSize, maxHeaderListSize } =
         options;
@@ -52,7 +48,7 @@ export class NodeClientSession extends NodeSession<ClientHttp2Session>
         },
         maxHeaderListPairs: maxPairs(maxHeaderListSize),
       });
-    });
+    }, () => {});
     this.#owner = owner;
     this.h2.on("connect", () => {
       this.h2.setLocalWindowSize(options.connectionWindowSize);

@@ -12,9 +12,13 @@ import type { Account } from "../../_call/account.ts";
 import type { CloseReason } from "../../_call/byte_stream.ts";
 import type { H2Session, H2SessionOwner, H2Stream } from "../engine.ts";
 import { debugText } from "../reset.ts";
+import { ReadGate } from "../read_gate.ts";
 import { harden } from "./harden.ts";
 import { Backlog } from "./socket_writes.ts";
 import type { NodeStream, StreamOwner } from "./stream.ts";
+
+/** From how many bytes on a socket is not written to because the peer reads nothing. */
+const BACKLOG_BYTES = 1024 * 1024;
 
 /** From how many bytes on a socket is not just busy. */
 const COUNTED_BYTES = 64 * 1024;
@@ -45,6 +49,9 @@ export abstract class NodeSession<H2 extends Http2Session>
   readonly #paused = new Set<NodeStream>();
   #bufferedBytes = 0;
   #queuedBytes = 0;
+  /** Whether too much is held for the peer. */
+  #isFull = false;
+  #gate: ReadGate | null = null;
   /** How many bytes of frames were given to the socket. */
   #writtenBytes = 0;
   /** Whether there is nothing more to be told of how streams were reset. */
@@ -52,11 +59,15 @@ export abstract class NodeSession<H2 extends Http2Session>
   /** Whether this side or the peer has asked for the end. */
   #left = false;
 
-  /** @param makeSession Makes the session on the socket, of this one. */
+  /**
+   * @param makeSession Makes the session on the socket, of this one.
+   * @param onChunk Told of all that the socket receives, before the session.
+   */
   constructor(
     socket: Duplex,
     owner: H2SessionOwner,
     makeSession: (session: NodeSession<H2>) => H2,
+    onChunk: (chunk: Uint8Array) => void,
   ) {
     this.socket = socket;
     this.#owner = owner;
@@ -68,10 +79,21 @@ export abstract class NodeSession<H2 extends Http2Session>
     });
     socket.on("end", () => this.#seal());
     socket.on("close", () => {
+      this.#gate?.flush();
       this.#seal();
       owner.onSocketClose();
     });
+    socket.on("data", (chunk: Uint8Array) => {
+      owner.onReceived();
+      this.#countBuffered();
+      onChunk(chunk);
+    });
+    const before = socket.listenerCount("data");
     const h2 = this.h2 = makeSession(this);
+    // On Node the session reads from the system itself.
+    if (socket.listenerCount("data") > before) {
+      this.#gate = this.#gateReads(owner);
+    }
     this.#sealed = false;
     // Each way in which node:http2 ends a session ends the socket so.
     const { end } = socket;
@@ -137,11 +159,36 @@ export abstract class NodeSession<H2 extends Http2Session>
 
   /**
    * There is no way to hold back the credit of one connection, or of a stream
-   * whose data is not read: the socket is not read any further.
+   * whose data is not read: the socket is not read any further, unless that would
+   * keep what is to be sent from being sent.
    */
   pause(isPaused: boolean): void {
-    if (isPaused) this.socket.pause();
-    else this.socket.resume();
+    this.#isFull = isPaused;
+    this.#pauseSocket();
+  }
+
+  /** Has the session wait for its turn to take what the socket received. */
+  #gateReads({ account }: H2SessionOwner): ReadGate {
+    const { socket } = this;
+    const read = socket.listeners("data").at(-1)!;
+    socket.off("data", read as () => void);
+    const gate = new ReadGate(
+      socket,
+      account,
+      (chunk) => {
+        read.call(socket, chunk);
+      },
+    );
+    socket.on("data", (chunk: Uint8Array) => gate.onData(chunk));
+    return gate;
+  }
+
+  #pauseSocket(): void {
+    this.#gate?.hold(
+      this.#isFull && (
+        this.account.isClogged || this.socket.writableLength > BACKLOG_BYTES
+      ),
+    );
   }
 
   ping(onAck: () => void): void {
@@ -218,11 +265,11 @@ export abstract class NodeSession<H2 extends Http2Session>
 
   onPaused(stream: NodeStream, isPaused: boolean): void {
     if (isPaused) this.#paused.add(stream);
-    else if (this.#paused.delete(stream)) this.countBuffered();
+    else if (this.#paused.delete(stream)) this.#countBuffered();
   }
 
   /** Counts what is in the buffers of streams that are not read. */
-  countBuffered(): void {
+  #countBuffered(): void {
     if (this.#paused.size === 0 && this.#bufferedBytes === 0) return;
     let bytes = 0;
     for (const stream of this.#paused) bytes += stream.bufferedBytes;
@@ -240,11 +287,12 @@ export abstract class NodeSession<H2 extends Http2Session>
 
   #countUnsent(): void {
     this.account.setUnsent(this.#queuedBytes + this.socket.writableLength);
+    if (this.#isFull) this.#pauseSocket();
   }
 
   onStreamClose(stream: NodeStream): void {
     this.#streams.delete(stream);
-    if (this.#paused.delete(stream)) this.countBuffered();
+    if (this.#paused.delete(stream)) this.#countBuffered();
     this.#owner.onStreamClose(stream);
   }
 }

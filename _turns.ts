@@ -11,7 +11,7 @@
  * @module
  */
 
-import { noContext } from "../_context.ts";
+import { noContext } from "./_context.ts";
 
 /** Somebody who takes something that costs time. */
 export interface Taker {
