@@ -34,6 +34,9 @@ async function openMany(port: number, count: number): Promise<Deno.Conn[]> {
   return conns;
 }
 
+/** How long it takes from one connection that is cut to the next, in milliseconds. */
+const CUT_PAUSE_MS = 30;
+
 /** How long it takes to see that connections are closed, in milliseconds. */
 const CLOSED_MS = 2_000;
 
@@ -141,6 +144,8 @@ async function cut({ open, goesOn, pause }: Means): Promise<string> {
     // There is something unread: the system resets the connection.
     peer.close();
     count++;
+    // It is about what is left of them, not about a flood of calls.
+    await pause(CUT_PAUSE_MS);
   }
   return `${count} connections cut`;
 }
