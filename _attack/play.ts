@@ -221,7 +221,7 @@ async function rest(
   let last: VictimSample | null;
   let late = 0;
   do {
-    await after(1_000);
+    await after(Math.min(settleMs, 1_000));
     last = await sample(victim);
     late = Math.max(late, last?.late ?? 0);
     const left = (last?.heap ?? 0) - begin.heap;

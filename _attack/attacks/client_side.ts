@@ -166,7 +166,7 @@ export const CLIENT_ATTACKS: readonly Attack[] = [
     on: "client",
     victim: { listens: true },
     seconds: 8,
-    shortSeconds: 2,
+    shortSeconds: 1,
     run: values,
   },
   {
@@ -175,7 +175,6 @@ export const CLIENT_ATTACKS: readonly Attack[] = [
     on: "client",
     victim: { listens: true, calls: "unread" },
     seconds: 8,
-    shortSeconds: 2,
     run: bombs,
   },
   {
@@ -228,7 +227,6 @@ export const CLIENT_ATTACKS: readonly Attack[] = [
     what: "GOAWAY and a cut for every connection",
     on: "client",
     seconds: 6,
-    shortSeconds: 1,
     run: goaway,
   },
 ];

@@ -76,14 +76,14 @@ export const COMPRESSION_ATTACKS: readonly Attack[] = [
       "300 Brotli bombs of 4 MiB, listeners on, a handler that does not read",
     victim: { listens: true },
     seconds: 8,
-    shortSeconds: 3,
+    shortSeconds: 2,
     run: streamOf(300, "hang"),
   },
   {
     name: "D3-bombs-read",
     what: "2 000 of them to a handler that reads",
     seconds: 15,
-    shortSeconds: 3,
+    shortSeconds: 2,
     run: streamOf(2000, "read"),
   },
   {

@@ -217,7 +217,6 @@ export const CONNECTION_ATTACKS: readonly Attack[] = [
     what: "400 connections to a server with 256 file descriptors",
     victim: { descriptors: 256 },
     seconds: 8,
-    shortSeconds: 3,
     run: exhaust,
   },
   {
@@ -243,14 +242,13 @@ export const CONNECTION_ATTACKS: readonly Attack[] = [
     name: "cut",
     what: "connections cut in the middle of 50 calls, as by kill −9",
     seconds: 8,
-    shortSeconds: 1,
     run: cut,
   },
   {
     name: "fuzzed",
     what: "connections with changed bytes",
     seconds: 10,
-    shortSeconds: 2,
+    shortSeconds: 1,
     run: fuzzed,
   },
   {
