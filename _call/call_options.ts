@@ -95,6 +95,7 @@ export function defaultOptions(host: ClientHost): ClientCallOptions {
   return {
     metadata: null,
     deadline: undefined,
+    timeLeftMs: undefined,
     signal: undefined,
     waitForReady: false,
     maxReceiveMessageSize: host.config.maxReceiveMessageSize,
@@ -133,6 +134,9 @@ export function readOptions(
       deadline,
       Deadline.fromTimeout(timeoutMs, host.deadlines.clock),
     ),
+    timeLeftMs: deadline === undefined && timeoutMs !== undefined
+      ? Math.max(0, timeoutMs)
+      : undefined,
     signal,
     waitForReady: options.waitForReady ?? false,
     maxReceiveMessageSize: sizeOf("maxReceiveMessageSize", options) ??

@@ -111,6 +111,8 @@ export class ClientCall<Req, Rep>
   #error: Error | null = null;
   /** Whether the deadline and the caller's signal are heeded. */
   #watching = false;
+  /** Whether it is begun, if at all, by who is making it. */
+  #isNew = true;
   /** Whether it asks for a stream, just after it began to heed them. */
   #isBeginning = false;
   #headed: Gate | undefined;
@@ -194,12 +196,12 @@ export class ClientCall<Req, Rep>
   }
 
   /**
-   * Keeps the context of now, if there are listeners: they run in that of
-   * whoever made the call. A call that is begun at once, by who made it, keeps
-   * it by itself if it has to.
+   * Readies a call that is not begun by who makes it, here and now. Listeners
+   * run in the context of whoever made the call.
    */
-  keepContext(): void {
-    if (this.#events !== null) this.context ??= currentContext();
+  beginLater(): void {
+    this.#isNew = false;
+    this.#keepContext();
   }
 
   /**
@@ -210,14 +212,20 @@ export class ClientCall<Req, Rep>
     this.#sender.begin(end);
     this.#begun?.resolve();
     const wasWatching = this.#watching;
-    this.watch();
+    if (!wasWatching) {
+      this.#watch(this.#isNew ? this.#options.timeLeftMs : undefined);
+    }
     // A deadline that is past sends nothing.
     if (!this.#finished) {
       this.#isBeginning = !wasWatching;
       this.#target.host.source.claim(this);
       this.#isBeginning = false;
     }
-    if (!this.#finished && this.#events?.hearsMore) this.keepContext();
+    if (!this.#finished && this.#events?.hearsMore) this.#keepContext();
+  }
+
+  #keepContext(): void {
+    if (this.#events !== null) this.context ??= currentContext();
   }
 
   /** Waits until the call has begun, or is over. */
@@ -230,9 +238,13 @@ export class ClientCall<Req, Rep>
 
   /** Heeds what may end the call from outside, though it has not begun. */
   watch(): void {
-    if (this.#watching || this.#finished) return;
+    if (!this.#watching) this.#watch(undefined);
+  }
+
+  #watch(timeLeftMs: number | undefined): void {
+    if (this.#finished) return;
     this.#watching = true;
-    this.#scope.enter();
+    this.#scope.enter(timeLeftMs);
   }
 
   /**

@@ -47,6 +47,8 @@ export interface ClientTarget {
 export interface ClientCallOptions {
   readonly metadata: Metadata | null;
   readonly deadline: Deadline | undefined;
+  /** How many milliseconds were left of it when it was made, if that is known. */
+  readonly timeLeftMs: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly waitForReady: boolean;
   readonly maxReceiveMessageSize: number;

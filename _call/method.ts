@@ -141,7 +141,7 @@ export function makeMethod(target: ClientTarget, path: string): unknown {
     new ClientCall(target, readOptions(target.host, defaults, options));
   const makeForLater = (options?: CallOptions): AnyCall => {
     const call = makeCall(options);
-    call.keepContext();
+    call.beginLater();
     return call;
   };
   const send = isClientStreaming(cardinality) ? sendAll : sendOne;

@@ -171,9 +171,10 @@ export class ServerCall<Req, Rep>
 
   /** Begins to watch the deadline; a call for many requests may start now. */
   begin(): void {
-    const { headBytes } = this.start.request;
+    const { headBytes, timeoutMs } = this.start.request;
     if (headBytes > 0) this.hold(headBytes);
-    this.#scope.enter();
+    // The deadline was made of this just now.
+    this.#scope.enter(timeoutMs ?? undefined);
     this.#events?.recvRequest(this, (metadata, handle) => {
       this.#metadata = metadata;
       this.handle = handle;

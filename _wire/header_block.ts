@@ -62,8 +62,20 @@ export class HeaderBlock {
  * @returns The size in bytes.
  */
 export function headerListSize({ shared, own, next }: HeaderBlock): number {
-  const size = sizeOf(shared) + sizeOf(own);
+  const size = sizeOfShared(shared) + sizeOf(own);
   return next === null ? size : size + headerListSize(next);
+}
+
+let measured: HeaderList = NONE;
+let measuredSize = 0;
+
+/** Measures a list that many blocks begin with: often it is that of the last. */
+function sizeOfShared(list: HeaderList): number {
+  if (list !== measured) {
+    measured = list;
+    measuredSize = sizeOf(list);
+  }
+  return measuredSize;
 }
 
 /** Measures a list of fields, in bytes. */

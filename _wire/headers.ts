@@ -227,6 +227,11 @@ export class HeadTemplate {
   readonly reserved: HeaderList;
   readonly definition: HeaderList;
 
+  /** The timeout of the last call, and how many had it in a row. */
+  #timeout = "";
+  #timeoutCount = 0;
+  #timeoutHead: HeaderBlock | null = null;
+
   /**
    * Creates a template.
    *
@@ -238,7 +243,34 @@ export class HeadTemplate {
     this.definition = definitionFields(fields, fields.encoding);
     this.head = new HeaderBlock([...this.reserved, ...this.definition]);
   }
+
+  /**
+   * Gives the head of calls with a timeout that was the same for some calls in
+   * a row: a list that they share, as long as it goes on. Calls with deadlines
+   * from elsewhere have timeouts that differ.
+   *
+   * @param timeout The text for `grpc-timeout`.
+   * @returns The head; null if it is not worth one.
+   */
+  headWith(timeout: string): HeaderBlock | null {
+    if (timeout !== this.#timeout) {
+      this.#timeout = timeout;
+      this.#timeoutCount = 0;
+      this.#timeoutHead = null;
+    } else if (this.#timeoutHead === null) {
+      if (++this.#timeoutCount < WORTH_SHARING) return null;
+      this.#timeoutHead = new HeaderBlock([
+        ...this.reserved,
+        ...["grpc-timeout", timeout],
+        ...this.definition,
+      ]);
+    }
+    return this.#timeoutHead;
+  }
 }
+
+/** How many calls in a row have to have the same timeout to share a head. */
+const WORTH_SHARING = 8;
 
 /**
  * Writes the head of a request.
@@ -253,7 +285,7 @@ export class HeadTemplate {
  * @param timeout The text for `grpc-timeout`, if there is a deadline.
  * @param metadata The metadata, if there is some.
  * @param encoding The text for `grpc-encoding`, if it is not the template's.
- * @returns The fields; the template's own head if there is nothing to add.
+ * @returns The fields; one of the template's own heads if that is all.
  */
 export function requestHead(
   template: HeadTemplate,
@@ -264,8 +296,13 @@ export function requestHead(
   const { fields, head, reserved } = template;
   const own = metadata === null ? [] : metadataFields(metadata);
   const isUsual = encoding === fields.encoding;
-  if (timeout === null && isUsual) {
-    return metadata === null ? head : new HeaderBlock(head.shared, own);
+  const whole = !isUsual
+    ? null
+    : timeout === null
+    ? head
+    : template.headWith(timeout);
+  if (whole !== null) {
+    return metadata === null ? whole : new HeaderBlock(whole.shared, own);
   }
   const definition = isUsual
     ? template.definition

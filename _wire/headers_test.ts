@@ -317,6 +317,30 @@ Deno.test("responseHead() writes status, content type and metadata in this order
   ]);
 });
 
+Deno.test("requestHead() shares the fields of calls with the same timeout in a row", () => {
+  const template = new HeadTemplate(FIELDS);
+  const expected = requestHead(template, "7000m", null).toList();
+  const shared = new Set<unknown>();
+  for (let i = 0; i < 100; i++) {
+    const metadata = i % 2 === 0 ? null : new Metadata({ a: "1" });
+    const block = requestHead(template, "7000m", metadata);
+    assertEquals(
+      block.toList(),
+      metadata === null ? expected : [...expected, "a", "1"],
+    );
+    shared.add(block.shared);
+  }
+  assertEquals(shared.size, 2);
+  const other = requestHead(template, "8S", null);
+  assertStrictEquals(other.shared, template.reserved);
+  assertEquals(other.toList().includes("8S"), true);
+  // Deadlines that differ leave no list behind for each.
+  for (let i = 0; i < 100; i++) {
+    shared.add(requestHead(template, `${i % 3}m`, null).shared);
+  }
+  assertEquals(shared.size, 2);
+});
+
 Deno.test("parseRequestHead() reads what requestHead() writes", () => {
   const block = requestHead(new HeadTemplate(FIELDS), "1S", null);
   const head = parseRequestHead(raw(block));
