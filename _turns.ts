@@ -36,7 +36,7 @@ export class Turns {
   readonly #waiting = new Map<object, Taker[]>();
   readonly #now: () => number;
   #weight = 0;
-  /** When this turn of the event loop began, if anybody has asked in it. */
+  /** When this turn of the event loop began; an earlier one, if none is scheduled. */
   #since = 0;
   /** Whether the end of this turn is waited for. */
   #isScheduled = false;
@@ -57,7 +57,10 @@ export class Turns {
     if (this.#weight < SLICE_WEIGHT) return true;
     this.#weight = 0;
     const now = this.#now();
-    if (this.#isScheduled) return now - this.#since < SLICE_MS;
+    const isOver = now - this.#since >= SLICE_MS;
+    if (this.#isScheduled || !isOver) return !isOver;
+    // It may be long since anybody asked, or the loop may not have turned since.
+    // To know that is not free, so it is not asked before the time is up once.
     this.#since = now;
     this.#schedule();
     return true;

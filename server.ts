@@ -129,7 +129,6 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   readonly #listener: Listener;
   readonly #calls = new Set<AnyCall>();
   readonly #clock: Clock;
-  readonly #watch: ServerWatch;
   #refusedCalls = 0;
   #idle: PromiseWithResolvers<void> | undefined;
   #address: ListenAddress | null = null;
@@ -172,7 +171,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
         // Whoever counts must not stand in the way of what protects.
       }
     };
-    const watch = this.#watch = new ServerWatch(
+    const watch = new ServerWatch(
       {
         calls: this.#calls,
         isUsed: () =>
@@ -226,7 +225,10 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
           // A client that cannot connect must not end the server.
         }
       },
-      onStream: (stream, raw, peer) => calls.serve(stream, raw, peer),
+      onStream: (stream, raw, peer) => {
+        watch.start();
+        return calls.serve(stream, raw, peer);
+      },
     });
     this.#listener.closed.then(() => watch.stop());
   }
@@ -453,7 +455,6 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   }
 
   #onCallStart(call: AnyCall): void {
-    this.#watch.start();
     this.#calls.add(call);
   }
 

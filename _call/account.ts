@@ -73,7 +73,10 @@ const FAR = 0.5;
 const MIN_SHARE_BYTES = 1024 * 1024;
 
 /** Calls that hold less are not looked at: many of them are a matter of counts. */
-const MIN_HOLDER_BYTES = 16 * 1024;
+export const MIN_HOLDER_BYTES: number = 16 * 1024;
+
+/** Messages that are smaller need not be counted one by one. */
+export const MIN_COUNTED_BYTES = 1024;
 
 /** What may be held for the peers of a server or a channel. */
 export class MemoryBudget {
@@ -257,11 +260,6 @@ export class Account {
     this.#unsentBytes = bytes;
     if (more > 0) this.hold(more);
     else this.release(-more);
-  }
-
-  /** A call holds so many bytes now: those with many are known. */
-  note(holder: Holder): void {
-    if (holder.heldBytes >= MIN_HOLDER_BYTES) this.holders.add(holder);
   }
 
   /**

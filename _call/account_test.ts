@@ -20,7 +20,7 @@ class Call implements Holder {
     this.#account = account;
     this.heldBytes = bytes;
     account.hold(bytes);
-    account.note(this);
+    account.holders.add(this);
   }
 
   evict(): void {

@@ -26,7 +26,7 @@ import {
   type RawHeaders,
 } from "../_wire/headers.ts";
 import { type ParsedOutcome, parseOutcome } from "../_wire/outcome.ts";
-import type { Account, Holder } from "./account.ts";
+import { type Account, type Holder, MIN_HOLDER_BYTES } from "./account.ts";
 import {
   type ByteStream,
   type CloseReason,
@@ -98,6 +98,8 @@ export class ClientCall<Req, Rep>
   /** What is held for the server, while there is a stream. */
   #account: Account | null = null;
   #isReleased = false;
+  /** Whether it is among the calls that hold much. */
+  #isListed = false;
   #stream: ByteStream | null = null;
   /** Whether it has ended, though listeners may hold up what comes of that. */
   #streamClosed = false;
@@ -470,7 +472,10 @@ export class ClientCall<Req, Rep>
     this.heldBytes += bytes;
     if (bytes < 0) return account.release(-bytes);
     account.hold(bytes);
-    account.note(this);
+    if (this.heldBytes >= MIN_HOLDER_BYTES && !this.#isListed) {
+      this.#isListed = true;
+      account.holders.add(this);
+    }
   }
 
   get unfinishedBytes(): number {
@@ -513,7 +518,7 @@ export class ClientCall<Req, Rep>
     const bytes = this.heldBytes;
     this.#isReleased = true;
     if (account === null) return;
-    account.holders.delete(this);
+    if (this.#isListed) account.holders.delete(this);
     if (bytes === 0) return;
     this.heldBytes = 0;
     account.release(bytes);

@@ -22,8 +22,14 @@ const RESUME_BELOW_BYTES = 64 * 1024;
  */
 const MESSAGE_OVERHEAD_BYTES = 32;
 
-/** Uncompressed messages weigh one more for each so many bytes. */
-const WEIGHED_BYTES = 4096;
+/** Uncompressed messages weigh one more for each 4 KiB. */
+const WEIGHED_BITS = 12;
+
+/** For less work nobody is asked. */
+const ASKED_WEIGHT = 16;
+
+/** What is held is counted when it has changed by so much, in bytes. */
+const COUNTED_BYTES = 4096;
 
 /** The call that an inbox belongs to. */
 export interface InboxOwner<M> {
@@ -59,9 +65,7 @@ export interface Decoded<M> {
 
 /** What it costs to decode a message, for {@linkcode Turns}. */
 export function weightOf(bytes: Uint8Array, compressed: boolean): number {
-  return compressed
-    ? SLICE_WEIGHT
-    : 1 + Math.floor(bytes.length / WEIGHED_BYTES);
+  return compressed ? SLICE_WEIGHT : 1 + (bytes.length >>> WEIGHED_BITS);
 }
 
 /**
@@ -76,6 +80,10 @@ export class Inbox<M> implements Taker {
   #frames: Frame<M>[] = [];
   #next = 0;
   #bytes = 0;
+  /** How many of them are counted by the owner, about. */
+  #counted = 0;
+  /** What was done since somebody was asked whose turn it is. */
+  #work = 0;
   #paused = false;
   #takers: PromiseWithResolvers<M | null>[] | null = null;
   /** How many of the takers have their message, and wait for their turn. */
@@ -103,7 +111,7 @@ export class Inbox<M> implements Taker {
     const isTaken = takers !== null && takers.length > this.#turns;
     if (isTaken && this.#turns === 0) {
       const weight = decoded === undefined ? weightOf(bytes, compressed) : 1;
-      if (this.#order.mayTake(weight)) {
+      if (this.#mayTake(weight)) {
         return this.#give(takers.shift()!, bytes, compressed, decoded?.message);
       }
     }
@@ -111,7 +119,7 @@ export class Inbox<M> implements Taker {
     const message = decoded?.message;
     this.#frames.push({ bytes, compressed, message, size });
     this.#bytes += size;
-    this.#owner.hold(size);
+    if (this.#bytes - this.#counted >= COUNTED_BYTES) this.#count();
     if (isTaken) this.#waitTurn();
     if (this.#bytes > PAUSE_ABOVE_BYTES && !this.#paused) {
       this.#paused = true;
@@ -144,7 +152,7 @@ export class Inbox<M> implements Taker {
       const weight = frame.message === undefined
         ? weightOf(frame.bytes, frame.compressed)
         : 1;
-      if (this.#turns > 0 || !this.#order.mayTake(weight)) {
+      if (this.#turns > 0 || !this.#mayTake(weight)) {
         const taker = this.#await();
         this.#waitTurn();
         return taker.promise;
@@ -192,16 +200,29 @@ export class Inbox<M> implements Taker {
 
   /** Ends the messages at once: what nobody took is dropped. */
   abort(error: Error): void {
-    const bytes = this.#bytes;
     this.#frames = [];
     this.#next = 0;
     this.#bytes = 0;
     this.#turns = 0;
-    if (bytes > 0) this.#owner.hold(-bytes);
+    if (this.#counted > 0) this.#count();
     this.finish(error);
     this.#end = error;
     // Those who were waiting for their turn when all had come.
     for (const taker of this.#takers?.splice(0) ?? []) taker.reject(error);
+  }
+
+  #mayTake(weight: number): boolean {
+    this.#work += weight;
+    if (this.#work < ASKED_WEIGHT) return true;
+    const work = this.#work;
+    this.#work = 0;
+    return this.#order.mayTake(work);
+  }
+
+  #count(): void {
+    const more = this.#bytes - this.#counted;
+    this.#counted = this.#bytes;
+    this.#owner.hold(more);
   }
 
   #await(): PromiseWithResolvers<M | null> {
@@ -251,7 +272,7 @@ export class Inbox<M> implements Taker {
   #drop(frame: Frame<M>): void {
     this.#next++;
     this.#bytes -= frame.size;
-    this.#owner.hold(-frame.size);
+    if (this.#counted - this.#bytes >= COUNTED_BYTES) this.#count();
     if (this.#next === this.#frames.length) {
       this.#frames = [];
       this.#next = 0;

@@ -14,6 +14,7 @@ import {
   type Compressor,
 } from "../_wire/compression.ts";
 import { HeaderBlock, responseHead } from "../_wire/headers.ts";
+import type { Account } from "./account.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { compressorFor } from "./compressor_for.ts";
 import { type Ending, INTERNAL_SERVER_ERROR } from "./ending.ts";
@@ -40,6 +41,7 @@ export class ReplySender {
   readonly #owner: ReplyOwner;
   readonly #host: ServerHost;
   readonly #stream: ByteStream;
+  readonly #account: Account;
   readonly #start: RequestStart;
   /** Null also if nobody wants to know what is sent. */
   readonly #events: ServerEvents | null;
@@ -59,6 +61,7 @@ export class ReplySender {
     this.half = half;
     this.#host = host;
     this.#stream = stream;
+    this.#account = stream.account;
     this.#start = start;
     this.#events = events?.hearsReplies ? events : null;
   }
@@ -169,7 +172,7 @@ export class ReplySender {
     const host = this.#host;
     const { codec, route } = this.#start.request;
     if (half.phase !== "idle") this.#require("message");
-    if (this.#stream.account.mustRefuse) {
+    if (this.#account.mustRefuse) {
       host.onRefused("memory", this.#owner);
       throw new GRPCError(
         Status.RESOURCE_EXHAUSTED,

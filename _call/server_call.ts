@@ -14,7 +14,12 @@ import type { Peer } from "../core/peer.ts";
 import type { Compression } from "../_wire/compression.ts";
 import { FrameReader } from "../_wire/frame.ts";
 import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
-import type { Account, Holder } from "./account.ts";
+import {
+  type Account,
+  type Holder,
+  MIN_COUNTED_BYTES,
+  MIN_HOLDER_BYTES,
+} from "./account.ts";
 import { type Admitted, Place } from "./admission.ts";
 import {
   type ByteSink,
@@ -87,6 +92,8 @@ export class ServerCall<Req, Rep>
   #metadata: Metadata | null = null;
   #inflation: Inflation | null = null;
   #isReleased = false;
+  /** Whether it is among the calls that hold much. */
+  #isListed = false;
   /** How many of the held bytes its handler has. */
   #workBytes = 0;
   /** How much of an unfinished message there was when somebody looked, and when. */
@@ -216,14 +223,17 @@ export class ServerCall<Req, Rep>
     this.heldBytes += bytes;
     if (bytes < 0) return this.account.release(-bytes);
     this.account.hold(bytes);
-    this.account.note(this);
+    if (this.heldBytes >= MIN_HOLDER_BYTES && !this.#isListed) {
+      this.#isListed = true;
+      this.account.holders.add(this);
+    }
   }
 
   /** Nothing is held for it any more. */
   releaseAll(): void {
     const bytes = this.heldBytes;
     this.#isReleased = true;
-    this.account.holders.delete(this);
+    if (this.#isListed) this.account.holders.delete(this);
     if (bytes === 0) return;
     this.heldBytes = 0;
     this.account.workBytes -= this.#workBytes;
@@ -395,7 +405,7 @@ export class ServerCall<Req, Rep>
     if (!this.request.many) {
       this.#unary = bytes;
       this.#unaryCompressed = compressed;
-      this.hold(bytes.length);
+      if (bytes.length >= MIN_COUNTED_BYTES) this.hold(bytes.length);
     } else if (this.#events === null) {
       this.#inbox.deliver(bytes, compressed);
     } else {

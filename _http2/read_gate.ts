@@ -9,6 +9,7 @@
  */
 
 import type { Duplex } from "node:stream";
+import { clearTimeout, setTimeout } from "node:timers";
 import { type Taker, turns } from "../_turns.ts";
 
 /** What is smaller is taken at once: it cannot take long, and seldom waits. */
@@ -16,6 +17,12 @@ const MIN_BYTES = 2048;
 
 /** Chunks weigh one more for each so many bytes. */
 const WEIGHED_BYTES = 256;
+
+/**
+ * While a connection wants no more it is given something now and then: else it
+ * would never learn that its peer has left.
+ */
+const PROBE_MS = 1000;
 
 /** Gives a connection the chunks of its socket. */
 export class ReadGate implements Taker {
@@ -26,6 +33,9 @@ export class ReadGate implements Taker {
   /** Whether the connection wants no more for now. */
   #isHeld = false;
   #isPaused = false;
+  /** Whether the next chunk is taken all the same. */
+  #isProbing = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
    * @param party The connection, as it takes turns with others.
@@ -44,6 +54,11 @@ export class ReadGate implements Taker {
   /** The socket received something. */
   onData(chunk: Uint8Array): void {
     const { length } = chunk;
+    if (this.#isProbing) {
+      this.#isProbing = false;
+      this.#pause();
+      return this.#read(chunk);
+    }
     if (this.#waiting.length === 0 && !this.#isHeld) {
       if (length < MIN_BYTES) return this.#read(chunk);
       if (turns.mayTake(length / WEIGHED_BYTES)) return this.#read(chunk);
@@ -67,16 +82,35 @@ export class ReadGate implements Taker {
     if (isHeld === this.#isHeld) return;
     this.#isHeld = isHeld;
     if (!isHeld && this.#waiting.length > 0) turns.wait(this);
+    clearTimeout(this.#timer);
+    this.#isProbing = false;
+    if (isHeld) this.#probeLater();
     this.#pause();
+  }
+
+  #probeLater(): void {
+    this.#timer = setTimeout(() => {
+      const chunk = this.#waiting.shift();
+      if (chunk !== undefined) this.#read(chunk);
+      else {
+        this.#isProbing = true;
+        this.#pause();
+      }
+      if (this.#isHeld) this.#probeLater();
+    }, PROBE_MS);
+    this.#timer.unref();
   }
 
   /** Gives all that waits at once: nothing more will come. */
   flush(): void {
+    this.#isHeld = false;
+    clearTimeout(this.#timer);
     for (const chunk of this.#waiting.splice(0)) this.#read(chunk);
   }
 
   #pause(): void {
-    const isPaused = this.#isHeld || this.#waiting.length > 0;
+    const isPaused = !this.#isProbing &&
+      (this.#isHeld || this.#waiting.length > 0);
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
     if (isPaused) this.#socket.pause();

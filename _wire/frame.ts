@@ -276,7 +276,7 @@ export class FrameReader {
     // One plain view here, so that each view below is plain.
     const bytes = plainBytes(chunk);
     let at = start;
-    while (at < end) {
+    while (at < end && !this.#isStopped) {
       if (this.#prefixBytes < FRAME_PREFIX_BYTES) {
         at = this.#readPrefix(bytes, at, end);
         if (this.#prefixBytes < FRAME_PREFIX_BYTES) break;

@@ -20,7 +20,7 @@ import type { NodeStream, StreamOwner } from "./stream.ts";
 /** From how many bytes on a socket is not written to because the peer reads nothing. */
 const BACKLOG_BYTES = 1024 * 1024;
 
-/** From how many bytes on a socket is not just busy. */
+/** After so many bytes it is counted how many wait. */
 const COUNTED_BYTES = 64 * 1024;
 
 /** What a PING of this side says. */
@@ -54,6 +54,8 @@ export abstract class NodeSession<H2 extends Http2Session>
   #gate: ReadGate | null = null;
   /** How many bytes of frames were given to the socket. */
   #writtenBytes = 0;
+  /** How many there were when it was counted last how many wait. */
+  #countedAt = 0;
   /** Whether there is nothing more to be told of how streams were reset. */
   #sealed = true;
   /** Whether this side or the peer has asked for the end. */
@@ -282,7 +284,9 @@ export abstract class NodeSession<H2 extends Http2Session>
   /** A frame was given to the socket. */
   onFrame(bytes: number): void {
     this.#writtenBytes += bytes;
-    if (this.socket.writableLength > COUNTED_BYTES) this.#countUnsent();
+    if (this.#writtenBytes - this.#countedAt < COUNTED_BYTES) return;
+    this.#countedAt = this.#writtenBytes;
+    this.#countUnsent();
   }
 
   #countUnsent(): void {
