@@ -222,7 +222,7 @@ export interface ConfigurationOptions {
    * 65536, or Infinity. When there are more, nothing more is read of it and its
    * new calls wait. It is twice `maxReceiveMessageSize` at least.
    *
-   * @default {33554432}
+   * @default {25165824}
    */
   readonly maxHeldBytesPerConnection?: number;
   /**
