@@ -74,6 +74,8 @@ Deno.test("Turns.wait() leaves the rest to the next turn of the event loop when 
   for (const name of ["a1", "a2"]) turns.wait(taker(name, many, 10));
   turns.wait(taker("b1", few, 1));
   assertEquals(await turn(), "a1");
+  // Those who do not wait here go first.
+  for (let i = 0; i < 4; i++) assertEquals(await turn(), "");
   assertEquals(await turn(), "b1 a2");
   await turn();
 });

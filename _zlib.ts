@@ -36,12 +36,16 @@ interface Encoding {
 }
 
 /**
- * The pieces that a message is decompressed in: of 4 MB in the 16 KiB that are
- * the default, gzip takes nearly three times as long. The asynchronous functions
- * are no way out: on Deno they do their work on the same thread.
+ * The memory that a message is decompressed into. It is best if all of it is one
+ * piece: for 4 MB in pieces of 16 KiB, which is the default, gzip takes three times
+ * as long, and twice the memory. The asynchronous functions are no way out: on
+ * Deno they do their work on the same thread.
  */
 const MIN_PIECE_BYTES = 1024;
 const MAX_PIECE_BYTES = 256 * 1024;
+
+/** DEFLATE makes no more of a byte. */
+const MAX_DEFLATE_RATIO = 1032;
 
 const { constants } = zlib;
 
@@ -56,20 +60,15 @@ const ENCODINGS: readonly Encoding[] = [{
   decompress: zlib.gunzipSync as Transform,
   options: { level: 3 },
   checksEnd: true,
-  // Its last field is the size, or what the sender says that it is.
-  // https://www.rfc-editor.org/rfc/rfc1952#page-5
   estimate: (bytes) =>
-    bytes.length < 4 ? 0 : new DataView(
-      bytes.buffer,
-      bytes.byteOffset + bytes.length - 4,
-    ).getUint32(0, true),
+    Math.min(gzipSize(bytes), MAX_DEFLATE_RATIO * bytes.length),
 }, {
   name: "deflate",
   compress: zlib.deflateSync as Transform,
   decompress: zlib.inflateSync as Transform,
   options: { level: 3 },
   checksEnd: false,
-  estimate: (bytes) => 16 * bytes.length,
+  estimate: (bytes) => Math.min(16 * bytes.length, MAX_PIECE_BYTES),
 }, {
   name: "zstd",
   compress: zlib.zstdCompressSync as Transform,
@@ -127,9 +126,10 @@ class ZlibCompressor implements Compressor {
       maxOutputLength: Math.max(maxBytes, 1),
       info: true,
       ...estimate === undefined ? {} : {
-        chunkSize: Math.min(
-          MAX_PIECE_BYTES,
-          Math.max(MIN_PIECE_BYTES, estimate(bytes)),
+        // With one byte to spare, so that it is seen that there is no more.
+        chunkSize: Math.max(
+          MIN_PIECE_BYTES,
+          Math.min(estimate(bytes), maxBytes) + 1,
         ),
       },
     };
@@ -152,6 +152,17 @@ class ZlibCompressor implements Compressor {
       { cause },
     );
   }
+}
+
+/**
+ * How large a message is, as gzip's last field says, if it is true.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc1952#page-5}
+ */
+function gzipSize(bytes: Uint8Array): number {
+  const at = bytes.length - 4;
+  if (at < 0) return 0;
+  return new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(0, true);
 }
 
 function tooLarge(maxBytes: number): GRPCError {

@@ -242,7 +242,8 @@ export class ServerCall<Req, Rep>
   }
 
   get unfinishedBytes(): number {
-    return this.#reader.assembledBytes;
+    // Of one that nobody reads the rest is not waited for.
+    return this.#holds > 0 ? 0 : this.#reader.assembledBytes;
   }
 
   evict(): void {

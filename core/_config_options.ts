@@ -221,7 +221,7 @@ export interface ConfigurationOptions {
   /**
    * How many bytes a server, or a channel, holds for its peers: messages that
    * have come and were not taken, in part or whole, and what was sent and is not
-   * written; an integer from 65536, or Infinity. From three quarters of it on,
+   * written; an integer from 65536 to 2⁵³ − 1, or Infinity. From three quarters of it on,
    * connections that hold more than their share have to wait. When it is exceeded
    * nevertheless, the call that holds most ends with RESOURCE_EXHAUSTED. It is
    * twice `maxHeldBytesPerConnection` at least.
@@ -231,10 +231,10 @@ export interface ConfigurationOptions {
   readonly maxHeldBytes?: number;
   /**
    * How many of these bytes may be held for one connection; an integer from
-   * 65536, or Infinity. When there are more, nothing more is read of it and its
+   * 65536 to 2⁵³ − 1, or Infinity. When there are more, nothing more is read of it and its
    * new calls wait. It is twice `maxReceiveMessageSize` at least.
    *
-   * @default {33554432}
+   * @default {25165824}
    */
   readonly maxHeldBytesPerConnection?: number;
   /**

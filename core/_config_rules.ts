@@ -121,7 +121,7 @@ export const RULES: {
   maxConnectionsPerAddress: integer(COUNT_OR_ANY, Infinity),
   maxResetStreamsPerSecond: integer(COUNT_OR_ANY, 500),
   maxHeldBytes: integer(BYTES_OR_ANY, 96 * MIB),
-  maxHeldBytesPerConnection: integer(BYTES_OR_ANY, 32 * MIB),
+  maxHeldBytesPerConnection: integer(BYTES_OR_ANY, 24 * MIB),
   maxDecompressionRatio: integer(COUNT_OR_ANY, 1_100),
   maxRunningCalls: integer(COUNT_OR_ANY, 20_000),
   maxRunningCallsPerMethod: integer(COUNT_OR_ANY, Infinity),

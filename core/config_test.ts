@@ -40,7 +40,7 @@ const DEFAULTS: Fields = {
   maxConnectionsPerAddress: Infinity,
   maxResetStreamsPerSecond: 500,
   maxHeldBytes: 100_663_296,
-  maxHeldBytesPerConnection: 33_554_432,
+  maxHeldBytesPerConnection: 25_165_824,
   maxDecompressionRatio: 1_100,
   maxRunningCalls: 20_000,
   maxRunningCallsPerMethod: Infinity,

@@ -103,8 +103,8 @@ export abstract class NodeSession<H2 extends Http2Session>
       owner.onEnding();
       return (end as (...args: unknown[]) => Duplex).call(socket, ...args);
     } as Duplex["end"];
+    socket.on("drain", () => this.#countUnsent());
     this.#backlog = new Backlog(socket, () => {
-      this.#countUnsent();
       for (const stream of this.#streams) stream.onDrain();
     });
     harden(h2);
