@@ -135,7 +135,7 @@ export async function playMix(
         await kind(channel, random);
       } catch (error) {
         lost.push(
-          `${kind.name}: ${
+          `during ${current}, ${kind.name}: ${
             error instanceof GRPCError ? `${error.status} ` : ""
           }${(error as Error).message}`,
         );
@@ -145,6 +145,7 @@ export async function playMix(
     }
   };
   let attacks = 0;
+  let current = "no attack";
   const attack = async (): Promise<void> => {
     while (goesOn() && server.ended === null) {
       const { name } = MIXED[Math.floor(random() * MIXED.length)]!;
@@ -154,6 +155,7 @@ export async function playMix(
         `${ATTACK_MS}`,
       ]);
       await attacker.event(PATIENCE_MS);
+      current = name;
       await attacker.send("go");
       // It may hold still in the middle.
       while (await attacker.event<{ hold?: true }>(PATIENCE_MS) !== null) {
@@ -190,7 +192,7 @@ export async function playMix(
   const rssGrowth = growth(samples.map(({ rss }) => rss));
   const wrong: string[] = [];
   if (lost.length > 0) {
-    wrong.push(`${lost.length} good calls lost, e.g. ${lost[0]}`);
+    wrong.push(`${lost.length} good calls lost:${commonest(lost)}`);
   }
   if (heapGrowth > MOST_HEAP_GROWTH) {
     wrong.push(`heap grew by ${mib(heapGrowth)} MiB`);
@@ -215,6 +217,14 @@ function growth(values: readonly number[]): number {
   const median = (part: readonly number[]): number =>
     part.toSorted((a, b) => a - b)[Math.floor(part.length / 2)] ?? 0;
   return median(values.slice(-third)) - median(values.slice(0, third));
+}
+
+/** The commonest of some texts, each on a line. */
+function commonest(texts: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1]).slice(0, 10)
+    .map(([text, count]) => `\n    ${count} × ${text}`).join("");
 }
 
 function mib(bytes: number): number {
