@@ -9,12 +9,7 @@
  */
 
 import { isClientStreaming, isServerStreaming } from "../core/cardinality.ts";
-import {
-  deferDetails,
-  deferMetadata,
-  GRPCError,
-  StreamTerminatedError,
-} from "../core/errors.ts";
+import { deferDetails, deferMetadata, GRPCError } from "../core/errors.ts";
 import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
@@ -47,6 +42,8 @@ import { Inbox } from "./inbox.ts";
 import { LateAnswer } from "./late_answer.ts";
 import {
   checkComplete,
+  endedBefore,
+  endOf,
   noStatus,
   secondReply,
   tooMuchHeld,
@@ -435,13 +432,7 @@ export class ClientCall<Req, Rep>
       // The server's clock rang first: it is the deadline all the same.
       return this.onScopeEnd(deadlineExceeded());
     }
-    this.#finish(
-      why.clean
-        ? noStatus()
-        : new StreamTerminatedError(why.status, why.message, {
-          cause: why.cause,
-        }),
-    );
+    this.#finish(endOf(why));
   }
 
   // The inbox and the events
@@ -589,12 +580,7 @@ export class ClientCall<Req, Rep>
   }
 
   sendAfterEnd(): Error {
-    return this.#error ?? new StreamTerminatedError(
-      Status.CANCELLED,
-      this.#finished
-        ? "Cannot send: the server ended the call with status OK before"
-        : "Cannot send: the server ended the call before, and its status waits behind the replies",
-    );
+    return this.#error ?? endedBefore(this.#finished);
   }
 
   #behindEvents(step: () => void): void {
@@ -604,7 +590,6 @@ export class ClientCall<Req, Rep>
 }
 
 function settle(gate: Gate | undefined, error: Error | null): void {
-  if (gate === undefined) return;
-  if (error === null) gate.resolve();
-  else gate.reject(error);
+  if (error === null) gate?.resolve();
+  else gate?.reject(error);
 }

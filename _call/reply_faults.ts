@@ -5,8 +5,9 @@
  * @module
  */
 
-import { GRPCError } from "../core/errors.ts";
+import { GRPCError, StreamTerminatedError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
+import type { CloseReason } from "./byte_stream.ts";
 import type { Half } from "./half.ts";
 
 /** The error of a response that ended without having said how. */
@@ -15,6 +16,13 @@ export function noStatus(): GRPCError {
     Status.INTERNAL,
     "The server ended the stream without a status",
   );
+}
+
+/** The error of a response whose stream ended before it, for some reason. */
+export function endOf(why: CloseReason): GRPCError {
+  if (why.clean) return noStatus();
+  const { status, message, cause } = why;
+  return new StreamTerminatedError(status, message, { cause });
 }
 
 /** The error of a second reply where one belongs. */
@@ -30,6 +38,16 @@ export function tooMuchHeld(): GRPCError {
   return new GRPCError(
     Status.RESOURCE_EXHAUSTED,
     "Call was ended: its replies hold most of what is more than maxHeldBytes",
+  );
+}
+
+/** The error of whoever sends when the server has ended the call. */
+export function endedBefore(isRead: boolean): StreamTerminatedError {
+  return new StreamTerminatedError(
+    Status.CANCELLED,
+    isRead
+      ? "Cannot send: the server ended the call with status OK before"
+      : "Cannot send: the server ended the call before, and its status waits behind the replies",
   );
 }
 
