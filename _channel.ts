@@ -39,6 +39,7 @@ import type { ChannelTLSOptions } from "./core/tls.ts";
 import { acceptEncodingOf, type Compression } from "./_wire/compression.ts";
 import { frameWriter } from "./_wire/frame.ts";
 import type { ClientHost } from "./_call/client_target.ts";
+import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
 import { compressorFor } from "./_call/compressor_for.ts";
 import { deadlinesOn } from "./_call/scope.ts";
 import {
@@ -284,6 +285,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
         }),
       ),
       likelyMixUp: likelyMixUp(tls),
+      budget: new MemoryBudget(budgetLimitsOf(config)),
     });
     this.#host = {
       source,

@@ -21,12 +21,27 @@ import type { Configuration, ConfigurationOptions } from "./core/config.ts";
 import type { Peer } from "./core/peer.ts";
 import type { StatusDetailsCodec } from "./core/status_details.ts";
 import type { ServerTLSOptions } from "./core/tls.ts";
+import type { RefusalReason } from "./_call/server_host.ts";
 import type { Compression } from "./_wire/compression.ts";
 import type { HTTP2Engine } from "./_http2/engine.ts";
 import type { ListenOptions } from "./_http2/listener.ts";
 
 /** Where a handler failed. */
 export interface HandlerErrorInfo {
+  /** The path of the method, such as `/helloworld.Greeter/SayHello`. */
+  readonly methodName: string;
+  /** The client that called. */
+  readonly peer: Peer;
+}
+
+/** Why a call was refused, and which. */
+export interface RefusedCallInfo {
+  /**
+   * `"calls"`: too many run, or wait; `"memory"`: too much is held for the
+   * client; `"delay"`: the event loop is late; `"time"`: nothing came of an
+   * unfinished request for `requestTimeoutMs`.
+   */
+  readonly reason: RefusalReason;
   /** The path of the method, such as `/helloworld.Greeter/SayHello`. */
   readonly methodName: string;
   /** The client that called. */
@@ -71,13 +86,24 @@ export interface ServerOptions {
    */
   readonly onError?: (error: unknown, info: HandlerErrorInfo) => void;
   /**
-   * Told of a connection that failed in the TLS handshake, and why: a client that
-   * does not speak TLS, or does not trust the certificate, or shows none. What it
-   * throws is ignored.
+   * Told of a connection that is not served, and why: it failed in the TLS
+   * handshake, because the client does not speak TLS, or does not trust the
+   * certificate, or shows none; or `maxConnections` or
+   * `maxConnectionsPerAddress` allowed no more. Told, too, when the process has
+   * no file descriptor left for connections (`EMFILE`): then the peer is the
+   * address that the server listens on. What it throws is ignored.
    *
    * @default {undefined} nobody is told
    */
   readonly onConnectionError?: (error: Error, peer: Peer) => void;
+  /**
+   * Told of each call that was refused, or ended, to protect the server: at once,
+   * so that it should only count. {@linkcode Server.refusedCalls} is how many.
+   * What it throws is ignored.
+   *
+   * @default {undefined} nobody is told
+   */
+  readonly onRefusedCall?: (info: RefusedCallInfo) => void;
   /**
    * The implementation of HTTP/2: `"node"` is `node:http2` of the runtime,
    * `"native"` the library's own, which is faster and knows fewer ceilings.
@@ -202,6 +228,7 @@ const SERVER_OPTIONS: OptionNames<ServerOptions> = {
   config: true,
   onError: true,
   onConnectionError: true,
+  onRefusedCall: true,
   clock: true,
   http2: true,
 };
@@ -231,6 +258,7 @@ export function checkServerOptions(options: ServerOptions): void {
   checkDetailsCodec(action, options.statusDetailsCodec);
   checkFunction(action, "onError", options.onError);
   checkFunction(action, "onConnectionError", options.onConnectionError);
+  checkFunction(action, "onRefusedCall", options.onRefusedCall);
   checkClock(action, options.clock);
 }
 

@@ -73,6 +73,8 @@ export {
   type InitialMetadataOptions,
   mapping,
   type MethodImplementation,
+  type RefusalReason,
+  type RefusedCallInfo,
   type Replies,
   type Reply,
   type ReplyOptions,

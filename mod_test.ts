@@ -54,6 +54,7 @@ const SERVER = [
   ...["Connection", "HTTP2Engine", "WebConnection"],
   ...["Closable", "CloseOptions", "GracefulExitOptions", "Handler"],
   ...["HandlerErrorInfo", "InitialMetadataOptions", "MethodImplementation"],
+  ...["RefusalReason", "RefusedCallInfo"],
   ...[
     "Replies",
     "Reply",

@@ -43,6 +43,8 @@ import { formatTarget } from "./core/target.ts";
 import type { ServerTLSOptions } from "./core/tls.ts";
 import { acceptEncodingOf } from "./_wire/compression.ts";
 import { frameWriter } from "./_wire/frame.ts";
+import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
+import { Admission } from "./_call/admission.ts";
 import { compressorFor } from "./_call/compressor_for.ts";
 import { routesOf, type Service } from "./_call/handler.ts";
 import { CallList } from "./_call/call_list.ts";
@@ -50,6 +52,7 @@ import { running } from "./_call/running.ts";
 import { deadlinesOn } from "./_call/scope.ts";
 import { type CallHost, CallServer } from "./_call/serve.ts";
 import { codecsOf } from "./_call/server_codecs.ts";
+import type { CallIdentity, RefusalReason } from "./_call/server_host.ts";
 import type { ServerCall } from "./_call/server_call.ts";
 import { type Connection, socketOf } from "./_http2/given.ts";
 import { type ListenAddress, Listener } from "./_http2/listener.ts";
@@ -64,6 +67,7 @@ import {
   type StartOptions,
   unfailing,
 } from "./_server_options.ts";
+import { ServerWatch } from "./_server_watch.ts";
 import { engineOf } from "./_engines.ts";
 import { compressors } from "./_zlib.ts";
 
@@ -76,6 +80,7 @@ export {
   type Service,
 } from "./_call/handler.ts";
 export type { Compression } from "./_wire/compression.ts";
+export type { RefusalReason } from "./_call/server_host.ts";
 export type { Many, MessageOf, Received } from "./_call/many.ts";
 export {
   type InitialMetadataOptions,
@@ -100,6 +105,7 @@ export type { Connection, WebConnection } from "./_http2/given.ts";
 export type {
   CloseOptions,
   HandlerErrorInfo,
+  RefusedCallInfo,
   ServerOptions,
   StartOptions,
 } from "./_server_options.ts";
@@ -124,6 +130,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   readonly #listener: Listener;
   readonly #calls = new CallList<AnyCall>();
   readonly #clock: Clock;
+  #refusedCalls = 0;
   #idle: PromiseWithResolvers<void> | undefined;
   #address: ListenAddress | null = null;
   #started = false;
@@ -155,7 +162,38 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     const action = "Cannot create server";
     const onError = unfailing(options.onError ?? logError, logError);
     const config = Configuration.from(options.config).forServer();
+    const budget = new MemoryBudget(budgetLimitsOf(config));
+    const onRefused = (reason: RefusalReason, call: CallIdentity): void => {
+      this.#refusedCalls++;
+      const { methodName, peer } = call;
+      try {
+        options.onRefusedCall?.({ reason, methodName, peer });
+      } catch {
+        // Whoever counts must not stand in the way of what protects.
+      }
+    };
+    const watch = new ServerWatch(
+      {
+        calls: this.#calls,
+        isUsed: () =>
+          this.#calls.size > 0 || this.#listener.counts.connections > 0,
+        expireQueue: () => admission.expire(),
+        endStuck: (now, timeoutMs) => this.#listener.endStuck(now, timeoutMs),
+      },
+      config,
+      this.#clock,
+    );
+    const admission = new Admission<AnyCall>({
+      get isLate() {
+        return watch.isLate;
+      },
+      now: () => this.#clock.now(),
+      onRefused,
+    }, config);
+    budget.onRoom = () => admission.schedule();
     const host: CallHost = {
+      admission,
+      onRefused,
       codecs: codecsOf(codec),
       statusDetailsCodec,
       compressors,
@@ -180,6 +218,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       config,
       clock: this.#clock,
       engine: engineOf(action, http2),
+      budget,
       onFailure: (error, peer) => {
         try {
           options.onConnectionError?.(error, peer);
@@ -187,8 +226,12 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
           // A client that cannot connect must not end the server.
         }
       },
-      onStream: (stream, raw, peer) => calls.serve(stream, raw, peer),
+      onStream: (stream, raw, peer) => {
+        watch.start();
+        return calls.serve(stream, raw, peer);
+      },
     });
+    this.#listener.closed.then(() => watch.stop());
   }
 
   /** The classes of the events it has, for {@linkcode listen}. */
@@ -214,6 +257,11 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   get port(): number | null {
     const address = this.#address;
     return address === null || "path" in address ? null : address.port;
+  }
+
+  /** How many calls were refused, or ended, to protect the server. */
+  get refusedCalls(): number {
+    return this.#refusedCalls;
   }
 
   /**

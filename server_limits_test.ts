@@ -1,6 +1,11 @@
 /** What a server asks of the connections of its clients, and what it bears. */
 
-import { assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
+import {
+  assertEquals,
+  assertGreaterOrEqual,
+  assertLess,
+  assertMatch,
+} from "@std/assert";
 import { Channel, createStub, Status } from "./client.ts";
 import { type ConfigurationOptions, Server } from "./server.ts";
 import { echoWith, PATHS, startEcho } from "./_testdata/echo_service.ts";
@@ -139,6 +144,52 @@ Deno.test("Server closes connections over maxConnections at once, and serves tho
     assertLess(tries, 100);
     await turns(1);
   }
+});
+
+Deno.test("Server closes connections over maxConnectionsPerAddress, and tells of them", async () => {
+  const told = Promise.withResolvers<readonly [string, string]>();
+  await using echo = await startEcho({
+    server: {
+      config: { maxConnectionsPerAddress: 2 },
+      onConnectionError: (error, peer) =>
+        told.resolve([error.message, `${peer}`]),
+    },
+  });
+  using first = await RawConnection.open(echo.port);
+  await first.nextOf(FrameType.SETTINGS);
+  await echo.stub.unary({});
+  using third = await RawConnection.connect(echo.port);
+  await soon(third.end(), "the server to hang up");
+  const [message, peer] = await soon(told.promise, "the server's hook");
+  assertEquals(
+    message,
+    "Cannot accept connection: maxConnectionsPerAddress is 2, and there are as many of its address",
+  );
+  assertMatch(peer, /^127\.0\.0\.1:\d+$/);
+  assertEquals((await echo.stub.unary({ text: "a" })).text, "a");
+  // When one is gone there is room for another.
+  first.close();
+  for (let tries = 0; !await isServed(echo.port); tries++) {
+    assertLess(tries, 100);
+    await turns(1);
+  }
+});
+
+Deno.test("Server tells of connections over maxConnections", async () => {
+  const told = Promise.withResolvers<string>();
+  await using echo = await startEcho({
+    server: {
+      config: { maxConnections: 1 },
+      onConnectionError: (error) => told.resolve(error.message),
+    },
+  });
+  await echo.stub.unary({});
+  using second = await RawConnection.connect(echo.port);
+  await soon(second.end(), "the server to hang up");
+  assertEquals(
+    await soon(told.promise, "the server's hook"),
+    "Cannot accept connection: maxConnections is 1, and there are as many",
+  );
 });
 
 /** Whether a new connection is kept. */

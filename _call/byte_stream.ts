@@ -12,6 +12,7 @@
 
 import type { Context } from "../_context.ts";
 import type { Peer } from "../core/peer.ts";
+import type { Account } from "./account.ts";
 import type { Status } from "../core/status.ts";
 import type { HeaderBlock, RawHeaders } from "../_wire/headers.ts";
 
@@ -52,6 +53,8 @@ export interface CloseReason {
 
 /** One HTTP/2 stream, as the call that owns it sees it. */
 export interface ByteStream {
+  /** What is held for the peer of its connection. */
+  readonly account: Account;
   /** Sends the head; with `end`, as the only frame of this half. */
   sendHead(head: HeaderBlock, end?: boolean): void;
   /**

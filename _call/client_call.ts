@@ -9,12 +9,7 @@
  */
 
 import { isClientStreaming, isServerStreaming } from "../core/cardinality.ts";
-import {
-  deferDetails,
-  deferMetadata,
-  GRPCError,
-  StreamTerminatedError,
-} from "../core/errors.ts";
+import { deferDetails, deferMetadata, GRPCError } from "../core/errors.ts";
 import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
@@ -26,6 +21,7 @@ import {
   type RawHeaders,
 } from "../_wire/headers.ts";
 import type { ParsedOutcome } from "../_wire/outcome.ts";
+import { type Account, type Holder, MIN_HOLDER_BYTES } from "./account.ts";
 import {
   type ByteStream,
   type CloseReason,
@@ -34,12 +30,24 @@ import {
 } from "./byte_stream.ts";
 import { ClientEvents, type ClientEventsOwner } from "./client_events.ts";
 import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
-import { decodeMessage, type Decoding } from "./decode.ts";
+import {
+  decodeMessage,
+  type Decoding,
+  decompressMessage,
+  type Inflation,
+} from "./decode.ts";
 import { Half } from "./half.ts";
 import { receivedTooLarge } from "./header_limit.ts";
 import { Inbox } from "./inbox.ts";
 import { LateAnswer } from "./late_answer.ts";
-import { checkComplete, noStatus, secondReply } from "./reply_faults.ts";
+import {
+  checkComplete,
+  endedBefore,
+  endOf,
+  noStatus,
+  secondReply,
+  tooMuchHeld,
+} from "./reply_faults.ts";
 import {
   type Prepared,
   RequestSender,
@@ -59,10 +67,12 @@ export type StopListener = (error: Error) => void;
 
 /** One call from the client's side. */
 export class ClientCall<Req, Rep>
-  implements StreamClaim, SenderOwner, ClientEventsOwner {
+  implements StreamClaim, SenderOwner, ClientEventsOwner, Holder {
   readonly reply: Half;
   context?: Context;
   peer: Peer | null = null;
+  /** How many bytes are held for it: what has come and was not taken. */
+  heldBytes = 0;
   /** The initial metadata as it came; null before. */
   initialHeaders: RawHeaders | null = null;
   /** The trailing metadata as it came; null before. */
@@ -80,6 +90,12 @@ export class ClientCall<Req, Rep>
   readonly #inbox: Inbox<Rep>;
   readonly #reader: FrameReader;
   #decoding: Decoding | null = null;
+  #inflation: Inflation | null = null;
+  /** What is held for the server, while there is a stream. */
+  #account: Account | null = null;
+  #isReleased = false;
+  /** Whether it is among the calls that hold much. */
+  #isListed = false;
   #stream: ByteStream | null = null;
   /** Whether it has ended, though listeners may hold up what comes of that. */
   #streamClosed = false;
@@ -282,7 +298,7 @@ export class ClientCall<Req, Rep>
    */
   cancel(error: Error): void {
     if (this.#finished) return;
-    this.#inbox.abort(error);
+    this.#drop(error);
     // Before the reset, whose end must not be taken for the reason.
     this.#finish(error);
     this.#stream?.reset(ResetCode.CANCEL);
@@ -299,7 +315,7 @@ export class ClientCall<Req, Rep>
     }
     // The server keeps the deadline too, and is about to end the stream by
     // itself. Servers take many resets for an attack, whatever they are for.
-    this.#inbox.abort(error);
+    this.#drop(error);
     this.#finish(error);
     if (this.#holds > 0) stream.resume();
     this.#lateAnswer = new LateAnswer(stream, this.#target.host.deadlines);
@@ -311,6 +327,13 @@ export class ClientCall<Req, Rep>
     this.#stream = stream;
     this.#streamClosed = false;
     this.peer = peer;
+    this.#account = stream.account;
+    const { maxReceiveMessageSize } = this.#options;
+    if (
+      maxReceiveMessageSize > this.#target.host.config.maxReceiveMessageSize
+    ) {
+      stream.account.allow(maxReceiveMessageSize);
+    }
     this.#sender.onStream(stream);
   }
 
@@ -353,12 +376,25 @@ export class ClientCall<Req, Rep>
     else this.#events.onFrame(bytes, compressed);
   }
 
+  onAssembly(bytes: number): void {
+    this.hold(bytes);
+  }
+
+  /** Waits until a message may be decoded that nobody takes yet. */
+  whenRoom(bytes: Uint8Array, compressed: boolean): void | Promise<void> {
+    return this.#inbox.whenRoom(bytes, compressed);
+  }
+
   acceptMessage(
     bytes: Uint8Array,
     compressed: boolean,
     message?: unknown,
+    plainBytes = 0,
   ): void {
-    this.#inbox.deliver(bytes, compressed, message as Rep);
+    const decoded = message === undefined
+      ? undefined
+      : { message: message as Rep, plainBytes };
+    this.#inbox.deliver(bytes, compressed, decoded);
   }
 
   onStop(): void {
@@ -396,19 +432,50 @@ export class ClientCall<Req, Rep>
       // The server's clock rang first: it is the deadline all the same.
       return this.onScopeEnd(deadlineExceeded());
     }
-    this.#finish(
-      why.clean
-        ? noStatus()
-        : new StreamTerminatedError(why.status, why.message, {
-          cause: why.cause,
-        }),
-    );
+    this.#finish(endOf(why));
   }
 
   // The inbox and the events
 
+  /** The connection, which takes turns with others. */
+  get party(): object {
+    return this.#account!;
+  }
+
   decodeMessage(bytes: Uint8Array, compressed: boolean): Rep {
-    return decodeMessage(this.#decoding!, bytes, compressed) as Rep;
+    return this.decodePlain(this.plainOf(bytes, compressed)) as Rep;
+  }
+
+  plainOf(bytes: Uint8Array, compressed: boolean): Uint8Array {
+    if (!compressed) return bytes;
+    this.#inflation ??= { compressedBytes: 0, plainBytes: 0 };
+    return decompressMessage(this.#decoding!, bytes, this.#inflation);
+  }
+
+  decodePlain(plain: Uint8Array): unknown {
+    return decodeMessage(this.#decoding!, plain);
+  }
+
+  /** Counts bytes that are held for it; negative for fewer. */
+  hold(bytes: number): void {
+    if (this.#isReleased) return;
+    const account = this.#account!;
+    this.heldBytes += bytes;
+    if (bytes < 0) return account.release(-bytes);
+    account.hold(bytes);
+    if (this.heldBytes >= MIN_HOLDER_BYTES && !this.#isListed) {
+      this.#isListed = true;
+      account.holders.add(this);
+    }
+  }
+
+  get unfinishedBytes(): number {
+    // Of one that nobody reads the rest is not waited for.
+    return this.#holds > 0 ? 0 : this.#reader.assembledBytes;
+  }
+
+  evict(): void {
+    this.cancel(tooMuchHeld());
   }
 
   decodeDetails(outcome: ParsedOutcome): readonly unknown[] {
@@ -429,6 +496,25 @@ export class ClientCall<Req, Rep>
   }
 
   // The end
+
+  /** Drops what nobody has taken. */
+  #drop(error: Error): void {
+    this.#inbox.abort(error);
+    this.#reader.stop();
+    this.#releaseAll();
+  }
+
+  /** Counts no longer what is held: from now on it is the caller's alone. */
+  #releaseAll(): void {
+    const account = this.#account;
+    const bytes = this.heldBytes;
+    this.#isReleased = true;
+    if (account === null) return;
+    if (this.#isListed) account.holders.delete(this);
+    if (bytes === 0) return;
+    this.heldBytes = 0;
+    account.release(bytes);
+  }
 
   #onOutcome(raw: RawHeaders, trailersOnly: boolean): void {
     const { maxHeaderListSize } = this.#target.host.config;
@@ -481,6 +567,8 @@ export class ClientCall<Req, Rep>
     this.#finished = true;
     this.#error = error;
     this.#scope[Symbol.dispose]();
+    this.#reader.stop();
+    this.#releaseAll();
     if (this.#stream === null) this.#target.host.source.withdraw(this);
     this.#sender.finish(error);
     this.#inbox.finish(error);
@@ -492,12 +580,7 @@ export class ClientCall<Req, Rep>
   }
 
   sendAfterEnd(): Error {
-    return this.#error ?? new StreamTerminatedError(
-      Status.CANCELLED,
-      this.#finished
-        ? "Cannot send: the server ended the call with status OK before"
-        : "Cannot send: the server ended the call before, and its status waits behind the replies",
-    );
+    return this.#error ?? endedBefore(this.#finished);
   }
 
   #behindEvents(step: () => void): void {
@@ -507,7 +590,6 @@ export class ClientCall<Req, Rep>
 }
 
 function settle(gate: Gate | undefined, error: Error | null): void {
-  if (gate === undefined) return;
-  if (error === null) gate.resolve();
-  else gate.reject(error);
+  if (error === null) gate?.resolve();
+  else gate?.reject(error);
 }

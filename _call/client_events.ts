@@ -33,15 +33,21 @@ export interface ClientEventsOwner {
   /** Whose context listeners run in; absent while it is that of the moment. */
   readonly context?: Context;
   cancel(error: Error): void;
-  decodeMessage(bytes: Uint8Array, compressed: boolean): unknown;
   decodeDetails(outcome: ParsedOutcome): readonly unknown[];
   /** @param metadata What listeners made of it; null if none has seen it. */
   acceptHead(raw: RawHeaders, metadata: Metadata | null): void;
-  /** @param message What listeners made of it, if they have seen it. */
+  whenRoom(bytes: Uint8Array, compressed: boolean): void | Promise<void>;
+  plainOf(bytes: Uint8Array, compressed: boolean): Uint8Array;
+  decodePlain(plain: Uint8Array): unknown;
+  /**
+   * @param message What listeners made of it, if they have seen it.
+   * @param plainBytes How many bytes it was decoded from, then.
+   */
   acceptMessage(
     bytes: Uint8Array,
     compressed: boolean,
     message?: unknown,
+    plainBytes?: number,
   ): void;
   /** @param metadata What listeners made of it; null if none has seen it. */
   acceptOutcome(
@@ -190,18 +196,24 @@ export class ClientEvents {
   }
 
   onFrame(bytes: Uint8Array, compressed: boolean): void {
+    const owner = this.#owner;
     const listeners = this.#audience.get(RecvMessage);
     if (listeners === undefined) {
-      return this.behind(() => this.#owner.acceptMessage(bytes, compressed));
+      return this.behind(() => owner.acceptMessage(bytes, compressed));
     }
-    this.#receive(() => {
-      const message = this.#owner.decodeMessage(bytes, compressed);
-      const event = new RecvMessage(this.#info, message, compressed);
-      return after(tell(listeners, event), () => {
-        if (this.#owner.finished) return;
-        this.#owner.acceptMessage(bytes, compressed, messageOf(event));
-      });
-    });
+    this.#receive(() =>
+      after(owner.whenRoom(bytes, compressed), () => {
+        if (owner.finished) return;
+        const plain = owner.plainOf(bytes, compressed);
+        const message = owner.decodePlain(plain);
+        const event = new RecvMessage(this.#info, message, compressed);
+        return after(tell(listeners, event), () => {
+          if (owner.finished) return;
+          const { length } = plain;
+          owner.acceptMessage(bytes, compressed, messageOf(event), length);
+        });
+      })
+    );
   }
 
   /** @param trailersOnly Whether there was no head before. */

@@ -4,7 +4,7 @@ import { type Codec, ProtoCodec } from "../core/codec.ts";
 import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
 import type { Compressor } from "../_wire/compression.ts";
-import { decodeMessage } from "./decode.ts";
+import { decodeMessage, decompressMessage } from "./decode.ts";
 
 interface Options {
   readonly compressed?: boolean;
@@ -16,11 +16,21 @@ function decode(bytes: number[], options: Options = {}): unknown {
   const { compressed = false, codec = new ProtoCodec() } = options;
   const message = new Uint8Array(bytes);
   const { compressor = null } = options;
-  return decodeMessage(
-    { what: "reply", codec, type: StringValueSchema, compressor, maxBytes: 99 },
-    message,
-    compressed,
-  );
+  const decoding = {
+    what: "reply",
+    codec,
+    type: StringValueSchema,
+    compressor,
+    maxBytes: 99,
+    maxRatio: 2,
+  } as const;
+  const plain = compressed
+    ? decompressMessage(decoding, message, {
+      compressedBytes: 0,
+      plainBytes: 0,
+    })
+    : message;
+  return decodeMessage(decoding, plain);
 }
 
 Deno.test("decodeMessage() gives the message when the codec reads it", () => {

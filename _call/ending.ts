@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { GRPCError } from "../core/errors.ts";
+import { GRPCError } from "../core/errors.ts";
 import type { Metadata } from "../core/metadata.ts";
 import { Status } from "../core/status.ts";
 import { joinMetadata } from "./join_metadata.ts";
@@ -15,6 +15,19 @@ export interface Ending {
   readonly message: string;
   readonly details: readonly unknown[];
   readonly metadata: Metadata | null;
+  /** When the client may try again, in milliseconds, if it is told. */
+  readonly pushbackMs?: number;
+}
+
+/** Why a call is refused that nobody has looked at. */
+export class RefusedError extends GRPCError {
+  /** When the client may try again, in milliseconds. */
+  readonly pushbackMs: number;
+
+  constructor(status: Status, message: string, pushbackMs: number) {
+    super(status, message);
+    this.pushbackMs = pushbackMs;
+  }
 }
 
 const NONE: readonly unknown[] = Object.freeze([]);
@@ -54,5 +67,7 @@ export function withMetadata(
 export function endingOf(error: GRPCError): Ending {
   const { status, message, details, metadata } = error;
   // Errors of plain JavaScript may have anything for a message.
-  return { status, message: `${message}`, details, metadata };
+  const ending = { status, message: `${message}`, details, metadata };
+  if (!(error instanceof RefusedError)) return ending;
+  return { ...ending, pushbackMs: error.pushbackMs };
 }

@@ -9,6 +9,7 @@ import { stateOf } from "../_testdata/states.ts";
 import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
+import { Turns } from "../_turns.ts";
 
 const KIB = 1024;
 /** What a message counts for beyond its bytes. */
@@ -19,6 +20,9 @@ const OVERHEAD = 32;
  * cannot be decoded.
  */
 class Owner implements InboxOwner<string> {
+  readonly party = {};
+  /** How many bytes are held. */
+  heldBytes = 0;
   readonly log: string[] = [];
   readonly errors: GRPCError[] = [];
 
@@ -35,6 +39,10 @@ class Owner implements InboxOwner<string> {
     this.errors.push(error);
   }
 
+  hold(bytes: number): void {
+    this.heldBytes += bytes;
+  }
+
   pause(): void {
     this.log.push("pause");
   }
@@ -46,7 +54,7 @@ class Owner implements InboxOwner<string> {
 
 function setUp() {
   const owner = new Owner();
-  const inbox = new Inbox<string>(owner);
+  const inbox = new Inbox<string>(owner, new Turns(() => 0));
   return {
     owner,
     inbox,
@@ -262,4 +270,98 @@ Deno.test("Inbox.deliver() rejects the taker and tells the owner when a message 
   const error = await assertRejects(() => takers[0]!, GRPCError);
   assertEquals(owner.errors, [error]);
   assertStrictEquals(await assertRejects(() => takers[1]!), error);
+});
+
+/** An inbox whose turn of the event loop is over when a test says so. */
+function setUpTurns() {
+  let now = 10;
+  const owner = new Owner();
+  const inbox = new Inbox<string>(owner, new Turns(() => now));
+  return {
+    owner,
+    inbox,
+    deliver(...texts: string[]) {
+      for (const text of texts) {
+        inbox.deliver(new TextEncoder().encode(text), true);
+      }
+    },
+    pass: (ms: number) => now += ms,
+  };
+}
+
+Deno.test("Inbox.take() waits for its turn when taking has lasted for long, and keeps the order", async () => {
+  const { inbox, deliver, pass } = setUpTurns();
+  deliver("a", "b", "c", "d");
+  assertEquals(inbox.take(), "a compressed");
+  pass(10);
+  const takers = [inbox.take(), inbox.take(), inbox.take(), inbox.take()];
+  for (const taker of takers) assertInstanceOf(taker, Promise);
+  deliver("e");
+  inbox.finish(null);
+  assertEquals(
+    await Promise.all(takers),
+    ["b", "c", "d", "e"].map((text) => `${text} compressed`),
+  );
+  assertEquals(await inbox.take(), null);
+});
+
+Deno.test("Inbox.deliver() has a taker wait for its turn when taking has lasted for long", async () => {
+  const { owner, inbox, deliver, pass } = setUpTurns();
+  const [first, second] = [inbox.take(), inbox.take()];
+  deliver("a");
+  pass(10);
+  deliver("b");
+  assertEquals(owner.log, ["decode a"]);
+  assertEquals([await first, await second], ["a compressed", "b compressed"]);
+});
+
+Deno.test("Inbox.abort() rejects the takers that wait for their turn", async () => {
+  const { inbox, deliver, pass } = setUpTurns();
+  deliver("a", "b");
+  inbox.take();
+  pass(10);
+  const taker = inbox.take() as Promise<string>;
+  const error = new GRPCError(Status.CANCELLED);
+  inbox.abort(error);
+  await assertRejects(() => taker, GRPCError);
+  assertThrows(() => inbox.take(), GRPCError);
+});
+
+Deno.test("Inbox.whenRoom() waits until less is there that nobody takes", async () => {
+  const { inbox } = setUp();
+  const bytes = new Uint8Array(10);
+  const large = { message: "large", plainBytes: 4 * 1024 * KIB };
+  assertEquals(inbox.whenRoom(bytes, true), undefined);
+  inbox.deliver(bytes, true, large);
+  const room = inbox.whenRoom(bytes, true);
+  assertInstanceOf(room, Promise);
+  assertEquals(await stateOf(room), "pending");
+  assertEquals(inbox.take(), "large");
+  await room;
+});
+
+Deno.test("Inbox.whenRoom() waits no longer when the messages are over", async () => {
+  const { inbox } = setUp();
+  const bytes = new Uint8Array(10);
+  inbox.deliver(bytes, true, { message: "large", plainBytes: 1024 * KIB });
+  const room = inbox.whenRoom(bytes, true);
+  inbox.abort(new GRPCError(Status.CANCELLED));
+  await room;
+});
+
+Deno.test("Inbox.deliver() counts what waits, about, and nothing that is taken or dropped", () => {
+  const { owner, inbox, deliverBytes } = setUp();
+  for (let i = 0; i < 10; i++) deliverBytes(10 * KIB);
+  assertEquals(owner.heldBytes, 10 * (10 * KIB + OVERHEAD));
+  for (let i = 0; i < 9; i++) inbox.take();
+  assertEquals(owner.heldBytes, 10 * KIB + OVERHEAD);
+  inbox.take();
+  assertEquals(owner.heldBytes, 0);
+  inbox.deliver(new Uint8Array(1), true, {
+    message: "large",
+    plainBytes: 1024 * KIB,
+  });
+  assertEquals(owner.heldBytes, 1024 * KIB + OVERHEAD);
+  inbox.abort(new GRPCError(Status.CANCELLED));
+  assertEquals(owner.heldBytes, 0);
 });

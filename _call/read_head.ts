@@ -23,7 +23,7 @@ export interface HeadHost
   extends Pick<ServerHost, "codecs" | "compressors" | "acceptEncoding"> {
   readonly config: Pick<
     ServerHost["config"],
-    "maxReceiveMessageSize" | "maxHeaderListSize"
+    "maxReceiveMessageSize" | "maxHeaderListSize" | "maxDecompressionRatio"
   >;
   /** The methods by path. */
   readonly routes: ReadonlyMap<string, Route>;
@@ -40,7 +40,12 @@ export interface GoodHead {
   readonly codec: ServerCodec;
   /** How the requests are decoded. */
   readonly decoding: Decoding;
+  /** How many bytes it has, if they are many. */
+  readonly headBytes: number;
 }
+
+/** Heads of fewer bytes are bounded well enough by the number of calls. */
+const MIN_HEAD_BYTES = 4096;
 
 /** Why a request is refused. */
 export interface Refusal {
@@ -183,8 +188,18 @@ export class HeadReader {
       type: route.handler.requestType,
       compressor: compressor ?? compressors.get("identity") ?? null,
       maxBytes: config.maxReceiveMessageSize,
+      maxRatio: config.maxDecompressionRatio,
     };
-    return { refusal: null, head, route, timeoutMs, codec, decoding };
+    const headBytes = bytesOf(raw);
+    return {
+      refusal: null,
+      head,
+      route,
+      timeoutMs,
+      codec,
+      decoding,
+      headBytes: headBytes < MIN_HEAD_BYTES ? 0 : headBytes,
+    };
   }
 
   #refuse(
@@ -196,6 +211,12 @@ export class HeadReader {
   ): BadHead {
     return { refusal: { http, status, message, contentType, acceptEncoding } };
   }
+}
+
+function bytesOf(raw: RawHeaders): number {
+  let bytes = 0;
+  for (let i = 0; i < raw.length; i++) bytes += raw[i]!.length;
+  return bytes;
 }
 
 function pathOf(raw: RawHeaders): string {

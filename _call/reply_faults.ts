@@ -5,8 +5,9 @@
  * @module
  */
 
-import { GRPCError } from "../core/errors.ts";
+import { GRPCError, StreamTerminatedError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
+import type { CloseReason } from "./byte_stream.ts";
 import type { Half } from "./half.ts";
 
 /** The error of a response that ended without having said how. */
@@ -17,11 +18,36 @@ export function noStatus(): GRPCError {
   );
 }
 
+/** The error of a response whose stream ended before it, for some reason. */
+export function endOf(why: CloseReason): GRPCError {
+  if (why.clean) return noStatus();
+  const { status, message, cause } = why;
+  return new StreamTerminatedError(status, message, { cause });
+}
+
 /** The error of a second reply where one belongs. */
 export function secondReply(): GRPCError {
   return new GRPCError(
     Status.UNIMPLEMENTED,
     "Received more than one message in reply to a call with a unary reply",
+  );
+}
+
+/** The error of a call that held most when too much was held. */
+export function tooMuchHeld(): GRPCError {
+  return new GRPCError(
+    Status.RESOURCE_EXHAUSTED,
+    "Call was ended: its replies hold most of what is more than maxHeldBytes",
+  );
+}
+
+/** The error of whoever sends when the server has ended the call. */
+export function endedBefore(isRead: boolean): StreamTerminatedError {
+  return new StreamTerminatedError(
+    Status.CANCELLED,
+    isRead
+      ? "Cannot send: the server ended the call with status OK before"
+      : "Cannot send: the server ended the call before, and its status waits behind the replies",
   );
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { GRPCError } from "../core/errors.ts";
+import { GRPCError } from "../core/errors.ts";
 import type { Metadata } from "../core/metadata.ts";
 import { Status } from "../core/status.ts";
 import {
@@ -14,6 +14,7 @@ import {
   type Compressor,
 } from "../_wire/compression.ts";
 import { HeaderBlock, responseHead } from "../_wire/headers.ts";
+import type { Account } from "./account.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { compressorFor } from "./compressor_for.ts";
 import { type Ending, INTERNAL_SERVER_ERROR } from "./ending.ts";
@@ -21,13 +22,13 @@ import { type Half, misuse } from "./half.ts";
 import { checkHeaderLimit } from "./header_limit.ts";
 import { SendGate } from "./send_gate.ts";
 import type { ServerEvents } from "./server_events.ts";
-import type { RequestStart, ServerHost } from "./server_host.ts";
+import type { CallIdentity, RequestStart, ServerHost } from "./server_host.ts";
 import { after } from "./serial.ts";
 import { encodeDetails } from "./status_details.ts";
 import { trailersFor } from "./trailers.ts";
 
 /** The call that the answer belongs to. */
-export interface ReplyOwner {
+export interface ReplyOwner extends CallIdentity {
   /** Why the call ended before its time, if it did. */
   readonly aborted: GRPCError | undefined;
   /** The status is on its way. */
@@ -40,6 +41,7 @@ export class ReplySender {
   readonly #owner: ReplyOwner;
   readonly #host: ServerHost;
   readonly #stream: ByteStream;
+  readonly #account: Account;
   readonly #start: RequestStart;
   /** Null also if nobody wants to know what is sent. */
   readonly #events: ServerEvents | null;
@@ -59,6 +61,7 @@ export class ReplySender {
     this.half = half;
     this.#host = host;
     this.#stream = stream;
+    this.#account = stream.account;
     this.#start = start;
     this.#events = events?.hearsReplies ? events : null;
   }
@@ -169,6 +172,13 @@ export class ReplySender {
     const host = this.#host;
     const { codec, route } = this.#start.request;
     if (half.phase !== "idle") this.#require("message");
+    if (this.#account.mustRefuse) {
+      host.onRefused("memory", this.#owner);
+      throw new GRPCError(
+        Status.RESOURCE_EXHAUSTED,
+        "Cannot send message: the client takes its replies too slowly, more than maxHeldBytes wait to be sent",
+      );
+    }
     const compressor = half.phase === "idle"
       ? this.#chosen(host.compressor)
       : this.#compressor;

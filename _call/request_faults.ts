@@ -44,6 +44,22 @@ export function incompleteRequest(
   return null;
 }
 
+/** The error of a call that held most when too much was held. */
+export function tooMuchHeld(): GRPCError {
+  return new GRPCError(
+    Status.RESOURCE_EXHAUSTED,
+    "Call was ended: its messages hold most of what is more than maxHeldBytes",
+  );
+}
+
+/** The error of a call whose client does not go on with a message. */
+export function unfinishedRequest(timeoutMs: number): GRPCError {
+  return new GRPCError(
+    Status.DEADLINE_EXCEEDED,
+    `Nothing came of an unfinished request for ${timeoutMs} ms`,
+  );
+}
+
 /** The error of a call whose stream ended before its answer. */
 export function brokenOff(why: CloseReason): StreamTerminatedError {
   if (why.clean) {

@@ -108,7 +108,8 @@ export function readResponseHead(
     throw receivedTooLarge("initial metadata", config.maxHeaderListSize);
   }
   const maxBytes = options.maxReceiveMessageSize;
-  return { what: "reply", codec, type, compressor, maxBytes };
+  const maxRatio = config.maxDecompressionRatio;
+  return { what: "reply", codec, type, compressor, maxBytes, maxRatio };
 }
 
 /**

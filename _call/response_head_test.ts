@@ -6,6 +6,7 @@ import { ProtoCodec } from "../core/codec.ts";
 import type { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
 import type { ClientCallOptions, ClientTarget } from "./client_target.ts";
+import { Configuration } from "../core/config.ts";
 import { readResponseHead } from "./response_head.ts";
 
 const GZIP: Compressor = {
@@ -18,7 +19,7 @@ const TARGET = {
   host: {
     codec: new ProtoCodec(),
     compressors: new Map([["gzip", GZIP]]),
-    config: { maxHeaderListSize: 1000 },
+    config: new Configuration({ maxHeaderListSize: 1024 }),
   },
   replyType: "a type",
 } as unknown as ClientTarget;
@@ -93,6 +94,7 @@ Deno.test("readResponseHead() says how the messages are decoded", () => {
     type: "a type",
     compressor: GZIP,
     maxBytes: 99,
+    maxRatio: 1100,
   });
   assertEquals(read("identity").compressor, null);
 });

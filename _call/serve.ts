@@ -10,6 +10,7 @@ import { GRPCError } from "../core/errors.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
 import { HeaderBlock, type RawHeaders } from "../_wire/headers.ts";
+import type { Admission } from "./admission.ts";
 import type { ByteSink, ByteStream } from "./byte_stream.ts";
 import { type Ending, endingOf, INTERNAL_SERVER_ERROR, OK } from "./ending.ts";
 import { misuse } from "./half.ts";
@@ -33,6 +34,8 @@ const NOW = Promise.resolve();
 export interface CallHost extends ServerHost {
   /** The methods by path. */
   readonly routes: ReadonlyMap<string, Route>;
+  /** Which calls may start. */
+  readonly admission: Admission<AnyCall>;
   /** A call that passed the checks of its head. */
   onCallStart(call: AnyCall): void;
   /** The handler of a call is through, or will never start. */
@@ -73,6 +76,10 @@ export class CallServer implements ServerCallOwner<AnyCall> {
     return call;
   }
 
+  onArrival(call: AnyCall): void {
+    this.#host.admission.enter(call);
+  }
+
   /**
    * Has the handler run in a moment, in a task of its own: what it enters of
    * asynchronous contexts is kept from the calls that came with this one. (To
@@ -84,8 +91,15 @@ export class CallServer implements ServerCallOwner<AnyCall> {
 
   onAbort(call: AnyCall): void {
     // Otherwise it ends with its handler.
-    if (!call.wasReady) this.#host.onCallEnd(call);
+    if (!call.wasReady) leave(this.#host, call);
   }
+}
+
+/** The handler of a call is through, or will never start. */
+function leave(host: CallHost, call: AnyCall): void {
+  host.admission.leave(call);
+  call.releaseAll();
+  host.onCallEnd(call);
 }
 
 /** Answers a call that no handler will see. */
@@ -117,7 +131,7 @@ const DEAF: ByteSink = {
 /** Runs the handler of a call. */
 function run(host: CallHost, call: AnyCall): void {
   // It has ended meanwhile.
-  if (call.aborted !== undefined) return host.onCallEnd(call);
+  if (call.aborted !== undefined) return leave(host, call);
   const { handle, start: { request: { route: { handler } } } } = call;
   const stream = new ServerStream(call);
   let result: unknown;
@@ -191,9 +205,9 @@ function endCall(
   try {
     wait = step();
   } finally {
-    if (wait === undefined) host.onCallEnd(call);
+    if (wait === undefined) leave(host, call);
   }
-  wait?.finally(() => host.onCallEnd(call));
+  wait?.finally(() => leave(host, call));
 }
 
 /** A handler's failure: whole to the server's owner, not a word to the client. */

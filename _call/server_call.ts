@@ -15,12 +15,24 @@ import type { Compression } from "../_wire/compression.ts";
 import { FrameReader } from "../_wire/frame.ts";
 import { decodeMetadata, type RawHeaders } from "../_wire/headers.ts";
 import {
+  type Account,
+  type Holder,
+  MIN_COUNTED_BYTES,
+  MIN_HOLDER_BYTES,
+} from "./account.ts";
+import { type Admitted, Place } from "./admission.ts";
+import {
   type ByteSink,
   type ByteStream,
   type CloseReason,
   ResetCode,
 } from "./byte_stream.ts";
-import { decodeMessage, type Decoding } from "./decode.ts";
+import {
+  decodeMessage,
+  type Decoding,
+  decompressMessage,
+  type Inflation,
+} from "./decode.ts";
 import {
   type Ending,
   endingOf,
@@ -28,16 +40,22 @@ import {
   withMetadata,
 } from "./ending.ts";
 import { Half } from "./half.ts";
-import { Inbox } from "./inbox.ts";
+import { type Decoded, Inbox, weightOf } from "./inbox.ts";
 import { ListenerError } from "./listener_failure.ts";
 import { type ReplyOwner, ReplySender } from "./reply_sender.ts";
 import {
   brokenOff,
   incompleteRequest,
   secondRequest,
+  tooMuchHeld,
+  unfinishedRequest,
 } from "./request_faults.ts";
 import { Scope } from "./scope.ts";
-import { ServerEvents, type ServerEventsOwner } from "./server_events.ts";
+import {
+  type MessageArrival,
+  ServerEvents,
+  type ServerEventsOwner,
+} from "./server_events.ts";
 import type {
   RequestStart,
   ServerCallOwner,
@@ -46,12 +64,17 @@ import type {
 
 /** One call from the server's side. */
 export class ServerCall<Req, Rep>
-  implements ByteSink, ReplyOwner, ServerEventsOwner {
+  implements ByteSink, ReplyOwner, ServerEventsOwner, Admitted, Holder {
   readonly request: Half;
   readonly response: Half;
   readonly start: RequestStart;
   /** Whether its handler was to start. */
   wasReady = false;
+  readonly account: Account;
+  place: Place = Place.NONE;
+  queuedAt = 0;
+  /** How many bytes are held for it: what has come, as far as it is counted. */
+  heldBytes = 0;
   /** What handles the call in place of its route, if listeners want that. */
   handle: MethodFunc | null = null;
   /** What the handler wants to be sent with the status, whatever it is. */
@@ -70,6 +93,15 @@ export class ServerCall<Req, Rep>
   readonly #events: ServerEvents | null;
   readonly #sender: ReplySender;
   #metadata: Metadata | null = null;
+  #inflation: Inflation | null = null;
+  #isReleased = false;
+  /** Whether it is among the calls that hold much. */
+  #isListed = false;
+  /** How many of the held bytes its handler has. */
+  #workBytes = 0;
+  /** How much of an unfinished message there was when somebody looked, and when. */
+  #seenBytes = -1;
+  #seenAt = 0;
   /** Why the flow of bytes is stopped: how many reasons there are. */
   #holds = 0;
   /** A unary request on its way to the handler: its bytes, then itself. */
@@ -87,6 +119,7 @@ export class ServerCall<Req, Rep>
     const { audience } = host.listeners;
     this.#host = host;
     this.#stream = stream;
+    this.account = stream.account;
     this.start = start;
     this.#owner = owner;
     this.request = new Half(isClientStreaming(handler.cardinality));
@@ -135,15 +168,120 @@ export class ServerCall<Req, Rep>
     return this.#metadata ??= decodeMetadata(this.start.headers);
   }
 
-  /** Begins to watch the deadline; a call for many requests is ready now. */
+  /** The connection, which takes turns with others. */
+  get party(): object {
+    return this.account;
+  }
+
+  /** What it costs to begin it, for {@linkcode turns}. */
+  get weight(): number {
+    const bytes = this.#unary;
+    return bytes === undefined ? 1 : weightOf(bytes, this.#unaryCompressed);
+  }
+
+  /** Begins to watch the deadline; a call for many requests may start now. */
   begin(): void {
+    const { headBytes, timeoutMs } = this.start.request;
+    if (headBytes > 0) this.hold(headBytes);
     // The deadline was made of this just now.
-    this.#scope.enter(this.start.request.timeoutMs ?? undefined);
+    this.#scope.enter(timeoutMs ?? undefined);
     this.#events?.recvRequest(this, (metadata, handle) => {
       this.#metadata = metadata;
       this.handle = handle;
     });
-    if (this.request.many) this.#behindEvents(() => this.#becomeReady());
+    if (this.request.many) this.#behindEvents(() => this.#arrive());
+  }
+
+  /** Goes on, as there is room for it: its handler starts. */
+  admit(): void {
+    if (this.request.many) return this.#becomeReady();
+    const bytes = this.#unary!;
+    this.account.workBytes += this.heldBytes - this.#workBytes;
+    this.#workBytes = this.heldBytes;
+    const compressed = this.#unaryCompressed;
+    this.#unary = undefined;
+    const isHeard = this.#events?.hearsMessages === true;
+    if (isHeard) {
+      this.#hear(bytes, compressed, (decoded) => {
+        this.#unaryMessage = decoded!.message;
+      });
+    }
+    this.#behindEvents(() => {
+      // Decoded before the handler starts: it runs for good requests alone.
+      if (!isHeard) {
+        try {
+          this.#unaryMessage = this.decodeMessage(bytes, compressed);
+        } catch (error) {
+          return this.fail(error as GRPCError);
+        }
+      }
+      this.#inbox.finish(null);
+      this.#becomeReady();
+    });
+  }
+
+  /** Counts bytes that are held for it; negative for fewer. */
+  hold(bytes: number): void {
+    if (this.#isReleased) return;
+    this.heldBytes += bytes;
+    if (bytes < 0) return this.account.release(-bytes);
+    this.account.hold(bytes);
+    if (this.heldBytes >= MIN_HOLDER_BYTES && !this.#isListed) {
+      this.#isListed = true;
+      this.account.holders.add(this);
+    }
+  }
+
+  /** Nothing is held for it any more. */
+  releaseAll(): void {
+    const bytes = this.heldBytes;
+    this.#isReleased = true;
+    if (this.#isListed) this.account.holders.delete(this);
+    if (bytes === 0) return;
+    this.heldBytes = 0;
+    this.account.workBytes -= this.#workBytes;
+    this.#workBytes = 0;
+    this.account.release(bytes);
+  }
+
+  get unfinishedBytes(): number {
+    // Of one that nobody reads the rest is not waited for.
+    return this.#holds > 0 ? 0 : this.#reader.assembledBytes;
+  }
+
+  evict(): void {
+    this.#host.onRefused("memory", this);
+    this.fail(tooMuchHeld());
+  }
+
+  /**
+   * Looks whether the client goes on with a message that it has begun.
+   *
+   * @param now The time, in milliseconds.
+   * @param timeoutMs How long it may stand still.
+   * @returns Whether it has not.
+   */
+  isStuck(now: number, timeoutMs: number): boolean {
+    const isWaiting = this.#reader.truncated ||
+      !this.request.many && this.request.phase !== "ended";
+    // One whose connection is not read cannot help it.
+    const isHeld = this.#holds > 0 || this.account.isFull;
+    if (this.aborted !== undefined || !isWaiting || isHeld) {
+      this.#seenBytes = -1;
+      return false;
+    }
+    const bytes = this.#reader.assembledBytes;
+    if (bytes !== this.#seenBytes) {
+      this.#seenBytes = bytes;
+      this.#seenAt = now;
+    }
+    return now - this.#seenAt >= timeoutMs;
+  }
+
+  /** Ends the call, for its client does not go on with its message. */
+  giveUp(timeoutMs: number): void {
+    this.#host.onRefused("time", this);
+    this.fail(unfinishedRequest(timeoutMs));
   }
 
   /** Aborted with the reason when the call ends before its time. */
@@ -181,6 +319,13 @@ export class ServerCall<Req, Rep>
 
   /** Sends a message, and the initial metadata first if it was not sent. */
   sendMessage(message: unknown, compress = true): void | Promise<void> {
+    // Whoever has the reply needs the request no longer.
+    if (!this.response.many && this.#workBytes > 0) {
+      const bytes = this.#workBytes;
+      this.#workBytes = 0;
+      this.account.workBytes -= bytes;
+      this.hold(-bytes);
+    }
     return this.#sender.message(message, compress);
   }
 
@@ -264,46 +409,28 @@ export class ServerCall<Req, Rep>
     if (!this.request.many) {
       this.#unary = bytes;
       this.#unaryCompressed = compressed;
+      if (bytes.length >= MIN_COUNTED_BYTES) this.hold(bytes.length);
     } else if (this.#events === null) {
       this.#inbox.deliver(bytes, compressed);
     } else {
-      this.#events.recvMessage(
-        () => this.decodeMessage(bytes, compressed),
+      this.#hear(
+        bytes,
         compressed,
-        (message) => this.#inbox.deliver(bytes, compressed, message as Req),
+        (decoded) => this.#inbox.deliver(bytes, compressed, decoded),
       );
     }
+  }
+
+  onAssembly(bytes: number): void {
+    this.hold(bytes);
   }
 
   onEnd(_trailers: RawHeaders): void {
     if (this.aborted !== undefined) return;
     const fault = incompleteRequest(this.request, this.#reader.truncated);
     if (fault !== null) return this.fail(fault);
-    const bytes = this.#unary;
-    const compressed = this.#unaryCompressed;
-    this.#unary = undefined;
-    const isHeard = bytes !== undefined && this.#events?.hearsMessages === true;
-    if (isHeard) {
-      this.#events!.recvMessage(
-        () => this.decodeMessage(bytes, compressed),
-        compressed,
-        (message) => {
-          this.#unaryMessage = message as Req;
-        },
-      );
-    }
-    this.#behindEvents(() => {
-      // Decoded before the handler starts: it runs for good requests alone.
-      if (bytes !== undefined && !isHeard) {
-        try {
-          this.#unaryMessage = this.decodeMessage(bytes, compressed);
-        } catch (error) {
-          return this.fail(error as GRPCError);
-        }
-      }
-      this.#inbox.finish(null);
-      if (!this.wasReady) this.#becomeReady();
-    });
+    if (this.request.many) this.#behindEvents(() => this.#inbox.finish(null));
+    else this.#behindEvents(() => this.#arrive());
   }
 
   onClose(why: CloseReason): void {
@@ -317,7 +444,22 @@ export class ServerCall<Req, Rep>
   // The inbox
 
   decodeMessage(bytes: Uint8Array, compressed: boolean): Req {
-    return decodeMessage(this.#decoding, bytes, compressed) as Req;
+    const plain = this.#plain(bytes, compressed);
+    return decodeMessage(this.#decoding, plain) as Req;
+  }
+
+  #plain(bytes: Uint8Array, compressed: boolean): Uint8Array {
+    if (!compressed) return bytes;
+    this.#inflation ??= { compressedBytes: 0, plainBytes: 0 };
+    const plain = decompressMessage(this.#decoding, bytes, this.#inflation);
+    // The request is held until the handler is through with it.
+    if (!this.request.many) {
+      const more = plain.length - bytes.length;
+      this.hold(more);
+      this.account.workBytes += more;
+      this.#workBytes += more;
+    }
+    return plain;
   }
 
   onBadMessage(error: GRPCError): void {
@@ -332,9 +474,44 @@ export class ServerCall<Req, Rep>
     if (--this.#holds === 0) this.#stream.resume();
   }
 
+  /**
+   * Has listeners see a message when there is room for it, and gives it on, or
+   * nothing if no listener wants to see it.
+   */
+  #hear(
+    bytes: Uint8Array,
+    compressed: boolean,
+    next: (decoded: Decoded<Req> | undefined) => void,
+  ): void {
+    let plainBytes = 0;
+    const arrival: MessageArrival = {
+      compressed,
+      whenRoom: () => {
+        if (this.request.many) return this.#inbox.whenRoom(bytes, compressed);
+      },
+      decode: () => {
+        const plain = this.#plain(bytes, compressed);
+        plainBytes = plain.length;
+        return decodeMessage(this.#decoding, plain);
+      },
+    };
+    this.#events!.recvMessage(arrival, (message) => {
+      next(
+        message === undefined
+          ? undefined
+          : { message: message as Req, plainBytes },
+      );
+    });
+  }
+
   #behindEvents(step: () => void): void {
     if (this.#events === null) step();
     else this.#events.behind(step);
+  }
+
+  /** Asks for its handler to start. */
+  #arrive(): void {
+    if (this.aborted === undefined) this.#owner.onArrival(this);
   }
 
   #becomeReady(): void {
@@ -380,7 +557,10 @@ export class ServerCall<Req, Rep>
 
   #abort(error: GRPCError): void {
     this.response.advance("fail");
+    this.#reader.stop();
     this.#inbox.abort(error);
+    this.#unary = undefined;
+    this.releaseAll();
     this.#scope.abort(error);
     // A client that reads no more would have its senders wait for ever.
     this.#sender.abort(error);

@@ -37,6 +37,16 @@ export interface ServerEventsOwner {
   resume(): void;
 }
 
+/** A message that has come, and that listeners are to see. */
+export interface MessageArrival {
+  /** Whether it came compressed. */
+  readonly compressed: boolean;
+  /** Waits until it may be decoded. */
+  whenRoom(): void | Promise<void>;
+  /** Decodes it. */
+  decode(): unknown;
+}
+
 /**
  * Tells the events of one call. An event that nobody listens for is not made,
  * and what it would be about goes on at once, if no listener of what came
@@ -122,23 +132,25 @@ export class ServerEvents {
    * A message has come: gives the one that is received to `next`, or nothing if
    * no listener wants to see it.
    *
-   * @param decode Decodes it.
-   * @param compressed Whether it came compressed.
-   * @param next Told the message.
+   * @param arrival The message.
+   * @param next Told what it is.
    */
   recvMessage(
-    decode: () => unknown,
-    compressed: boolean,
+    arrival: MessageArrival,
     next: (message: unknown) => void,
   ): void {
     const listeners = this.#audience.get(RecvMessage);
     if (listeners === undefined) return this.behind(() => next(undefined));
-    this.#receive(() => {
-      const event = new RecvMessage(this.#info, decode(), compressed);
-      return after(tell(listeners, event), () => {
-        if (this.#owner.aborted === undefined) next(messageOf(event));
-      });
-    });
+    this.#receive(() =>
+      after(arrival.whenRoom(), () => {
+        if (this.#owner.aborted !== undefined) return;
+        const { compressed } = arrival;
+        const event = new RecvMessage(this.#info, arrival.decode(), compressed);
+        return after(tell(listeners, event), () => {
+          if (this.#owner.aborted === undefined) next(messageOf(event));
+        });
+      })
+    );
   }
 
   /** The initial metadata is to be sent: gives what is sent to `next`. */

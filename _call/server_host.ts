@@ -25,6 +25,13 @@ export interface CallIdentity {
   readonly peer: Peer;
 }
 
+/**
+ * Why a server has refused a call, or ended one: `"calls"`, too many run;
+ * `"memory"`, too much is held; `"delay"`, the event loop is late; `"time"`, the
+ * client does not go on with its request.
+ */
+export type RefusalReason = "calls" | "memory" | "delay" | "time";
+
 /** What a server gives to its calls. */
 export interface ServerHost {
   readonly codecs: readonly ServerCodec[];
@@ -40,6 +47,8 @@ export interface ServerHost {
   readonly listeners: Listeners<ServerEvent>;
   /** Where calls wait for their deadlines. */
   readonly deadlines: DeadlineQueue;
+  /** A call was refused, or ended, to protect the server. */
+  onRefused(reason: RefusalReason, call: CallIdentity): void;
   /** A handler or listener failed with something other than a status. */
   onHandlerError(error: unknown, call: CallIdentity): void;
 }
@@ -56,6 +65,8 @@ export interface RequestStart {
 
 /** Whom calls tell about themselves. */
 export interface ServerCallOwner<Call> {
+  /** The handler should start, as soon as the server has room for it. */
+  onArrival(call: Call): void;
   /** The handler may start. Called once at most. */
   onReady(call: Call): void;
   /** The call ended before its time. */

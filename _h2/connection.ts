@@ -289,6 +289,16 @@ export class Http2Connection {
     });
   }
 
+  /**
+   * Gives the peer no credit, for the application holds too much, or gives it
+   * again. What the windows allow until then it may still send.
+   *
+   * @param isHeld Whether no credit is given from now on.
+   */
+  holdCredit(isHeld: boolean): void {
+    this.#state.holdCredit(isHeld);
+  }
+
   /** Takes back that a reset of the peer's was counted: it was not its fault. */
   excuseReset(): void {
     this.#state.budgets.resets.giveBack(1);

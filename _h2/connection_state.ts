@@ -85,6 +85,7 @@ export class ConnectionState {
   /** How deep `receive` and the like are: output is announced at the end. */
   #depth = 0;
   #isAnnounced = false;
+  #isCreditHeld = false;
 
   constructor(options: Http2Options, handler: ConnectionHandler) {
     const { role, settings = {}, connectionWindowSize = 65_535 } = options;
@@ -239,8 +240,21 @@ export class ConnectionState {
     if (!this.budgets.resets.take(1, this.now)) this.calm("resets");
   }
 
+  /** Gives no more credit from now on, or again. */
+  holdCredit(isHeld: boolean): void {
+    if (isHeld === this.#isCreditHeld) return;
+    this.#isCreditHeld = isHeld;
+    if (isHeld || this.isOver) return;
+    this.grantConnection();
+    for (const stream of this.streams.toArray()) {
+      if (stream.isReceiving) this.grantStream(stream);
+    }
+    this.announce();
+  }
+
   /** Gives the peer the credit on the connection that it is due. */
   grantConnection(): void {
+    if (this.#isCreditHeld) return;
     const increment = this.pool.grant();
     if (increment > 0 && !this.isOver) {
       this.output.number(FrameType.WINDOW_UPDATE, 0, increment);
@@ -249,6 +263,7 @@ export class ConnectionState {
 
   /** Gives the peer the credit on a stream that it is due. */
   grantStream(stream: Http2Stream): void {
+    if (this.#isCreditHeld) return;
     const size = this.local.acknowledged.initialWindowSize;
     const { receiveWindow, heldBytes } = stream;
     const due = creditDue(size - heldBytes, receiveWindow, batchOf(size));

@@ -35,6 +35,13 @@ export class Http2Stream extends SendingHalf {
     return this.#resetWhenSent >= 0;
   }
 
+  /** Whether the peer may send DATA, and somebody takes it. */
+  get isReceiving(): boolean {
+    const { OPEN, HALF_CLOSED_LOCAL } = State;
+    const { state } = this;
+    return (state === OPEN || state === HALF_CLOSED_LOCAL) && !this.isGivenUp;
+  }
+
   /** Takes on a stream that a client has opened. */
   accept(id: number, isEnd: boolean): void {
     const { connection } = this;
@@ -59,9 +66,7 @@ export class Http2Stream extends SendingHalf {
     connection.pool.release(taken);
     if (connection.isOver) return;
     connection.grantConnection();
-    const { OPEN, HALF_CLOSED_LOCAL } = State;
-    const isReceiving = this.state === OPEN || this.state === HALF_CLOSED_LOCAL;
-    if (isReceiving && !this.isGivenUp) connection.grantStream(this);
+    if (this.isReceiving) connection.grantStream(this);
     connection.announce();
   }
 

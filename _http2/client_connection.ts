@@ -6,12 +6,14 @@
 
 import process from "node:process";
 import type { Duplex } from "node:stream";
+import { Account, type AccountOwner } from "../_call/account.ts";
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
 import type { ClockTimer } from "../core/clock.ts";
 import { Peer } from "../core/peer.ts";
 import type { SocketAttempt } from "./connect.ts";
 import type { Dialing } from "./dialing.ts";
 import type { H2ClientOwner, H2ClientSession, H2Stream } from "./engine.ts";
+import { FullAccount } from "./full_account.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { Keepalive } from "./keepalive.ts";
 import { LastWords } from "./last_words.ts";
@@ -45,9 +47,11 @@ const VERIFY_AFTER_MS = 300_000;
 const ENHANCE_YOUR_CALM = 11;
 
 /** One HTTP/2 connection of a channel. */
-export class ClientConnection implements H2ClientOwner {
+export class ClientConnection implements H2ClientOwner, AccountOwner {
+  readonly account: Account;
   readonly #dialing: Dialing;
   readonly #listener: ConnectionListener;
+  readonly #full: FullAccount;
   readonly #closed = Promise.withResolvers<void>();
   readonly #calm: number;
   readonly #idleTimer: IdleTimer;
@@ -84,6 +88,8 @@ export class ClientConnection implements H2ClientOwner {
    */
   constructor(dialing: Dialing, calm: number, listener: ConnectionListener) {
     this.#dialing = dialing;
+    this.account = new Account(dialing.budget, this);
+    this.#full = new FullAccount(this.account, dialing.clock);
     this.#listener = listener;
     this.#calm = calm;
     const { clock, config: { connectTimeoutMs, idleTimeoutMs } } = dialing;
@@ -267,6 +273,11 @@ export class ClientConnection implements H2ClientOwner {
     else this.#listener.onRoom(this);
   }
 
+  onFull(isFull: boolean): void {
+    this.#session?.pause(isFull);
+    this.#full.onFull(isFull);
+  }
+
   onReceived(): void {
     this.#keepalive?.onReceived();
   }
@@ -435,6 +446,8 @@ export class ClientConnection implements H2ClientOwner {
     this.#idleTimer.stop();
     this.#keepalive?.stop();
     this.#noteEnd();
+    this.account.close();
+    this.#full.stop();
     openConnections.delete(this);
     this.#listener.onClosed(this, this.#endReason!);
     this.#closed.resolve();

@@ -20,6 +20,7 @@ import { Configuration } from "../core/config.ts";
 import { ClientSession } from "./client_session.ts";
 import { nodeEngine } from "./node/engine.ts";
 import { systemClock } from "./system_clock.ts";
+import { anyBudget } from "../_testdata/account.ts";
 import { Echo, EchoReplySchema } from "../_testdata/gen/echo_pb.ts";
 import { ENGINE, onEngine } from "../_testdata/on_engine.ts";
 import {
@@ -430,6 +431,7 @@ for (const how of ["tells at once", "throws"] as const) {
     const session = new ClientSession({
       authority: "test",
       target: "test",
+      budget: anyBudget(),
       likelyMixUp: "",
       scheme: "http",
       config: new Configuration().forClient(),

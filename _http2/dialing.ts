@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { MemoryBudget } from "../_call/account.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ResolvedConfiguration } from "../core/config.ts";
 import type { SocketSource } from "./connect.ts";
@@ -24,6 +25,8 @@ export interface Dialing {
   readonly keepProcessAlive: boolean;
   /** The path of the unix socket, if it is one. */
   readonly path: string | undefined;
+  /** What may be held for the server. */
+  readonly budget: MemoryBudget;
   /** Runs HTTP/2 on a connected socket. */
   readonly engine: Engine;
   /** Connects a socket. */

@@ -14,6 +14,7 @@
  */
 
 import type { Duplex } from "node:stream";
+import type { Account } from "../_call/account.ts";
 import type {
   ByteSink,
   ByteStream,
@@ -97,6 +98,13 @@ export interface H2Session {
   close(): void;
   /** Ends the session and all streams at once. */
   destroy(): void;
+  /** Lets the peer send no more messages, as far as that can be, or again. */
+  pause(isPaused: boolean): void;
+  /**
+   * How many bytes were written so far, and how many wait for it. Where the first
+   * does not grow, and the second is not 0, the peer does not read.
+   */
+  readonly writing: { readonly written: number; readonly unsent: number };
 }
 
 /** The client's side of a connection. */
@@ -120,6 +128,8 @@ export interface H2ServerSession extends H2Session {
 
 /** The policy of a connection, as its engine sees it. */
 export interface H2SessionOwner {
+  /** What is held for the peer: the session counts what it keeps itself. */
+  readonly account: Account;
   /** Why the connection ended, if it has, or is about to. */
   readonly endReason: CloseReason | null;
   /** Whether the peer said, by GOAWAY, that it has not looked at this stream. */

@@ -8,8 +8,11 @@ import net from "node:net";
 import type { Duplex } from "node:stream";
 import { noContext } from "../_context.ts";
 import type { ClockTimer } from "../core/clock.ts";
+import { Peer } from "../core/peer.ts";
 import { formatTarget } from "../core/target.ts";
 import type { ServerTLSOptions } from "../core/tls.ts";
+import { AcceptWatch } from "./accept_watch.ts";
+import { AddressLimit } from "./address_limit.ts";
 import {
   type AcceptedSocket,
   ServerConnection,
@@ -57,6 +60,8 @@ const HANDSHAKE_MS = 500;
 export class Listener {
   readonly #options: ServerConnectionOptions;
   readonly #server: net.Server;
+  readonly #watch: AcceptWatch;
+  readonly #addresses: AddressLimit;
   readonly #connections = new Set<ServerConnection>();
   readonly #closed = Promise.withResolvers<void>();
   #tls: ServerTLS | null = null;
@@ -70,16 +75,24 @@ export class Listener {
   #stopped = false;
   /** How many connections were accepted. */
   #accepted = 0;
+  /** How many of them were closed because there were too many. */
+  #refused = 0;
+  #address: ListenAddress | null = null;
 
   constructor(options: ListenerOptions) {
     this.#options = {
       ...options,
       onClosed: (connection) => {
         this.#connections.delete(connection);
+        this.#watch.onDisconnect();
         this.#checkClosed();
       },
     };
     this.#server = net.createServer((socket) => this.#accept(socket));
+    this.#watch = new AcceptWatch(this.#server, () => this.#onExhausted());
+    this.#addresses = new AddressLimit(
+      options.config.maxConnectionsPerAddress,
+    );
     this.#hookListening();
   }
 
@@ -88,11 +101,22 @@ export class Listener {
     return this.#closed.promise;
   }
 
-  /** How many connections there are, and how many streams. */
-  get counts(): { connections: number; streams: number } {
+  /** Ends connections that hold too much, and whose clients take nothing. */
+  endStuck(now: number, timeoutMs: number): void {
+    for (const connection of [...this.#connections]) {
+      connection.endIfStuck(now, timeoutMs);
+    }
+  }
+
+  /**
+   * How many connections there are, how many streams, and how many connections
+   * were closed because there were too many.
+   */
+  get counts(): { connections: number; streams: number; refused: number } {
     let streams = 0;
     for (const { streamCount } of this.#connections) streams += streamCount;
-    return { connections: this.#connections.size, streams };
+    const { size } = this.#connections;
+    return { connections: size, streams, refused: this.#refused };
   }
 
   /** Whether connections are encrypted. */
@@ -136,8 +160,9 @@ export class Listener {
 
   /** Serves a connection that somebody else accepted. */
   accept(socket: Duplex): void {
-    if (this.#isFull) refuse(socket);
-    else this.#add({ socket, path: undefined, asked: false });
+    if (this.#admit(socket, undefined)) {
+      this.#add({ socket, path: undefined, asked: false });
+    }
   }
 
   /** Takes other certificates for the connections that come from now on. */
@@ -160,6 +185,7 @@ export class Listener {
   stopNow(): void {
     if (this.#stopped) return;
     this.#stopping = this.#stopped = true;
+    this.#watch.stop();
     // First the port, or clients would come back by it.
     if (this.#listening) this.#server.close(() => this.#checkClosed());
     for (const connection of [...this.#connections]) connection.close();
@@ -223,12 +249,12 @@ export class Listener {
         return reject(error);
       }
       if (this.#stopped) server.close(() => this.#checkClosed());
-      if (typeof address === "string") {
-        this.#path = address;
-        resolve({ path: address });
-      } else {
-        resolve({ hostname: address.address, port: address.port });
-      }
+      else this.#watch.start(options);
+      if (typeof address === "string") this.#path = address;
+      this.#address = typeof address === "string"
+        ? { path: address }
+        : { hostname: address.address, port: address.port };
+      resolve(this.#address);
     };
     server.once("error", onError);
     server.once("listening", onListening);
@@ -284,20 +310,53 @@ export class Listener {
     );
   }
 
-  /** Whether there are as many connections as there may be. */
-  get #isFull(): boolean {
+  /**
+   * Takes a connection in, or closes it and says why: there may be no more of
+   * all, or of its address.
+   */
+  #admit(socket: Duplex, path: string | undefined): boolean {
+    const { maxConnections, maxConnectionsPerAddress } = this.#options.config;
     const count = this.#connections.size + (this.#tls?.pending ?? 0);
-    return count >= this.#options.config.maxConnections;
+    let why: string;
+    if (count >= maxConnections) {
+      why = `maxConnections is ${maxConnections}, and there are as many`;
+    } else if (!this.#addresses.admit(socket)) {
+      why =
+        `maxConnectionsPerAddress is ${maxConnectionsPerAddress}, and there are as many of its address`;
+    } else {
+      return true;
+    }
+    this.#refused++;
+    const peer = peerOf(socket, path, false);
+    refuse(socket);
+    this.#options.onFailure?.(
+      new Error(`Cannot accept connection: ${why}`),
+      peer,
+    );
+    return false;
+  }
+
+  #onExhausted(): void {
+    const { maxConnections } = this.#options.config;
+    const error = new Error(
+      `Cannot accept connections: the process has no file descriptor left; there are ${this.#connections.size} connections, and maxConnections is ${maxConnections}`,
+    );
+    this.#options.onFailure?.(
+      Object.assign(error, { code: "EMFILE" }),
+      new Peer(this.#address),
+    );
   }
 
   #accept(socket: net.Socket): void {
     this.#accepted++;
     if (
-      this.#stopped || this.#isFull ||
+      this.#stopped ||
       // Deno listens on IPv4 none the less.
       this.#ipv6Only && isIPv4(socket.remoteAddress)
     ) {
       refuse(socket);
+    } else if (!this.#admit(socket, this.#path)) {
+      return;
     } else if (this.#tls !== null) {
       this.#tls.accept(socket);
     } else {

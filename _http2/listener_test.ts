@@ -12,6 +12,7 @@ import {
   RawConnection,
   requestFields,
 } from "../_testdata/raw_h2.ts";
+import { anyBudget } from "../_testdata/account.ts";
 import { soon, turns, until } from "../_testdata/waiting.ts";
 import { Listener } from "./listener.ts";
 import { nodeEngine } from "./node/engine.ts";
@@ -37,6 +38,7 @@ function makeListener() {
     config: new Configuration().forServer(),
     clock: systemClock,
     engine: nodeEngine,
+    budget: anyBudget(),
     onStream: (stream, _raw, peer) => {
       streams.push(stream);
       peers.push(`${peer}`);
@@ -88,7 +90,7 @@ Deno.test("Listener.counts tells of the connections and streams there are", asyn
   await using made = makeListener();
   const { listener, streams } = made;
   const { port } = await made.listen();
-  assertEquals(listener.counts, { connections: 0, streams: 0 });
+  assertEquals(listener.counts, { connections: 0, streams: 0, refused: 0 });
   using first = await RawConnection.open(port);
   using second = await RawConnection.open(port);
   for (const streamId of [1, 3]) {
@@ -97,7 +99,7 @@ Deno.test("Listener.counts tells of the connections and streams there are", asyn
   await until(() => streams.length === 2, "two streams are open");
   await second.headers(1, requestFields("/a/b"));
   await until(() => streams.length === 3, "all streams are open");
-  assertEquals(listener.counts, { connections: 2, streams: 3 });
+  assertEquals(listener.counts, { connections: 2, streams: 3, refused: 0 });
   assertEquals(new Set(made.peers).size, 2);
   // One is reset by the client, one with its connection, one is answered.
   await first.rstStream(1, 8);
@@ -107,7 +109,7 @@ Deno.test("Listener.counts tells of the connections and streams there are", asyn
   assertEquals(listener.counts.streams, 1);
   streams[1]!.sendHead(TRAILERS_ONLY, true);
   await until(() => listener.counts.streams === 0, "the last stream is gone");
-  assertEquals(listener.counts, { connections: 1, streams: 0 });
+  assertEquals(listener.counts, { connections: 1, streams: 0, refused: 0 });
 });
 
 Deno.test("Listener.stop() is enough when it never listened", async () => {
@@ -153,7 +155,7 @@ Deno.test("Listener.stop() waits for streams, and refuses new connections", asyn
   assertEquals(fields, [[":status", "200"], ["grpc-status", "0"]]);
   client.close();
   await soon(closing);
-  assertEquals(listener.counts, { connections: 0, streams: 0 });
+  assertEquals(listener.counts, { connections: 0, streams: 0, refused: 0 });
 });
 
 Deno.test("Listener.linger() ends connections whose clients stay", async () => {

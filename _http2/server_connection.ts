@@ -5,6 +5,11 @@
  */
 
 import type { Duplex } from "node:stream";
+import {
+  Account,
+  type AccountOwner,
+  type MemoryBudget,
+} from "../_call/account.ts";
 import type {
   ByteSink,
   ByteStream,
@@ -21,6 +26,7 @@ import type {
   H2ServerSession,
   H2Stream,
 } from "./engine.ts";
+import { FullAccount } from "./full_account.ts";
 import { Keepalive } from "./keepalive.ts";
 import { LastWords } from "./last_words.ts";
 import { openConnections } from "./open_connections.ts";
@@ -41,6 +47,8 @@ export interface ServerConnectionOptions {
   readonly config: ResolvedConfiguration;
   /** What its times go by. */
   readonly clock: Clock;
+  /** What may be held for the clients. */
+  readonly budget: MemoryBudget;
   /** Runs HTTP/2 on their sockets. */
   readonly engine: Engine;
   /** Takes on the streams that clients open. */
@@ -73,7 +81,8 @@ const SHUTDOWN_MS = 5000;
 const ENHANCE_YOUR_CALM = 11;
 
 /** One connection of a client. */
-export class ServerConnection implements H2ServerOwner {
+export class ServerConnection implements H2ServerOwner, AccountOwner {
+  readonly account: Account;
   readonly #socket: Duplex;
   readonly #session: H2ServerSession;
   readonly #options: ServerConnectionOptions;
@@ -81,6 +90,7 @@ export class ServerConnection implements H2ServerOwner {
   readonly #lifetime: ServerLifetime;
   readonly #strikes: PingStrikes;
   readonly #resets: RapidResets;
+  readonly #full: FullAccount;
   readonly #lastWords: LastWords;
   #keepalive: Keepalive | null = null;
   #lingerTimer: ClockTimer | undefined;
@@ -96,6 +106,9 @@ export class ServerConnection implements H2ServerOwner {
   /** When something came in last, by the clock. */
   #receivedAt = 0;
   #gone = false;
+  /** How much was written when somebody looked last, and since when. */
+  #writtenThen = -1;
+  #writtenAt = 0;
   #error: unknown;
   #endReason: CloseReason | null = null;
 
@@ -105,6 +118,8 @@ export class ServerConnection implements H2ServerOwner {
     this.#strikes = new PingStrikes(config);
     this.#socket = socket;
     this.#options = options;
+    this.account = new Account(options.budget, this);
+    this.#full = new FullAccount(this.account, clock);
     this.#lastWords = new LastWords(socket, clock, () => this.onClosed());
     this.#peer = peerOf(socket, path, asked);
     this.#resets = new RapidResets(config.maxResetStreamsPerSecond);
@@ -177,6 +192,29 @@ export class ServerConnection implements H2ServerOwner {
     this.#closing = true;
     this.#session.destroy();
     this.#lastWords.cut();
+  }
+
+  onFull(isFull: boolean): void {
+    if (!this.#gone) this.#session.pause(isFull);
+    this.#full.onFull(isFull);
+  }
+
+  /**
+   * Ends the connection if it holds too much, and its client takes nothing.
+   *
+   * @param now The time, in milliseconds.
+   * @param timeoutMs How long it may take nothing.
+   */
+  endIfStuck(now: number, timeoutMs: number): void {
+    const { written, unsent } = this.#session.writing;
+    if (written !== this.#writtenThen || unsent === 0) {
+      this.#writtenThen = written;
+      this.#writtenAt = now;
+    }
+    if (!this.account.isFull || now - this.#writtenAt < timeoutMs) return;
+    this.#give(
+      `nothing of the ${unsent} bytes sent was taken for ${timeoutMs} ms`,
+    );
   }
 
   isUnprocessed(): boolean {
@@ -354,6 +392,8 @@ export class ServerConnection implements H2ServerOwner {
     this.#lifetime.stop();
     this.#keepalive?.stop();
     this.#noteEnd();
+    this.account.close();
+    this.#full.stop();
     openConnections.delete(this);
     this.#options.onClosed(this);
   }

@@ -12,10 +12,12 @@ import {
   type Service,
 } from "../_call/handler.ts";
 import type { Many } from "../_call/many.ts";
+import { Admission } from "../_call/admission.ts";
 import type { DeadlineQueue } from "../_call/deadline_queue.ts";
 import { deadlines } from "../_call/scope.ts";
 import { type CallHost, CallServer } from "../_call/serve.ts";
 import { codecsOf, type ServerCodec } from "../_call/server_codecs.ts";
+import type { CallIdentity, RefusalReason } from "../_call/server_host.ts";
 import type { ServerCall } from "../_call/server_call.ts";
 import type { ServerStream } from "../_call/server_stream.ts";
 import { Cardinality } from "../core/cardinality.ts";
@@ -90,11 +92,14 @@ export class FakeServer implements CallHost, Listenable<ServerEvent> {
   readonly listeners: Listeners<ServerEvent> = new Listeners("Server", this);
   readonly deadlines: DeadlineQueue = deadlines;
   readonly routes: ReadonlyMap<string, Route>;
+  readonly admission: Admission<AnyCall>;
   readonly #calls: CallServer;
   readonly peer: Peer = new Peer({ hostname: "127.0.0.1", port: 1234 });
   /** The calls that began and those that ended, as the server is told. */
   readonly started: AnyCall[] = [];
   readonly ended: AnyCall[] = [];
+  /** Why calls were refused. */
+  readonly refusals: RefusalReason[] = [];
   /** What the server's owner is told. */
   readonly errors: unknown[] = [];
 
@@ -126,6 +131,11 @@ export class FakeServer implements CallHost, Listenable<ServerEvent> {
       routes.set(path, { path, handler });
     }
     this.routes = routes;
+    this.admission = new Admission<AnyCall>({
+      isLate: false,
+      now: () => this.deadlines.now(),
+      onRefused: (reason, call) => this.onRefused(reason, call),
+    }, this.config);
     this.#calls = new CallServer(this);
   }
 
@@ -145,6 +155,10 @@ export class FakeServer implements CallHost, Listenable<ServerEvent> {
 
   onCallEnd(call: AnyCall): void {
     this.ended.push(call);
+  }
+
+  onRefused(reason: RefusalReason, _call: CallIdentity): void {
+    this.refusals.push(reason);
   }
 
   onHandlerError(error: unknown): void {

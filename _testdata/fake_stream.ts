@@ -15,10 +15,12 @@ import {
   type StreamClaim,
   type StreamSource,
 } from "../_call/byte_stream.ts";
+import type { Account } from "../_call/account.ts";
 import { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
 import { headerObject } from "../_http2/node/header_object.ts";
 import type { HeaderBlock, RawHeaders } from "../_wire/headers.ts";
+import { anyAccount } from "./account.ts";
 
 /** Fields by name; a name with an array comes once for each value. */
 export type Fields = Readonly<Record<string, string | readonly string[]>>;
@@ -75,6 +77,8 @@ export const OK_HEAD: Fields = {
 
 /** A stream whose call thinks that it is real. */
 export class FakeStream implements ByteStream {
+  /** What is held for its peer. */
+  account: Account = anyAccount();
   /**
    * What the call did, such as `"head"`, `"message Ada end"`, `"end"`,
    * `"trailers"`, `"reset CANCEL"`, `"pause"`.

@@ -12,6 +12,7 @@
 // A tool speaks on the console.
 // deno-lint-ignore-file no-console
 
+import { anyBudget } from "./account.ts";
 import { HeaderBlock } from "../_wire/headers.ts";
 import { engineOf } from "../_engines.ts";
 import type { HTTP2Engine } from "../_http2/engine.ts";
@@ -28,6 +29,7 @@ const BODY = new TextEncoder().encode("hello, world");
 const listener = new Listener({
   config: new Configuration({ maxConcurrentStreams: 50 }).forServer(),
   clock: systemClock,
+  budget: anyBudget(),
   engine: engineOf("Cannot serve", Deno.args[0] as HTTP2Engine),
   onStream(stream) {
     const timer = setTimeout(() => {

@@ -6,6 +6,7 @@
  */
 
 import { Duplex } from "node:stream";
+import type { Account } from "../_call/account.ts";
 import type { ByteSink, CloseReason } from "../_call/byte_stream.ts";
 import type {
   H2ClientOwner,
@@ -15,6 +16,7 @@ import type {
 import { nativeEngine } from "../_http2/native/engine.ts";
 import { reasonOfLoss } from "../_http2/reset.ts";
 import { HeaderBlock, type RawHeaders } from "../_wire/headers.ts";
+import { anyAccount } from "./account.ts";
 import { turns } from "./waiting.ts";
 
 /** One end of a pair of sockets in memory. */
@@ -122,6 +124,7 @@ export class LoggedSink implements ByteSink {
 
 /** The owner of a session. It is told, and writes down. */
 export class LoggedOwner implements H2ClientOwner, H2ServerOwner {
+  readonly account: Account = anyAccount();
   readonly log: string[] = [];
   endReason: CloseReason | null = null;
   /** Takes a request. */

@@ -24,16 +24,16 @@ const ROOMS: readonly (readonly string[])[] = [
     ...["core/metadata.ts", "core/clock.ts", "core/deadline.ts"],
     ...["core/peer.ts", "core/_*"],
   ],
-  ["core/*", "_context.ts"],
+  ["core/*", "_context.ts", "_turns.ts"],
   ["_h2/*"],
   ["_wire/frame.ts"],
   ["_wire/*"],
-  ["_call/byte_stream.ts"],
+  ["_call/byte_stream.ts", "_call/account.ts"],
   ["_call/half.ts"],
   ["_call/deadline_queue.ts", "_call/signal_watch.ts", "_call/scope.ts"],
   ["_call/*"],
   ["_call/serve.ts"],
-  ["_http2/reset.ts", "_http2/reset_budget.ts"],
+  ["_http2/reset.ts", "_http2/reset_budget.ts", "_http2/read_gate.ts"],
   ["_http2/engine.ts"],
   ["_http2/node/*", "_http2/native/*"],
   ["_http2/*"],
@@ -211,8 +211,10 @@ function seamRule({ from, to }: Import): string | undefined {
   if (topFolder(from) !== "_http2" || topFolder(to) !== "_call") {
     return undefined;
   }
-  if (to === "_call/byte_stream.ts") return undefined;
-  return `_http2/ knows a call only by the seam, "_call/byte_stream.ts"`;
+  if (to === "_call/byte_stream.ts" || to === "_call/account.ts") {
+    return undefined;
+  }
+  return `_http2/ knows a call only by the seam, "_call/byte_stream.ts" and "_call/account.ts"`;
 }
 
 /** HTTP/2 itself could be a package of its own. */

@@ -209,6 +209,12 @@ export interface FrameReceiver {
    * @param compressed Whether the message is compressed.
    */
   onFrame(bytes: Uint8Array, compressed: boolean): void;
+  /**
+   * Memory was set aside for a message that is not whole, or given on with it.
+   *
+   * @param bytes How many bytes more; negative for fewer.
+   */
+  onAssembly?(bytes: number): void;
 }
 
 // Memory for a message that comes in pieces: at least this much, at most twice
@@ -236,6 +242,7 @@ export class FrameReader {
   #assembledBytes = 0;
 
   #broken = false;
+  #isStopped = false;
 
   /**
    * Creates a reader at the beginning of a stream.
@@ -251,6 +258,18 @@ export class FrameReader {
   /** Whether the stream would end in the middle of a frame if it ended now. */
   get truncated(): boolean {
     return this.#prefixBytes > 0;
+  }
+
+  /** How many bytes there are of a message that is not whole. */
+  get assembledBytes(): number {
+    return this.#assembledBytes;
+  }
+
+  /** Reads no more, and drops what there is of a message. */
+  stop(): void {
+    this.#broken = this.#isStopped = true;
+    this.#assembly = null;
+    this.#assembledBytes = 0;
   }
 
   /**
@@ -270,7 +289,7 @@ export class FrameReader {
     // One plain view here, so that each view below is plain.
     const bytes = plainBytes(chunk);
     let at = start;
-    while (at < end) {
+    while (at < end && !this.#isStopped) {
       if (this.#prefixBytes < FRAME_PREFIX_BYTES) {
         at = this.#readPrefix(bytes, at, end);
         if (this.#prefixBytes < FRAME_PREFIX_BYTES) break;
@@ -286,7 +305,7 @@ export class FrameReader {
       at += missing;
       this.#deliver(piece);
     }
-    this.#broken = false;
+    this.#broken = this.#isStopped;
   }
 
   /** Reads as much of a prefix as there is, and returns the position behind it. */
@@ -335,6 +354,9 @@ export class FrameReader {
       if (this.#assembly !== null) {
         grown.set(this.#assembly.subarray(0, this.#assembledBytes));
       }
+      this.#receiver.onAssembly?.(
+        grown.length - (this.#assembly?.length ?? 0),
+      );
       this.#assembly = grown;
     }
     this.#assembly.set(piece, this.#assembledBytes);
@@ -347,6 +369,7 @@ export class FrameReader {
     if (this.#assembledBytes > 0) {
       this.#assemble(piece);
       message = this.#assembly!.subarray(0, this.#assembledBytes);
+      this.#receiver.onAssembly?.(-this.#assembly!.length);
       this.#assembly = null;
       this.#assembledBytes = 0;
     }

@@ -671,3 +671,39 @@ Deno.test("FrameWriter.frame() refuses what is no Uint8Array, and goes on", () =
   const good = codec(() => Uint8Array.of(7));
   assertEquals([...writer.frame(good, 0, 0, 100)], [0, 0, 0, 0, 1, 7]);
 });
+
+Deno.test("FrameReader tells of the memory that it sets aside for a message, and gives it on with it", () => {
+  let held = 0;
+  let most = 0;
+  const taken: number[] = [];
+  const reader = new FrameReader({
+    onFrame: (bytes) => void taken.push(bytes.length, held),
+    onAssembly(bytes) {
+      held += bytes;
+      most = Math.max(most, held);
+    },
+  }, MIB);
+  const bytes = frame(pattern(300 * KIB));
+  for (let at = 0; at < bytes.length; at += 16 * KIB) {
+    reader.push(bytes.subarray(at, at + 16 * KIB));
+    if (held > 0) assert(held >= reader.assembledBytes);
+  }
+  assertEquals(taken, [300 * KIB, 0]);
+  assertEquals([most, held, reader.assembledBytes], [300 * KIB, 0, 0]);
+});
+
+Deno.test("FrameReader.stop() reads no more, even of what is being read, and drops the rest", () => {
+  const taken: number[] = [];
+  const reader: FrameReader = new FrameReader({
+    onFrame(bytes) {
+      taken.push(bytes.length);
+      if (bytes.length === 2) reader.stop();
+    },
+  }, MIB);
+  reader.push(frame(new Uint8Array(1)));
+  reader.push(concat(frame(new Uint8Array(2)), prefix(9), new Uint8Array(3)));
+  reader.push(new Uint8Array(6));
+  reader.push(frame(new Uint8Array(3)));
+  assertEquals(taken, [1, 2]);
+  assertEquals(reader.assembledBytes, 0);
+});

@@ -19,6 +19,8 @@ export interface Outcome {
   readonly details: Uint8Array | null;
   /** The metadata to send behind the status. */
   readonly metadata: Metadata | null;
+  /** When the client may try again, in milliseconds, if it is told. */
+  readonly pushbackMs?: number;
 }
 
 /** How a call ended, as the other side said it. The metadata is left for `decodeMetadata()`. */
@@ -47,7 +49,7 @@ const NONE: readonly string[] = [];
  * @returns The fields.
  */
 export function outcomeTrailers(outcome: Outcome): HeaderBlock {
-  const { status, message, details, metadata } = outcome;
+  const { status, message, details, metadata, pushbackMs } = outcome;
   if (
     status === Status.OK && message === "" && details === null &&
     metadata === null
@@ -60,6 +62,10 @@ export function outcomeTrailers(outcome: Outcome): HeaderBlock {
   // https://grpc.io/docs/guides/error/#richer-error-model
   if (details !== null) {
     own.push("grpc-status-details-bin", encodeBin(details));
+  }
+  // https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback
+  if (pushbackMs !== undefined) {
+    own.push("grpc-retry-pushback-ms", `${pushbackMs}`);
   }
   if (metadata !== null) own.push(...metadataFields(metadata));
   return new HeaderBlock(NONE, own);

@@ -189,12 +189,24 @@ export interface ConfigurationOptions {
   readonly maxConcurrentStreams?: number;
   /**
    * Of a server: how many connections there may be at once; an integer from 1
-   * to 2³¹ − 1, or Infinity. Further ones are closed as soon as they are made.
+   * to 2³¹ − 1, or Infinity. Further ones are closed as soon as they are made,
+   * and told to `onConnectionError`. Each takes a file descriptor: there should
+   * be some more of these (`ulimit -n`).
    * [`grpc.max_allowed_incoming_connections`]
+   *
+   * @default {2000}
+   */
+  readonly maxConnections?: number;
+  /**
+   * Of a server: how many connections there may be at once from one address; an
+   * integer from 1 to 2³¹ − 1, or Infinity. Further ones are closed as soon as
+   * they are made, and told to `onConnectionError`. The first 64 bits of an IPv6
+   * address count as one, and unix sockets have none. Clients behind a proxy or
+   * NAT have one address together.
    *
    * @default {Infinity}
    */
-  readonly maxConnections?: number;
+  readonly maxConnectionsPerAddress?: number;
   /**
    * Of a server: how many calls a client may open and cancel again within one
    * second, on one connection, before that is ended with `ENHANCE_YOUR_CALM`; an
@@ -206,4 +218,82 @@ export interface ConfigurationOptions {
    * @default {500}
    */
   readonly maxResetStreamsPerSecond?: number;
+  /**
+   * How many bytes a server, or a channel, holds for its peers: messages that
+   * have come and were not taken, in part or whole, and what was sent and is not
+   * written; an integer from 65536 to 2⁵³ − 1, or Infinity. From three quarters of it on,
+   * connections that hold more than their share have to wait. When it is exceeded
+   * nevertheless, the call that holds most ends with RESOURCE_EXHAUSTED. It is
+   * twice `maxHeldBytesPerConnection` at least.
+   *
+   * @default {100663296}
+   */
+  readonly maxHeldBytes?: number;
+  /**
+   * How many of these bytes may be held for one connection; an integer from
+   * 65536 to 2⁵³ − 1, or Infinity. When there are more, nothing more is read of it and its
+   * new calls wait. It is twice `maxReceiveMessageSize` at least.
+   *
+   * @default {25165824}
+   */
+  readonly maxHeldBytesPerConnection?: number;
+  /**
+   * How many bytes the compressed messages of a call may inflate to, for each
+   * byte that has come, beside 16 MiB that are free; an integer from 1 to
+   * 2³¹ − 1, or Infinity. A call with more ends with RESOURCE_EXHAUSTED. No
+   * message of gzip or deflate can inflate to more than 1032 times its size.
+   *
+   * @default {1100}
+   */
+  readonly maxDecompressionRatio?: number;
+  /**
+   * Of a server: how many handlers may run at once; an integer from 1 to 2³¹ − 1,
+   * or Infinity. A handler counts until it returns, whether its call is over or
+   * not. Further calls wait. For one connection the limit is
+   * `maxConcurrentStreams`.
+   *
+   * @default {20000}
+   */
+  readonly maxRunningCalls?: number;
+  /**
+   * Of a server: how many handlers of one method may run at once; an integer from
+   * 1 to 2³¹ − 1, or Infinity. Further calls wait.
+   *
+   * @default {Infinity}
+   */
+  readonly maxRunningCallsPerMethod?: number;
+  /**
+   * Of a server: how many calls may wait until their handlers can run; an integer
+   * from 0 to 2³¹ − 1, or Infinity. Further ones end with RESOURCE_EXHAUSTED, and
+   * their clients are told to try again a second later.
+   *
+   * @default {1000}
+   */
+  readonly maxQueuedCalls?: number;
+  /**
+   * Of a server: how long calls may wait for that, in milliseconds; more than 0,
+   * at most 2³¹ − 1, or Infinity. Then they end with RESOURCE_EXHAUSTED.
+   *
+   * @default {10000}
+   */
+  readonly maxQueueTimeMs?: number;
+  /**
+   * Of a server: how long nothing may come of a request that has begun and is not
+   * whole, in milliseconds; more than 0, at most 2³¹ − 1, or Infinity. Then the
+   * call ends with DEADLINE_EXCEEDED. As long, too, may a client take nothing of
+   * its replies while more is held for it than `maxHeldBytesPerConnection`; then
+   * its connection ends.
+   *
+   * @default {60000}
+   */
+  readonly requestTimeoutMs?: number;
+  /**
+   * Of a server: how late the event loop may be, twice in succession, before new
+   * calls are refused, in milliseconds; more than 0, at most 2³¹ − 1, or Infinity.
+   * They end with UNAVAILABLE, and their clients are told to try again a second
+   * later.
+   *
+   * @default {5000}
+   */
+  readonly maxEventLoopDelayMs?: number;
 }

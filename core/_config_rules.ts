@@ -62,6 +62,12 @@ const MESSAGE: Range = { ...INTEGER, max: MAX_MESSAGE };
 const HEADERS: Range = { ...INTEGER, min: 1024 };
 const COUNT: Range = { ...INTEGER, min: 1 };
 const COUNT_OR_ANY: Range = { ...COUNT, orInfinity: true };
+const BYTES_OR_ANY: Range = {
+  ...INTEGER,
+  min: 65_536,
+  max: Number.MAX_SAFE_INTEGER,
+  orInfinity: true,
+};
 const INTERVAL: Range = INTEGER;
 const INTERVAL_OR_EVER: Range = { ...INTERVAL, orInfinity: true };
 const DELAY: Range = { ...INTEGER, aboveMin: true };
@@ -70,9 +76,13 @@ const DELAY_OR_NEVER: Range = { ...DELAY, orInfinity: true };
 /**
  * The rules, one row per option.
  *
- * The defaults are those of grpclib and gRPC-core, with two exceptions, for a
+ * The defaults are those of grpclib and gRPC-core, with three exceptions, for a
  * peer is hostile until proven otherwise:
  *
+ * - `maxConnections` is unlimited there. Each connection takes a file descriptor,
+ *   and a server without any serves nobody new. 2000 is half of 4096, the least
+ *   hard limit that systems come with, to which Deno and Node raise their own;
+ *   the rest is for whatever else the program opens.
  * - `maxConcurrentStreams` is unlimited in gRPC-core. Then one connection can
  *   start any number of handlers at a few bytes each, and no window holds it
  *   back. 1000 is ten times what HTTP/2 recommends as the least, and what
@@ -107,8 +117,18 @@ export const RULES: {
   maxConnectionAgeGraceMs: number(INTERVAL_OR_EVER, Infinity),
   maxConnectionIdleMs: number(DELAY_OR_NEVER, Infinity),
   maxConcurrentStreams: integer(COUNT, 1_000),
-  maxConnections: integer(COUNT_OR_ANY, Infinity),
+  maxConnections: integer(COUNT_OR_ANY, 2_000),
+  maxConnectionsPerAddress: integer(COUNT_OR_ANY, Infinity),
   maxResetStreamsPerSecond: integer(COUNT_OR_ANY, 500),
+  maxHeldBytes: integer(BYTES_OR_ANY, 96 * MIB),
+  maxHeldBytesPerConnection: integer(BYTES_OR_ANY, 24 * MIB),
+  maxDecompressionRatio: integer(COUNT_OR_ANY, 1_100),
+  maxRunningCalls: integer(COUNT_OR_ANY, 20_000),
+  maxRunningCallsPerMethod: integer(COUNT_OR_ANY, Infinity),
+  maxQueuedCalls: integer({ ...INTEGER, orInfinity: true }, 1_000),
+  maxQueueTimeMs: number(DELAY_OR_NEVER, 10_000),
+  requestTimeoutMs: number(DELAY_OR_NEVER, 60_000),
+  maxEventLoopDelayMs: number(DELAY_OR_NEVER, 5_000),
 };
 
 /** The names of all options. */

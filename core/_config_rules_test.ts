@@ -50,7 +50,8 @@ function shown(value: unknown): string {
 function inWords({ kind, range }: Rule): string | undefined {
   if (range === undefined) return undefined;
   const { min, aboveMin, max, orInfinity } = range;
-  const most = max === 2 ** 32 - 1 ? "2³² − 1" : "2³¹ − 1";
+  const bits = Math.log2(max + 1);
+  const most = `2${bits === 53 ? "⁵³" : bits === 32 ? "³²" : "³¹"} − 1`;
   const noun = kind === "integer" ? "an integer " : "";
   return aboveMin
     ? `more than ${min}, at most ${most}${orInfinity ? ", or Infinity" : ""}`
@@ -81,7 +82,7 @@ Deno.test("docs/configuration.md has the units of the names and the ranges of th
     const rule: Rule = RULES[name];
     assertEquals(
       unit,
-      /Ms$/.test(name) ? "ms" : /Size$/.test(name) ? "bytes" : "–",
+      /Ms$/.test(name) ? "ms" : /Size$|Bytes/.test(name) ? "bytes" : "–",
       name,
     );
     if (rule.range !== undefined) {

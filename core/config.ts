@@ -113,8 +113,38 @@ export class Configuration {
   /** How many connections a server has at once. */
   declare readonly maxConnections: number;
 
+  /** How many connections a server has at once from one address. */
+  declare readonly maxConnectionsPerAddress: number;
+
   /** How many calls a client may open and cancel within a second on a connection. */
   declare readonly maxResetStreamsPerSecond: number;
+
+  /** How many bytes may be held for peers, of all connections. */
+  declare readonly maxHeldBytes: number;
+
+  /** How many bytes may be held for one connection before it has to wait. */
+  declare readonly maxHeldBytesPerConnection: number;
+
+  /** How many bytes each received byte of a call's messages may inflate to. */
+  declare readonly maxDecompressionRatio: number;
+
+  /** How many handlers may run at once in a server. */
+  declare readonly maxRunningCalls: number;
+
+  /** How many handlers of one method may run at once in a server. */
+  declare readonly maxRunningCallsPerMethod: number;
+
+  /** How many calls may wait until their handlers can run. */
+  declare readonly maxQueuedCalls: number;
+
+  /** How long calls may wait for that, in milliseconds. */
+  declare readonly maxQueueTimeMs: number;
+
+  /** How long an unfinished request, or an unread reply, may stand still, in milliseconds. */
+  declare readonly requestTimeoutMs: number;
+
+  /** How late the event loop may be before calls are refused, in milliseconds. */
+  declare readonly maxEventLoopDelayMs: number;
 
   /**
    * Creates a configuration.

@@ -36,8 +36,18 @@ const DEFAULTS: Fields = {
   maxConnectionAgeGraceMs: Infinity,
   maxConnectionIdleMs: Infinity,
   maxConcurrentStreams: 1_000,
-  maxConnections: Infinity,
+  maxConnections: 2000,
+  maxConnectionsPerAddress: Infinity,
   maxResetStreamsPerSecond: 500,
+  maxHeldBytes: 100_663_296,
+  maxHeldBytesPerConnection: 25_165_824,
+  maxDecompressionRatio: 1_100,
+  maxRunningCalls: 20_000,
+  maxRunningCallsPerMethod: Infinity,
+  maxQueuedCalls: 1_000,
+  maxQueueTimeMs: 10_000,
+  requestTimeoutMs: 60_000,
+  maxEventLoopDelayMs: 5_000,
 };
 
 const NAMES = Object.keys(DEFAULTS) as Name[];
@@ -54,7 +64,14 @@ const INTEGERS: [Name, number, number, boolean][] = [
   ["http2MaxPingStrikes", 0, MAX_INT, false],
   ["maxConcurrentStreams", 1, MAX_INT, false],
   ["maxConnections", 1, MAX_INT, true],
+  ["maxConnectionsPerAddress", 1, MAX_INT, true],
   ["maxResetStreamsPerSecond", 1, MAX_INT, true],
+  ["maxHeldBytes", 65_536, Number.MAX_SAFE_INTEGER, true],
+  ["maxHeldBytesPerConnection", 65_536, Number.MAX_SAFE_INTEGER, true],
+  ["maxDecompressionRatio", 1, MAX_INT, true],
+  ["maxRunningCalls", 1, MAX_INT, true],
+  ["maxRunningCallsPerMethod", 1, MAX_INT, true],
+  ["maxQueuedCalls", 0, MAX_INT, true],
 ];
 
 /** Name, whether 0 is allowed, and whether Infinity is. */
@@ -70,6 +87,9 @@ const DELAYS: [Name, boolean, boolean][] = [
   ["maxConnectionAgeMs", false, true],
   ["maxConnectionAgeGraceMs", true, true],
   ["maxConnectionIdleMs", false, true],
+  ["maxQueueTimeMs", false, true],
+  ["requestTimeoutMs", false, true],
+  ["maxEventLoopDelayMs", false, true],
 ];
 
 const NUMBERS = [...INTEGERS, ...DELAYS].map(([name]) => name);

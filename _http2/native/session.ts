@@ -14,6 +14,7 @@ import { Socket } from "node:net";
 import process from "node:process";
 import type { Duplex } from "node:stream";
 import { plainBytes } from "../../core/_bytes.ts";
+import type { Account } from "../../_call/account.ts";
 import type { CloseReason } from "../../_call/byte_stream.ts";
 import {
   type ConnectionHandler,
@@ -26,6 +27,7 @@ import {
 } from "../../_h2/mod.ts";
 import type { HeaderBlock, HeaderList } from "../../_wire/headers.ts";
 import type { H2Session, H2SessionOwner, H2Stream } from "../engine.ts";
+import { ReadGate } from "../read_gate.ts";
 import type { NativeStream, StreamOwner } from "./stream.ts";
 
 /** What a PING of this side says. */
@@ -42,6 +44,7 @@ export abstract class NativeSession
   readonly #isSocket: boolean;
   readonly #isClient: boolean;
   readonly #owner: H2SessionOwner;
+  readonly #gate: ReadGate;
   /** Who waits for the acknowledgements of PINGs, in order. */
   readonly #acks: (() => void)[] = [];
   /** The streams, as a list that goes through them. */
@@ -75,7 +78,12 @@ export abstract class NativeSession
     // What a turn sends is one write already: nothing is gained by holding it
     // back until what was sent before is acknowledged.
     if (socket instanceof Socket) socket.setNoDelay(true);
-    socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
+    this.#gate = new ReadGate(
+      socket,
+      owner.account,
+      (chunk) => this.#receive(chunk),
+    );
+    socket.on("data", (chunk: Uint8Array) => this.#gate.onData(chunk));
     socket.on("end", () => this.#onSocketEnd());
     socket.on("error", (error) => owner.onError(error));
     socket.on("close", () => this.#onSocketClose());
@@ -94,6 +102,19 @@ export abstract class NativeSession
 
   get isOver(): boolean {
     return this.#ended || this.#socket.destroyed;
+  }
+
+  get writing(): { readonly written: number; readonly unsent: number } {
+    // Not what is written: PINGs and the like are answered all the time.
+    return { written: this.h2.messageFrames, unsent: this.#unsentBytes };
+  }
+
+  get #unsentBytes(): number {
+    return this.h2.queuedBytes + this.h2.outputBytes;
+  }
+
+  pause(isPaused: boolean): void {
+    this.h2.holdCredit(isPaused);
   }
 
   ping(onAck: () => void): void {
@@ -133,6 +154,14 @@ export abstract class NativeSession
 
   get endReason(): CloseReason | null {
     return this.#owner.endReason;
+  }
+
+  get account(): Account {
+    return this.#owner.account;
+  }
+
+  onQueued(): void {
+    this.account.setUnsent(this.#unsentBytes);
   }
 
   get batches(): number {
@@ -271,6 +300,7 @@ export abstract class NativeSession
     if (error) return;
     this.#writes--;
     this.h2.outputWritten();
+    this.account.setUnsent(this.#unsentBytes);
     if (this.#ended) this.#finish();
   }
 
@@ -312,6 +342,7 @@ export abstract class NativeSession
   }
 
   #onSocketEnd(): void {
+    this.#gate.flush();
     this.#owner.onSocketEnd();
     if (this.#ended) return;
     this.#ended = true;
@@ -326,6 +357,7 @@ export abstract class NativeSession
 
   #onSocketClose(): void {
     if (this.#gone) return;
+    this.#gate.flush();
     this.#gone = true;
     this.#ended = true;
     this.#owner.onSocketClose();

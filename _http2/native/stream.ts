@@ -5,6 +5,7 @@
  */
 
 import process from "node:process";
+import type { Account } from "../../_call/account.ts";
 import {
   type ByteSink,
   type CloseReason,
@@ -28,6 +29,10 @@ import { ReceivedBytes } from "./received_bytes.ts";
 
 /** The connection of a stream. */
 export interface StreamOwner {
+  /** What is held for the peer. */
+  readonly account: Account;
+  /** Large bytes were given to be sent. */
+  onQueued(): void;
   /** Why the connection ended, if it has, or is about to. */
   readonly endReason: CloseReason | null;
   /** How many batches of frames were given to the socket. */
@@ -49,6 +54,9 @@ export interface StreamOwner {
   /** The stream is gone. */
   onStreamClose(stream: NativeStream): void;
 }
+
+/** Smaller messages are counted when they are written, with the others. */
+const COUNTED_BYTES = 4096;
 
 /** How far a stream has gone. */
 const Phase = {
@@ -87,6 +95,7 @@ export class NativeStream implements H2Stream, StreamHandler {
   #owedBytes = 0;
   /** What the call was not given yet: bytes, the end behind them, the close. */
   #waiting: ReceivedBytes | null = null;
+  #waitingBytes = 0;
   #waitingEnd: RawHeaders | null = null;
   #why: CloseReason | null = null;
   #drained: PromiseWithResolvers<void> | null = null;
@@ -125,6 +134,10 @@ export class NativeStream implements H2Stream, StreamHandler {
     return !this.#isThrough;
   }
 
+  get account(): Account {
+    return this.#owner.account;
+  }
+
   // Down: what the call asks for
 
   sendHead(head: HeaderBlock, end = false): void {
@@ -148,7 +161,9 @@ export class NativeStream implements H2Stream, StreamHandler {
     if (this.#isGone) return;
     this.#isThrough = end;
     this.#owner.onSent();
-    if (this.#h2!.sendData(bytes, end) || end || this.#isGone) return;
+    const isFree = this.#h2!.sendData(bytes, end);
+    if (bytes.length >= COUNTED_BYTES) this.#owner.onQueued();
+    if (isFree || end || this.#isGone) return;
     this.#drained ??= Promise.withResolvers();
     return this.#drained.promise;
   }
@@ -245,6 +260,8 @@ export class NativeStream implements H2Stream, StreamHandler {
     if (this.#isGone) return;
     if (this.#paused || this.#isTelling) {
       (this.#waiting ??= new ReceivedBytes()).push(bytes.subarray(start, end));
+      this.#waitingBytes += end - start;
+      this.account.hold(end - start);
       return;
     }
     this.#tellData(bytes, start, end);
@@ -307,6 +324,8 @@ export class NativeStream implements H2Stream, StreamHandler {
     while (!this.#paused || this.#why !== null) {
       const bytes = this.#waiting === null ? null : this.#waiting.shift();
       if (bytes !== null) {
+        this.#waitingBytes -= bytes.length;
+        this.account.release(bytes.length);
         this.#tellData(bytes, 0, bytes.length);
         continue;
       }
@@ -346,6 +365,8 @@ export class NativeStream implements H2Stream, StreamHandler {
   }
 
   #dropReceived(): void {
+    if (this.#waitingBytes > 0) this.account.release(this.#waitingBytes);
+    this.#waitingBytes = 0;
     this.#waiting = null;
     this.#waitingEnd = null;
     this.#owedBytes = 0;

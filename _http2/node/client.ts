@@ -36,7 +36,6 @@ export class NodeClientSession extends NodeSession<ClientHttp2Session>
   ) {
     super(socket, owner, () => {
       socket.on("end", () => owner.onSocketEnd());
-      socket.on("data", () => owner.onReceived());
       batchWrites(socket, CLIENT_BATCH);
       const { scheme, authority, streamWindowSize, maxHeaderListSize } =
         options;
@@ -49,7 +48,7 @@ export class NodeClientSession extends NodeSession<ClientHttp2Session>
         },
         maxHeaderListPairs: maxPairs(maxHeaderListSize),
       });
-    });
+    }, () => {});
     this.#owner = owner;
     this.h2.on("connect", () => {
       this.h2.setLocalWindowSize(options.connectionWindowSize);

@@ -43,17 +43,13 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
     owner: H2ServerOwner,
     options: H2ServerOptions,
   ) {
-    super(socket, owner, () => {
-      const resets = new ResetCounter();
-      const budget = new ResetBudget();
-      socket.on("data", (chunk: Uint8Array) => {
-        owner.onReceived();
-        const count = resets.push(chunk);
-        if (count > 0 && budget.spend(count)) owner.onExhausted();
-      });
+    const resets = new ResetCounter();
+    const budget = new ResetBudget();
+    super(socket, owner, (session) => {
       batchWrites(socket, {
         ...SERVER_BATCH,
         onWrite: (bytes) => {
+          session.onFrame(bytes);
           if (bytes > PING_FRAME_BYTES) owner.onFrameWritten();
         },
       });
@@ -67,6 +63,9 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
         // Metadata may repeat any key.
         strictSingleValueFields: false,
       } as http2.ServerOptions);
+    }, (chunk) => {
+      const count = resets.push(chunk);
+      if (count > 0 && budget.spend(count)) owner.onExhausted();
     });
     this.#owner = owner;
     const { h2 } = this;

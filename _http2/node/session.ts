@@ -8,12 +8,20 @@ import { Buffer } from "node:buffer";
 import type { Http2Session } from "node:http2";
 import process from "node:process";
 import type { Duplex } from "node:stream";
+import type { Account } from "../../_call/account.ts";
 import type { CloseReason } from "../../_call/byte_stream.ts";
 import type { H2Session, H2SessionOwner, H2Stream } from "../engine.ts";
 import { debugText } from "../reset.ts";
+import { ReadGate } from "../read_gate.ts";
 import { harden } from "./harden.ts";
 import { Backlog } from "./socket_writes.ts";
 import type { NodeStream, StreamOwner } from "./stream.ts";
+
+/** From how many bytes on a socket is not written to because the peer reads nothing. */
+const BACKLOG_BYTES = 1024 * 1024;
+
+/** After so many bytes it is counted how many wait. */
+const COUNTED_BYTES = 64 * 1024;
 
 /** What a PING of this side says. */
 const PING = Buffer.from("grpclib!");
@@ -37,13 +45,32 @@ export abstract class NodeSession<H2 extends Http2Session>
   readonly #owner: H2SessionOwner;
   readonly #streams = new Set<NodeStream>();
   readonly #backlog: Backlog;
+  /** The streams that are read no further for now, and what they keep. */
+  readonly #paused = new Set<NodeStream>();
+  #bufferedBytes = 0;
+  #queuedBytes = 0;
+  /** Whether too much is held for the peer. */
+  #isFull = false;
+  #gate: ReadGate | null = null;
+  /** How many bytes of frames were given to the socket. */
+  #writtenBytes = 0;
+  /** How many there were when it was counted last how many wait. */
+  #countedAt = 0;
   /** Whether there is nothing more to be told of how streams were reset. */
   #sealed = true;
   /** Whether this side or the peer has asked for the end. */
   #left = false;
 
-  /** @param makeSession Makes the session on the socket. */
-  constructor(socket: Duplex, owner: H2SessionOwner, makeSession: () => H2) {
+  /**
+   * @param makeSession Makes the session on the socket, of this one.
+   * @param onChunk Told of all that the socket receives, before the session.
+   */
+  constructor(
+    socket: Duplex,
+    owner: H2SessionOwner,
+    makeSession: (session: NodeSession<H2>) => H2,
+    onChunk: (chunk: Uint8Array) => void,
+  ) {
     this.socket = socket;
     this.#owner = owner;
     // Before http2's own listeners, so that the end of the connection is known
@@ -54,10 +81,21 @@ export abstract class NodeSession<H2 extends Http2Session>
     });
     socket.on("end", () => this.#seal());
     socket.on("close", () => {
+      this.#gate?.flush();
       this.#seal();
       owner.onSocketClose();
     });
-    const h2 = this.h2 = makeSession();
+    socket.on("data", (chunk: Uint8Array) => {
+      owner.onReceived();
+      this.#countBuffered();
+      onChunk(chunk);
+    });
+    const before = socket.listenerCount("data");
+    const h2 = this.h2 = makeSession(this);
+    // On Node the session reads from the system itself.
+    if (socket.listenerCount("data") > before) {
+      this.#gate = this.#gateReads(owner);
+    }
     this.#sealed = false;
     // Each way in which node:http2 ends a session ends the socket so.
     const { end } = socket;
@@ -65,6 +103,7 @@ export abstract class NodeSession<H2 extends Http2Session>
       owner.onEnding();
       return (end as (...args: unknown[]) => Duplex).call(socket, ...args);
     } as Duplex["end"];
+    socket.on("drain", () => this.#countUnsent());
     this.#backlog = new Backlog(socket, () => {
       for (const stream of this.#streams) stream.onDrain();
     });
@@ -106,6 +145,52 @@ export abstract class NodeSession<H2 extends Http2Session>
       return undefined;
     }
     return "node:http2 ended it, because the peer broke the rules of HTTP/2 or sent too much that is close to it";
+  }
+
+  get writing(): { readonly written: number; readonly unsent: number } {
+    const { writableLength } = this.socket;
+    return {
+      written: this.#writtenBytes - writableLength,
+      unsent: writableLength + this.#queuedBytes,
+    };
+  }
+
+  get account(): Account {
+    return this.#owner.account;
+  }
+
+  /**
+   * There is no way to hold back the credit of one connection, or of a stream
+   * whose data is not read: the socket is not read any further, unless that would
+   * keep what is to be sent from being sent.
+   */
+  pause(isPaused: boolean): void {
+    this.#isFull = isPaused;
+    this.#pauseSocket();
+  }
+
+  /** Has the session wait for its turn to take what the socket received. */
+  #gateReads({ account }: H2SessionOwner): ReadGate {
+    const { socket } = this;
+    const read = socket.listeners("data").at(-1)!;
+    socket.off("data", read as () => void);
+    const gate = new ReadGate(
+      socket,
+      account,
+      (chunk) => {
+        read.call(socket, chunk);
+      },
+    );
+    socket.on("data", (chunk: Uint8Array) => gate.onData(chunk));
+    return gate;
+  }
+
+  #pauseSocket(): void {
+    this.#gate?.hold(
+      this.#isFull && (
+        this.account.isClogged || this.socket.writableLength > BACKLOG_BYTES
+      ),
+    );
   }
 
   ping(onAck: () => void): void {
@@ -175,8 +260,43 @@ export abstract class NodeSession<H2 extends Http2Session>
     this.#owner.onAnswer();
   }
 
+  onQueued(bytes: number): void {
+    this.#queuedBytes += bytes;
+    this.#countUnsent();
+  }
+
+  onPaused(stream: NodeStream, isPaused: boolean): void {
+    if (isPaused) this.#paused.add(stream);
+    else if (this.#paused.delete(stream)) this.#countBuffered();
+  }
+
+  /** Counts what is in the buffers of streams that are not read. */
+  #countBuffered(): void {
+    if (this.#paused.size === 0 && this.#bufferedBytes === 0) return;
+    let bytes = 0;
+    for (const stream of this.#paused) bytes += stream.bufferedBytes;
+    const more = bytes - this.#bufferedBytes;
+    this.#bufferedBytes = bytes;
+    if (more > 0) this.account.hold(more);
+    else if (more < 0) this.account.release(-more);
+  }
+
+  /** A frame was given to the socket. */
+  onFrame(bytes: number): void {
+    this.#writtenBytes += bytes;
+    if (this.#writtenBytes - this.#countedAt < COUNTED_BYTES) return;
+    this.#countedAt = this.#writtenBytes;
+    this.#countUnsent();
+  }
+
+  #countUnsent(): void {
+    this.account.setUnsent(this.#queuedBytes + this.socket.writableLength);
+    if (this.#isFull) this.#pauseSocket();
+  }
+
   onStreamClose(stream: NodeStream): void {
     this.#streams.delete(stream);
+    if (this.#paused.delete(stream)) this.#countBuffered();
     this.#owner.onStreamClose(stream);
   }
 }

@@ -15,6 +15,7 @@ import type {
   ServerHttp2Stream,
 } from "node:http2";
 import process from "node:process";
+import type { Account } from "../../_call/account.ts";
 import {
   type ByteSink,
   type CloseReason,
@@ -36,6 +37,12 @@ import { Unwritten } from "./unwritten.ts";
 
 /** The connection of a stream. */
 export interface StreamOwner {
+  /** What is held for the peer. */
+  readonly account: Account;
+  /** So many bytes more wait to be sent; negative for fewer. */
+  onQueued(bytes: number): void;
+  /** The stream is read no further for now, or again. */
+  onPaused(stream: NodeStream, isPaused: boolean): void;
   /** Why the connection ended, if it has, or is about to. */
   readonly endReason: CloseReason | null;
   /** Whether streams should wait, until `onDrain` tells them to go on. */
@@ -56,6 +63,9 @@ export interface StreamOwner {
 
 /** How many bytes may wait for the end of the tick before they are written. */
 const FLUSH_ABOVE_BYTES = 64 * 1024;
+
+/** Smaller messages are not counted one by one. */
+const COUNTED_BYTES = 4096;
 
 /** The flag END_STREAM of a frame. */
 const END_STREAM = 0x1;
@@ -90,6 +100,8 @@ export class NodeStream implements H2Stream, StreamEvents {
   #resetCode: number | null = null;
   #error: unknown;
   readonly #unwritten = new Unwritten();
+  /** How many bytes of large messages are not written yet. */
+  #queuedBytes = 0;
   #flushScheduled = false;
   #drained: PromiseWithResolvers<void> | null = null;
 
@@ -114,6 +126,15 @@ export class NodeStream implements H2Stream, StreamEvents {
   start(sink: ByteSink): void {
     this.#sink = sink;
     listenToData(this.#h2!);
+  }
+
+  get account(): Account {
+    return this.#owner.account;
+  }
+
+  /** How many bytes have come that nobody wants yet. */
+  get bufferedBytes(): number {
+    return this.#h2?.readableLength ?? 0;
   }
 
   get isCutOff(): boolean {
@@ -145,6 +166,7 @@ export class NodeStream implements H2Stream, StreamEvents {
       return (this.#drained ??= Promise.withResolvers()).promise;
     }
     this.#unwritten.add(bytes);
+    if (bytes.length >= COUNTED_BYTES) this.#count(bytes.length);
     if (end) {
       this.#localEnded = true;
       this.#flush(true);
@@ -222,10 +244,13 @@ export class NodeStream implements H2Stream, StreamEvents {
   }
 
   pause(): void {
-    this.#h2?.pause();
+    if (this.#h2 === null || this.#closed) return;
+    this.#h2.pause();
+    this.#owner.onPaused(this, true);
   }
 
   resume(): void {
+    this.#owner.onPaused(this, false);
     this.#h2?.resume();
   }
 
@@ -271,11 +296,30 @@ export class NodeStream implements H2Stream, StreamEvents {
     // Corked, so that all of it is one write.
     if (chunks.length > 1) h2.cork();
     const last = end ? chunks.pop() : undefined;
-    for (const chunk of chunks) h2.write(chunk);
-    if (last !== undefined) h2.end(last);
+    for (const chunk of chunks) this.#write(chunk);
+    if (last !== undefined) h2.end(last, this.#onWritten(last.length));
     else if (end) h2.end();
     else if (chunks.length > 1) h2.uncork();
     this.#owner.onSent();
+  }
+
+  #write(chunk: Uint8Array): void {
+    const onWritten = this.#onWritten(chunk.length);
+    if (onWritten === undefined) this.#h2!.write(chunk);
+    else this.#h2!.write(chunk, onWritten);
+  }
+
+  /** What has to be called when bytes are written, if they are counted. */
+  #onWritten(bytes: number): (() => void) | undefined {
+    if (this.#queuedBytes === 0 || bytes < COUNTED_BYTES) return undefined;
+    return () => this.#count(-Math.min(bytes, this.#queuedBytes));
+  }
+
+  /** Counts bytes that wait to be sent. */
+  #count(bytes: number): void {
+    if (bytes === 0) return;
+    this.#queuedBytes += bytes;
+    this.#owner.onQueued(bytes);
   }
 
   /** After the server has ended: what is not sent yet is not wanted. */
@@ -426,6 +470,7 @@ export class NodeStream implements H2Stream, StreamEvents {
     if (this.#closed) return;
     this.#closed = true;
     this.#unwritten.take();
+    this.#count(-this.#queuedBytes);
     this.#drained?.resolve();
     this.#drained = null;
     this.#owner.onStreamClose(this);

@@ -1,0 +1,92 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { Attack } from "./attack.ts";
+import type { Result } from "./play.ts";
+import { broken, tableOf } from "./verdict.ts";
+
+const MIB = 1024 * 1024;
+
+const ATTACK: Attack = {
+  name: "nothing",
+  what: "does nothing",
+  seconds: 1,
+  run: () => Promise.resolve(),
+};
+
+const WELL: Result = {
+  attack: ATTACK,
+  engine: "native",
+  rss: { before: 70 * MIB, peak: 90 * MIB, after: 80 * MIB },
+  heap: { before: 10 * MIB, after: 11 * MIB },
+  heldBytes: null,
+  late: 5,
+  good: { calls: 100, p50: 1, p99: 10, max: 20, failures: [] },
+  mostHandlers: 1,
+  got: "served",
+  ended: false,
+  status: "alive",
+  errors: "",
+};
+
+const CASES: readonly (readonly [
+  name: string,
+  change: Partial<Result>,
+  found: readonly string[],
+])[] = [
+  ["all is well", {}, []],
+  ["the memory grows", {
+    rss: { ...WELL.rss, peak: 371 * MIB },
+  }, ["grew by 301 MiB"]],
+  ["memory is left", {
+    heap: { before: 10 * MIB, after: 43 * MIB },
+  }, ["33 MiB left"]],
+  ["others wait", { good: { ...WELL.good, p99: 1000 } }, ["p99 1000 ms"]],
+  ["others fail", {
+    good: { ...WELL.good, failures: ["a"] },
+  }, ["1 good calls failed"]],
+  ["the victim dies", { status: "died: SIGSEGV" }, ["victim died: SIGSEGV"]],
+  ["an error is unhandled", {
+    errors: "error: Uncaught (in promise) Error",
+  }, ["unhandled error"]],
+  ["the attacker is not ended", {
+    attack: { ...ATTACK, ends: true },
+  }, ["attacker not ended"]],
+  ["the attacker is not ended by the engine that can", {
+    attack: { ...ATTACK, ends: "native" },
+  }, ["attacker not ended"]],
+  ["the attacker is not ended by the engine that cannot", {
+    attack: { ...ATTACK, ends: "node" },
+  }, []],
+  ["handlers are too many", {
+    attack: { ...ATTACK, maxHandlers: 10 },
+    mostHandlers: 11,
+  }, ["11 handlers at once"]],
+  ["memory is held", {
+    attack: { ...ATTACK, maxHeldMiB: 5 },
+    heldBytes: 16 * MIB,
+  }, ["6.0 MiB held"]],
+  ["the attack itself fails", {
+    got: "attacker failed: a",
+  }, ["attacker failed: a"]],
+];
+
+for (const [name, change, found] of CASES) {
+  Deno.test(`broken() says what is wrong when ${name}`, () => {
+    assertEquals(broken({ ...WELL, ...change }), found);
+  });
+}
+
+Deno.test("broken() takes its bounds several times", () => {
+  const result = {
+    ...WELL,
+    rss: { ...WELL.rss, peak: 371 * MIB },
+    good: { ...WELL.good, p99: 1500 },
+  };
+  assertEquals(broken(result, 2), []);
+});
+
+Deno.test("tableOf() has a line for each result", () => {
+  const table = tableOf([WELL, { ...WELL, status: "died: SIGSEGV" }]);
+  assertStringIncludes(table, "| nothing ");
+  assertStringIncludes(table, "| dead ");
+  assertEquals(table.split("\n").length, 4);
+});

@@ -1,0 +1,66 @@
+/**
+ * A connection that is not read, because too much is held for its peer.
+ *
+ * @module
+ */
+
+import type { Account, Holder } from "../_call/account.ts";
+import type { Clock, ClockTimer } from "../core/clock.ts";
+
+/** How often it is looked at. */
+const PERIOD_MS = 1000;
+
+/**
+ * Ends calls when what is held is messages that are not whole, and never will
+ * be: the connection waits until less is held, and the messages for the
+ * connection. What is whole is the application's to take, and may take its time.
+ */
+export class FullAccount {
+  readonly #account: Account;
+  readonly #clock: Clock;
+  #timer: ClockTimer | undefined;
+  /** How much there was of each message when it was looked at last. */
+  #seen: ReadonlyMap<Holder, number> = new Map();
+
+  constructor(account: Account, clock: Clock) {
+    this.#account = account;
+    this.#clock = clock;
+  }
+
+  /** The account is full, or not any more. */
+  onFull(isFull: boolean): void {
+    if (!isFull) return this.stop();
+    if (this.#timer === undefined) this.#wait();
+  }
+
+  /** Looks no more. */
+  stop(): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #wait(): void {
+    const account = this.#account;
+    this.#seen = new Map(
+      [...account.holders].map((holder) => [holder, holder.unfinishedBytes]),
+    );
+    this.#timer = this.#clock.setTimeout(() => this.#look(), PERIOD_MS);
+    this.#timer.unref();
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    const account = this.#account;
+    // The newest first, and no more than it takes.
+    for (const holder of [...account.holders].reverse()) {
+      if (!account.hasExcess) break;
+      const { unfinishedBytes } = holder;
+      const isStuck = unfinishedBytes > 0 &&
+        this.#seen.get(holder) === unfinishedBytes;
+      if (!isStuck) continue;
+      account.holders.delete(holder);
+      holder.evict();
+    }
+    if (account.isFull) this.#wait();
+  }
+}

@@ -1,0 +1,93 @@
+import { assertEquals } from "@std/assert";
+import { PassThrough } from "node:stream";
+import { soon, turns } from "../_testdata/waiting.ts";
+import { ReadGate } from "./read_gate.ts";
+
+/** A socket, and what a connection was given of it. */
+function setUp() {
+  const socket = new PassThrough();
+  const read: number[] = [];
+  let work = () => {};
+  const gate = new ReadGate(socket, {}, (chunk) => {
+    read.push(chunk[0]!);
+    work();
+  });
+  socket.on("data", (chunk: Uint8Array) => gate.onData(chunk));
+  return {
+    socket,
+    gate,
+    read,
+    /** Does something with each chunk. */
+    each: (fn: () => void) => work = fn,
+    receive: (first: number, length = 4096) =>
+      socket.push(new Uint8Array(length).fill(first)),
+  };
+}
+
+function block(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+Deno.test("ReadGate.onData() gives chunks at once, and in order", async () => {
+  const { read, receive } = setUp();
+  for (let i = 0; i < 10; i++) receive(i);
+  await turns(3);
+  assertEquals(read, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+Deno.test("ReadGate.onData() lets the loop turn between chunks that take long", async () => {
+  const { read, receive, each } = setUp();
+  let loops = 0;
+  let isOver = false;
+  const count = () => {
+    loops++;
+    if (!isOver) setImmediate(count);
+  };
+  setImmediate(count);
+  const seen: number[] = [];
+  each(() => {
+    seen.push(loops);
+    block(8);
+  });
+  for (let i = 0; i < 8; i++) receive(i, 65_536);
+  while (read.length < 8) await turns(1);
+  isOver = true;
+  await turns(1);
+  assertEquals(read, [0, 1, 2, 3, 4, 5, 6, 7]);
+  // The first few may come in one turn, for nobody knew how long they take.
+  assertEquals(new Set(seen).size >= 5, true, `${seen}`);
+});
+
+Deno.test("ReadGate.hold() gives nothing until it is taken back, and loses nothing", async () => {
+  const { gate, read, receive } = setUp();
+  gate.hold(true);
+  for (let i = 0; i < 5; i++) receive(i);
+  await turns(5);
+  assertEquals(read, []);
+  gate.hold(false);
+  while (read.length < 5) await turns(1);
+  assertEquals(read, [0, 1, 2, 3, 4]);
+});
+
+Deno.test("ReadGate.hold() gives something now and then, so that the end of the socket is seen", async () => {
+  const { socket, gate, read, receive } = setUp();
+  const ended = Promise.withResolvers<void>();
+  socket.on("end", () => ended.resolve());
+  gate.hold(true);
+  receive(1);
+  socket.push(null);
+  await soon(ended.promise);
+  assertEquals(read, [1]);
+  gate.flush();
+});
+
+Deno.test("ReadGate.flush() gives what waits", () => {
+  const { gate, read } = setUp();
+  gate.hold(true);
+  gate.onData(new Uint8Array(1).fill(1));
+  gate.onData(new Uint8Array(1).fill(2));
+  assertEquals(read, []);
+  gate.flush();
+  assertEquals(read, [1, 2]);
+});
