@@ -18,8 +18,8 @@ export interface WatchedCall {
 
 /** The server. */
 export interface WatchedServer {
-  /** Its calls, in the order in which they came. */
-  readonly calls: ReadonlySet<WatchedCall>;
+  /** Its calls. */
+  readonly calls: Iterable<WatchedCall>;
   /** Whether there is anything to look at. */
   isUsed(): boolean;
   /** Refuses the calls that have waited for too long. */
