@@ -82,7 +82,7 @@ Deno.test("ReadGate.hold() gives something now and then, so that the end of the 
   gate.flush();
 });
 
-Deno.test("ReadGate.flush() gives what waits", async () => {
+Deno.test("ReadGate.flush() gives what waits", () => {
   const { gate, read } = setUp();
   gate.hold(true);
   gate.onData(new Uint8Array(1).fill(1));

@@ -6,7 +6,7 @@ import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { listen, RecvMessage } from "../core/events.ts";
 import { Status } from "../core/status.ts";
 import { compressors } from "../_zlib.ts";
-import { Channel, createStub, GRPCError } from "../client.ts";
+import { Channel, createStub, type GRPCError } from "../client.ts";
 import { PATHS, startEcho } from "../_testdata/echo_service.ts";
 import { Echo, EchoRequestSchema } from "../_testdata/gen/echo_pb.ts";
 import {
