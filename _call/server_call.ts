@@ -199,21 +199,24 @@ export class ServerCall<Req, Rep>
     this.#workBytes = this.heldBytes;
     // Decoded before the handler starts: it runs for good requests alone.
     const compressed = this.#unaryCompressed;
-    const take = (message: Req): void => {
-      this.#unaryMessage = message;
-    };
-    if (this.#events !== null) this.#decodeWatched(bytes, compressed, take);
-    else {
-      try {
-        take(this.decodeMessage(bytes, compressed));
-      } catch (error) {
-        return this.fail(error as GRPCError);
-      }
+    if (this.#events !== null) {
+      this.#decodeWatched(bytes, compressed, (message) => {
+        this.#unaryMessage = message;
+      });
+      return this.#events.behind(() => this.#start());
     }
-    this.#behindEvents(() => {
-      this.#inbox.finish(null);
-      this.#becomeReady();
-    });
+    try {
+      this.#unaryMessage = this.decodeMessage(bytes, compressed);
+    } catch (error) {
+      return this.fail(error as GRPCError);
+    }
+    this.#start();
+  }
+
+  /** Starts the handler of a unary request. */
+  #start(): void {
+    this.#inbox.finish(null);
+    this.#becomeReady();
   }
 
   /** Counts bytes that are held for it; negative for fewer. */
@@ -428,8 +431,12 @@ export class ServerCall<Req, Rep>
     if (this.aborted !== undefined) return;
     const fault = incompleteRequest(this.request, this.#reader.truncated);
     if (fault !== null) return this.fail(fault);
-    if (this.request.many) this.#behindEvents(() => this.#inbox.finish(null));
-    else this.#behindEvents(() => this.#arrive());
+    if (this.#events !== null) {
+      this.#events.behind(() =>
+        this.request.many ? this.#inbox.finish(null) : this.#arrive()
+      );
+    } else if (this.request.many) this.#inbox.finish(null);
+    else this.#arrive();
   }
 
   onClose(why: CloseReason): void {
