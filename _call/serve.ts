@@ -46,6 +46,8 @@ export interface CallHost extends ServerHost {
 export class CallServer implements ServerCallOwner<AnyCall> {
   readonly #host: CallHost;
   readonly #heads: HeadReader;
+  /** The call whose task this is. */
+  #entering: AnyCall | null = null;
 
   /** @param host The server. */
   constructor(host: CallHost) {
@@ -76,17 +78,30 @@ export class CallServer implements ServerCallOwner<AnyCall> {
     return call;
   }
 
-  onArrival(call: AnyCall): void {
-    this.#host.admission.enter(call);
-  }
-
   /**
-   * Has the handler run in a moment, in a task of its own: what it enters of
-   * asynchronous contexts is kept from the calls that came with this one. (To
+   * Goes on in a moment, in a task of its own: what a handler enters of
+   * asynchronous contexts is kept from the calls that came with its own. (To
    * enter and leave a context for each call costs five times as much.)
    */
+  onArrival(call: AnyCall): void {
+    NOW.then(() => this.#enter(call));
+  }
+
   onReady(call: AnyCall): void {
-    NOW.then(() => run(this.#host, call));
+    if (this.#entering === call) run(this.#host, call);
+    // It has waited, and others may start in this task.
+    else NOW.then(() => run(this.#host, call));
+  }
+
+  #enter(call: AnyCall): void {
+    // It has ended meanwhile.
+    if (call.aborted !== undefined) return;
+    this.#entering = call;
+    try {
+      this.#host.admission.enter(call);
+    } finally {
+      this.#entering = null;
+    }
   }
 
   onAbort(call: AnyCall): void {

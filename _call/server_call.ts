@@ -429,8 +429,12 @@ export class ServerCall<Req, Rep>
     if (this.aborted !== undefined) return;
     const fault = incompleteRequest(this.request, this.#reader.truncated);
     if (fault !== null) return this.fail(fault);
-    if (this.request.many) this.#behindEvents(() => this.#inbox.finish(null));
-    else this.#behindEvents(() => this.#arrive());
+    if (this.#events !== null) {
+      this.#events.behind(() =>
+        this.request.many ? this.#inbox.finish(null) : this.#arrive()
+      );
+    } else if (this.request.many) this.#inbox.finish(null);
+    else this.#arrive();
   }
 
   onClose(why: CloseReason): void {
