@@ -71,6 +71,7 @@ export class ServerWatch {
   start(): void {
     if (this.#timer !== undefined || this.#isOver) return;
     this.#lateTimes = 0;
+    this.isLate = false;
     this.#schedule();
   }
 

@@ -88,6 +88,8 @@ export class MemoryBudget {
   heldBytes = 0;
   /** Above how many bytes it matters who holds them. */
   nearBytes: number;
+  /** Whether there were more when somebody looked last. */
+  isNear = false;
   readonly accounts: Set<Account> = new Set();
   /** Told when there is room again for what had to wait. */
   onRoom: () => void = () => {};
@@ -127,8 +129,8 @@ export class MemoryBudget {
 
   #settle(): void {
     this.#evict();
-    const isNear = this.heldBytes > this.nearBytes;
-    const share = isNear ? this.shareBytes : Infinity;
+    this.isNear = this.heldBytes > this.nearBytes;
+    const share = this.isNear ? this.shareBytes : Infinity;
     let hasRoom = false;
     for (const account of [...this.accounts]) {
       const wasFull = account.isFull;
@@ -238,8 +240,9 @@ export class Account {
   release(bytes: number): void {
     this.heldBytes -= bytes;
     this.#budget.heldBytes -= bytes;
-    if (this.isFull) this.#budget.schedule();
-    else if (!this.#isOpen && this.heldBytes <= 0) this.#forget();
+    // What one gives back, others may be waiting for.
+    if (this.isFull || this.#budget.isNear) this.#budget.schedule();
+    if (!this.#isOpen && this.heldBytes <= 0) this.#forget();
   }
 
   /**

@@ -84,6 +84,19 @@ Deno.test("Account.hold() makes those wait that hold more than their share when 
   assertEquals([large.isFull, small.isFull], [false, false]);
 });
 
+Deno.test("Account.release() has others go on that waited for it", async () => {
+  const { account } = setUp({ perConnection: 30 * MIB, all: 40 * MIB });
+  const waiting = account("waiting");
+  const other = account("other");
+  waiting.hold(21 * MIB);
+  other.hold(10 * MIB);
+  await allTurns();
+  assertEquals([waiting.isFull, other.isFull], [true, false]);
+  other.release(9 * MIB);
+  await allTurns();
+  assertFalse(waiting.isFull);
+});
+
 Deno.test("MemoryBudget ends the largest call of the fullest account, the newest of several, until the limit is kept", async () => {
   const { budget, account } = setUp({ perConnection: 40 * MIB, all: 40 * MIB });
   const victim = account("victim");

@@ -197,24 +197,32 @@ export class ServerCall<Req, Rep>
     this.#workBytes = this.heldBytes;
     const compressed = this.#unaryCompressed;
     this.#unary = undefined;
-    const isHeard = this.#events?.hearsMessages === true;
-    if (isHeard) {
+    if (this.#events?.hearsMessages) {
       this.#hear(bytes, compressed, (decoded) => {
         this.#unaryMessage = decoded!.message;
       });
+      return this.#events.behind(() => this.#start());
     }
-    this.#behindEvents(() => {
-      // Decoded before the handler starts: it runs for good requests alone.
-      if (!isHeard) {
-        try {
-          this.#unaryMessage = this.decodeMessage(bytes, compressed);
-        } catch (error) {
-          return this.fail(error as GRPCError);
-        }
-      }
-      this.#inbox.finish(null);
-      this.#becomeReady();
-    });
+    if (this.#events === null) this.#startWith(bytes, compressed);
+    else this.#events.behind(() => this.#startWith(bytes, compressed));
+  }
+
+  /**
+   * Starts the handler of a unary request, once that is decoded: it runs for
+   * good requests alone.
+   */
+  #startWith(bytes: Uint8Array, compressed: boolean): void {
+    try {
+      this.#unaryMessage = this.decodeMessage(bytes, compressed);
+    } catch (error) {
+      return this.fail(error as GRPCError);
+    }
+    this.#start();
+  }
+
+  #start(): void {
+    this.#inbox.finish(null);
+    this.#becomeReady();
   }
 
   /** Counts bytes that are held for it; negative for fewer. */
@@ -426,8 +434,12 @@ export class ServerCall<Req, Rep>
     if (this.aborted !== undefined) return;
     const fault = incompleteRequest(this.request, this.#reader.truncated);
     if (fault !== null) return this.fail(fault);
-    if (this.request.many) this.#behindEvents(() => this.#inbox.finish(null));
-    else this.#behindEvents(() => this.#arrive());
+    if (this.#events !== null) {
+      this.#events.behind(() =>
+        this.request.many ? this.#inbox.finish(null) : this.#arrive()
+      );
+    } else if (this.request.many) this.#inbox.finish(null);
+    else this.#arrive();
   }
 
   onClose(why: CloseReason): void {

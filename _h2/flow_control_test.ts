@@ -221,3 +221,25 @@ Deno.test("Http2Connection() stops all streams when those that are stalled fill 
   assertEquals(client.connection.queuedBytes, 0);
   assertEquals(server.told().filter((x) => x.startsWith("end")).length, 3);
 });
+
+Deno.test("Http2Connection.holdCredit() gives no credit until it is taken back, and then all that is due", () => {
+  const end = server();
+  const { connection } = end;
+  end.receive(headers(1, REQUEST), headers(3, REQUEST));
+  connection.holdCredit(true);
+  for (const id of [1, 3]) {
+    for (let i = 0; i < 24; i++) end.receive(data(id, KB));
+    end.streams.get(id)!.consume(24 * 1024);
+  }
+  assertEquals([connection.heldBytes, end.frames()], [0, []]);
+  connection.holdCredit(false);
+  assertEquals(end.frames(), [
+    "WINDOW_UPDATE 49152",
+    "WINDOW_UPDATE 1 24576",
+    "WINDOW_UPDATE 3 24576",
+  ]);
+  end.receive(data(1, KB, { end: true }));
+  connection.holdCredit(true);
+  connection.holdCredit(false);
+  assertEquals(end.frames(), []);
+});

@@ -13,7 +13,7 @@ import { clearTimeout, setTimeout } from "node:timers";
 import { type Taker, turns } from "../_turns.ts";
 
 /** What is smaller is taken at once: it cannot take long, and seldom waits. */
-const MIN_BYTES = 2048;
+const MIN_BYTES = 4096;
 
 /** Chunks weigh one more for each so many bytes. */
 const WEIGHED_BYTES = 256;

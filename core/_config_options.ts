@@ -252,7 +252,7 @@ export interface ConfigurationOptions {
    * not. Further calls wait. For one connection the limit is
    * `maxConcurrentStreams`.
    *
-   * @default {20000}
+   * @default {16000}
    */
   readonly maxRunningCalls?: number;
   /**
