@@ -79,9 +79,6 @@ export class ServerCall<Req, Rep>
   handle: MethodFunc | null = null;
   /** What the handler wants to be sent with the status, whatever it is. */
   trailingMetadata: Metadata | null = null;
-  /** The neighbours in the list of calls that are running. */
-  nextCall: ServerCall<Req, Rep> | null = null;
-  previousCall: ServerCall<Req, Rep> | null = null;
 
   readonly #host: ServerHost;
   readonly #stream: ByteStream;
@@ -200,24 +197,32 @@ export class ServerCall<Req, Rep>
     this.#workBytes = this.heldBytes;
     const compressed = this.#unaryCompressed;
     this.#unary = undefined;
-    const isHeard = this.#events?.hearsMessages === true;
-    if (isHeard) {
+    if (this.#events?.hearsMessages) {
       this.#hear(bytes, compressed, (decoded) => {
         this.#unaryMessage = decoded!.message;
       });
+      return this.#events.behind(() => this.#start());
     }
-    this.#behindEvents(() => {
-      // Decoded before the handler starts: it runs for good requests alone.
-      if (!isHeard) {
-        try {
-          this.#unaryMessage = this.decodeMessage(bytes, compressed);
-        } catch (error) {
-          return this.fail(error as GRPCError);
-        }
-      }
-      this.#inbox.finish(null);
-      this.#becomeReady();
-    });
+    if (this.#events === null) this.#startWith(bytes, compressed);
+    else this.#events.behind(() => this.#startWith(bytes, compressed));
+  }
+
+  /**
+   * Starts the handler of a unary request, once that is decoded: it runs for
+   * good requests alone.
+   */
+  #startWith(bytes: Uint8Array, compressed: boolean): void {
+    try {
+      this.#unaryMessage = this.decodeMessage(bytes, compressed);
+    } catch (error) {
+      return this.fail(error as GRPCError);
+    }
+    this.#start();
+  }
+
+  #start(): void {
+    this.#inbox.finish(null);
+    this.#becomeReady();
   }
 
   /** Counts bytes that are held for it; negative for fewer. */
