@@ -5,6 +5,7 @@
  * @module
  */
 
+import { noContext } from "../_context.ts";
 import { Deadline } from "../core/deadline.ts";
 import { GRPCError } from "../core/errors.ts";
 import type { Peer } from "../core/peer.ts";
@@ -90,7 +91,7 @@ export class CallServer implements ServerCallOwner<AnyCall> {
   onReady(call: AnyCall): void {
     if (this.#entering === call) run(this.#host, call);
     // It has waited, and others may start in this task.
-    else NOW.then(() => run(this.#host, call));
+    else noContext(() => run(this.#host, call));
   }
 
   #enter(call: AnyCall): void {
@@ -145,8 +146,6 @@ const DEAF: ByteSink = {
 
 /** Runs the handler of a call. */
 function run(host: CallHost, call: AnyCall): void {
-  // It has ended meanwhile.
-  if (call.aborted !== undefined) return leave(host, call);
   const { handle, start: { request: { route: { handler } } } } = call;
   const stream = new ServerStream(call);
   let result: unknown;

@@ -310,6 +310,7 @@ Deno.test("ServerCall() keeps the first reason when the stream is gone after the
 Deno.test("ServerCall() sends nothing more when the stream is gone while the handler goes on", async () => {
   const gate = Promise.withResolvers<void>();
   using test = new Test(() => gate.promise);
+  await allTurns();
   test.stream.close(closed(Status.CANCELLED, "Stream was reset"));
   assertEquals(test.server.counts, [1, 0]);
   gate.resolve();

@@ -79,6 +79,9 @@ export class ServerCall<Req, Rep>
   handle: MethodFunc | null = null;
   /** What the handler wants to be sent with the status, whatever it is. */
   trailingMetadata: Metadata | null = null;
+  /** The neighbours in the list of calls that are running. */
+  nextCall: ServerCall<Req, Rep> | null = null;
+  previousCall: ServerCall<Req, Rep> | null = null;
 
   readonly #host: ServerHost;
   readonly #stream: ByteStream;
