@@ -135,7 +135,9 @@ export class MemoryBudget {
     for (const account of [...this.accounts]) {
       const wasFull = account.isFull;
       account.judge(share);
-      if (wasFull && !account.isFull) hasRoom = true;
+      // One may be full still, and its calls wait no more: when what it holds is
+      // theirs, nothing else would have them go on.
+      if (wasFull && !account.mustWait) hasRoom = true;
     }
     if (hasRoom) this.onRoom();
   }

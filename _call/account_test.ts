@@ -97,6 +97,22 @@ Deno.test("Account.release() has others go on that waited for it", async () => {
   assertFalse(waiting.isFull);
 });
 
+Deno.test("MemoryBudget.onRoom() is told when what a full connection holds is what waits itself", async () => {
+  const { budget, account } = setUp({ perConnection: 10 * MIB, all: 40 * MIB });
+  let rooms = 0;
+  budget.onRoom = () => rooms++;
+  const one = account("one");
+  one.hold(6 * MIB);
+  one.setUnsent(8 * MIB);
+  await allTurns();
+  assertEquals([one.isFull, one.mustWait, rooms], [true, true, 0]);
+  one.setUnsent(2 * MIB);
+  await allTurns();
+  // Full still, of requests: their calls have to start.
+  assertEquals([one.isFull, one.mustWait], [true, false]);
+  assert(rooms > 0);
+});
+
 Deno.test("MemoryBudget ends the largest call of the fullest account, the newest of several, until the limit is kept", async () => {
   const { budget, account } = setUp({ perConnection: 40 * MIB, all: 40 * MIB });
   const victim = account("victim");
