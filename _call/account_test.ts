@@ -64,7 +64,7 @@ Deno.test("Account.hold() makes a connection wait when it holds more than it may
   assert(a.isFull);
   a.release(2 * MIB);
   await allTurns();
-  assertEquals([a.isFull, log.at(-1), rooms], [false, "a free", 1]);
+  assertEquals([a.isFull, log.at(-1), rooms > 0], [false, "a free", true]);
   assertEquals(budget.heldBytes, 7 * MIB + 1);
 });
 
