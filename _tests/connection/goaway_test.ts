@@ -1,0 +1,310 @@
+// GOAWAY, stream by stream: what the server has not looked at is sent anew, what
+// it has goes on, and nothing is sent twice.
+
+import { fromBinary } from "@bufbuild/protobuf";
+import { assertEquals, assertMatch } from "@std/assert";
+import { Channel, createStub, Status } from "../../client.ts";
+import { Echo, EchoRequestSchema } from "../../_testdata/gen/echo_pb.ts";
+import {
+  answerWell,
+  assertFails,
+  type EchoStub,
+  shakeHands,
+} from "../../_testdata/raw_answers.ts";
+import {
+  Flag,
+  frame,
+  FrameType,
+  type RawConnection,
+  RawServer,
+  RESPONSE_HEAD,
+  uint32,
+  uint32At,
+} from "../../_testdata/raw_h2.ts";
+import { assertCancelled } from "../../_testdata/waiters.ts";
+import { soon, turns, until } from "../../_testdata/waiting.ts";
+import { untilState } from "../../_testdata/watch_states.ts";
+
+const ALL = 2 ** 31 - 1;
+const REFUSED_STREAM = 7;
+
+/** Answers all requests well, however their frames are mixed. */
+async function goOnWell(connection: RawConnection): Promise<void> {
+  for (;;) {
+    const [streamId] = await take(connection, 1);
+    await answerWell(connection, streamId!);
+  }
+}
+
+/** Plays the first connection as a test says, and the others well. */
+function playFirst(
+  first: (connection: RawConnection) => Promise<void>,
+): RawServer {
+  return new RawServer(async (connection, index) => {
+    await shakeHands(connection);
+    await (index === 0 ? first : goOnWell)(connection);
+  });
+}
+
+function connect(port: number) {
+  const channel = new Channel("127.0.0.1", port);
+  const stub = createStub(Echo, channel);
+  return {
+    channel,
+    stub,
+    calls: (count: number): Promise<string>[] =>
+      Array.from({ length: count }, () => textOf(stub)),
+    [Symbol.asyncDispose]: () => channel.close(),
+  };
+}
+
+async function textOf(stub: EchoStub): Promise<string> {
+  return (await stub.unary({})).text;
+}
+
+/** Takes whole requests until there are so many; gives their streams. */
+async function take(
+  connection: RawConnection,
+  count: number,
+): Promise<number[]> {
+  const streamIds = [];
+  while (streamIds.length < count) {
+    const { flags, streamId } = await connection.nextOf(FrameType.DATA);
+    if (flags & Flag.END_STREAM) streamIds.push(streamId);
+  }
+  return streamIds;
+}
+
+for (const code of [0, 2]) {
+  Deno.test(`Channel sends anew what is above the last stream of GOAWAY ${code}`, async () => {
+    let above = 0;
+    await using server = new RawServer(async (connection, index) => {
+      await shakeHands(connection);
+      if (index === 0) {
+        const streamIds = await take(connection, 5);
+        assertEquals(streamIds, [1, 3, 5, 7, 9]);
+        await connection.goaway(3, code);
+        if (code === 0) {
+          await answerWell(connection, 1);
+          await answerWell(connection, 3);
+        }
+        return await connection.end();
+      }
+      for (;;) {
+        const [streamId] = await take(connection, 1);
+        above++;
+        await answerWell(connection, streamId!);
+      }
+    });
+    await using client = connect(server.port);
+    const calls = client.calls(5);
+    const results = await soon(Promise.allSettled(calls));
+    const [looked, not] = code === 0
+      ? ["fulfilled", "fulfilled"]
+      : ["rejected", "fulfilled"];
+    assertEquals(
+      results.map(({ status }) => status),
+      [looked, looked, not, not, not],
+    );
+    assertEquals(above, 3);
+    assertEquals(server.accepted, 2);
+  });
+}
+
+Deno.test("Channel opens no stream on a connection from the instant that GOAWAY arrives", async () => {
+  const answer = Promise.withResolvers<void>();
+  let late = 0;
+  await using server = playFirst(async (connection) => {
+    const [streamId] = await take(connection, 1);
+    await connection.goaway(ALL, 0);
+    const more = (async () => {
+      for (;;) {
+        await connection.nextOf(FrameType.HEADERS);
+        late++;
+      }
+    })();
+    more.catch(() => {});
+    await answer.promise;
+    await answerWell(connection, streamId!);
+    await more.catch(() => {});
+  });
+  await using client = connect(server.port);
+  const [first] = client.calls(1);
+  await untilState(client.channel, "READY");
+  await untilState(client.channel, "IDLE");
+  assertEquals(
+    await soon(Promise.all(client.calls(20))),
+    Array(20).fill("hello"),
+  );
+  assertEquals([late, server.accepted], [0, 2]);
+  answer.resolve();
+  assertEquals(await soon(first!), "hello");
+  assertEquals(late, 0);
+});
+
+Deno.test("Channel sends anew what is above the second GOAWAY of two", async () => {
+  await using server = playFirst(async (connection) => {
+    await take(connection, 3);
+    await connection.goaway(ALL, 0);
+    await connection.headers(1, RESPONSE_HEAD);
+    await turns(5);
+    await connection.goaway(1, 0);
+    await turns(5);
+    await answerWell(connection, 1).catch(() => {});
+    await connection.end();
+  });
+  await using client = connect(server.port);
+  const calls = client.calls(3);
+  assertEquals(await soon(Promise.all(calls.slice(1))), ["hello", "hello"]);
+  assertEquals(server.accepted, 2);
+  await soon(Promise.allSettled(calls));
+});
+
+Deno.test("Channel sends anew, once, what was not on its way when GOAWAY came", async () => {
+  // The first connection says farewell after one request.
+  const count = 5;
+  await using server = new RawServer(async (connection, index) => {
+    await shakeHands(connection);
+    if (index > 0) return await goOnWell(connection);
+    const { streamId } = await connection.request();
+    await connection.goaway(streamId, 0);
+    await answerWell(connection, streamId);
+    await connection.end();
+    connection.close();
+  });
+  await using client = connect(server.port);
+  assertEquals(
+    await soon(Promise.all(client.calls(count))),
+    Array(count).fill("hello"),
+  );
+  assertEquals(server.accepted, 2);
+});
+
+Deno.test("Channel sends all messages of a call anew, and goes on with it", async () => {
+  const texts: string[] = [];
+  await using server = new RawServer(async (connection, index) => {
+    await shakeHands(connection);
+    if (index === 0) {
+      const head = await connection.nextOf(FrameType.HEADERS);
+      await connection.nextOf(FrameType.DATA);
+      await connection.rstStream(head.streamId, REFUSED_STREAM);
+    }
+    const { streamId } = await connection.nextOf(FrameType.HEADERS);
+    let bytes: number[] = [];
+    for (let flags = 0; !(flags & Flag.END_STREAM);) {
+      const data = await connection.nextOf(FrameType.DATA, streamId);
+      flags = data.flags;
+      bytes.push(...data.payload);
+      while (bytes.length >= 5) {
+        const end = 5 + uint32At(Uint8Array.from(bytes), 1);
+        if (bytes.length < end) break;
+        const message = Uint8Array.from(bytes.slice(5, end));
+        texts.push(fromBinary(EchoRequestSchema, message).text);
+        bytes = bytes.slice(end);
+      }
+    }
+    await answerWell(connection, streamId);
+    await connection.end();
+  });
+  await using client = connect(server.port);
+  await using stream = client.stub.clientStream.open();
+  await stream.sendMessage({ text: "a" });
+  await stream.sendMessage({ text: "b" });
+  await turns(20);
+  await stream.sendMessage({ text: "c" }, { end: true });
+  assertEquals((await soon(stream.recvMessage())).text, "hello");
+  assertEquals(texts, ["a", "b", "c"]);
+  assertEquals(server.accepted, 1);
+});
+
+Deno.test("Channel does not send a call anew whose head has come, or that has sent more than 1 MiB", async () => {
+  let requests = 0;
+  await using server = new RawServer(async (connection) => {
+    await connection.acceptPreface();
+    await connection.settings([4, ALL]);
+    await connection.windowUpdate(0, ALL - 65_535);
+    for (;;) {
+      const { streamId } = await connection.nextOf(FrameType.HEADERS);
+      requests++;
+      if (requests === 1) {
+        await connection.headers(streamId, RESPONSE_HEAD);
+      } else {
+        for (let got = 0; got < 3_000_000;) {
+          const { payload } = await connection.nextOf(FrameType.DATA, streamId);
+          got += payload.length;
+        }
+      }
+      await connection.rstStream(streamId, REFUSED_STREAM);
+    }
+  });
+  await using client = connect(server.port);
+  await assertFails(() => client.stub.unary({}), Status.UNAVAILABLE);
+  assertEquals(requests, 1);
+  const send = async (): Promise<void> => {
+    await using stream = client.stub.clientStream.open();
+    const payload = new Uint8Array(500_000);
+    for (let i = 0; i < 7; i++) await stream.sendMessage({ payload });
+    await stream.end();
+    await stream.recvMessage();
+  };
+  await assertFails(send, Status.UNAVAILABLE);
+  assertEquals(requests, 2);
+});
+
+Deno.test("Channel ends a call that is to be sent anew at its deadline, or when it is cancelled", async () => {
+  let requests = 0;
+  await using server = new RawServer(async (connection, index) => {
+    await connection.acceptPreface();
+    // Every other connection says nothing.
+    if (index % 2 > 0) return;
+    await connection.settings();
+    await connection.request();
+    requests++;
+    await connection.goaway(0, 0);
+    await connection.end();
+  });
+  {
+    await using client = connect(server.port);
+    const call = () => client.stub.unary({}, { timeoutMs: 100 });
+    await assertFails(call, Status.DEADLINE_EXCEEDED);
+    assertEquals(server.accepted, 2);
+  }
+  await using client = connect(server.port);
+  const controller = new AbortController();
+  const call = client.stub.unary({}, { signal: controller.signal });
+  await until(() => server.accepted === 4, "it is sent anew");
+  controller.abort();
+  await assertCancelled(() => call);
+  assertEquals(requests, 2);
+});
+
+Deno.test("Channel tells of GOAWAY with an error to the calls that it ends", async () => {
+  await using server = playFirst(async (connection) => {
+    await take(connection, 1);
+    await connection.goaway(1, 2);
+    await connection.end();
+  });
+  await using client = connect(server.port);
+  const [call] = client.calls(1);
+  const { message } = await assertFails(() => call!, Status.UNAVAILABLE);
+  assertMatch(message, /GOAWAY INTERNAL_ERROR/);
+  assertEquals(await soon(textOf(client.stub)), "hello");
+});
+
+Deno.test("Channel sends a call anew that was refused right before the connection ended", async () => {
+  await using server = playFirst(async (connection) => {
+    const [streamId] = await take(connection, 1);
+    await connection.write(
+      frame(
+        FrameType.RST_STREAM,
+        { streamId: streamId! },
+        uint32(REFUSED_STREAM),
+      ),
+      frame(FrameType.GOAWAY, {}, uint32(streamId!, 0)),
+    );
+    connection.close();
+  });
+  await using client = connect(server.port);
+  assertEquals(await soon(textOf(client.stub)), "hello");
+  assertEquals(server.accepted, 2);
+});

@@ -1,0 +1,275 @@
+// What peers can make a server or a channel hold, and how much of its time they
+// have: on either engine, with limits that a test can reach.
+
+import { create, toBinary } from "@bufbuild/protobuf";
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { listen, RecvMessage } from "../../core/events.ts";
+import { Status } from "../../core/status.ts";
+import { compressors } from "../../_zlib.ts";
+import { Channel, createStub, type GRPCError } from "../../client.ts";
+import { PATHS, startEcho } from "../../_testdata/echo_service.ts";
+import { Echo, EchoRequestSchema } from "../../_testdata/gen/echo_pb.ts";
+import {
+  type Frame,
+  FrameType,
+  grpcMessage,
+  RawConnection,
+  RawServer,
+  requestFields,
+  RESPONSE_HEAD,
+  Setting,
+} from "../../_testdata/raw_h2.ts";
+import { settled, soon, until } from "../../_testdata/waiting.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Limits that a few small messages reach. */
+const SMALL = {
+  maxReceiveMessageSize: 64 * KIB,
+  maxHeldBytesPerConnection: 128 * KIB,
+  maxHeldBytes: 256 * KIB,
+};
+
+/** A message that inflates to so many bytes, compressed, with its prefix. */
+function bomb(encoding: string, bytes: number): Uint8Array {
+  const message = toBinary(
+    EchoRequestSchema,
+    create(EchoRequestSchema, { payload: new Uint8Array(bytes) }),
+  );
+  const small = compressors.get(encoding)!.compress(message);
+  return grpcMessage(small, { flag: 1 });
+}
+
+function times(count: number, bytes: Uint8Array): Uint8Array {
+  const all = new Uint8Array(count * bytes.length);
+  for (let i = 0; i < count; i++) all.set(bytes, i * bytes.length);
+  return all;
+}
+
+/** Half of a message of 64 KiB. */
+const HALF = grpcMessage(new Uint8Array(40 * KIB), { length: 64 * KIB });
+
+/** The statuses that come back on a connection, until there are so many. */
+async function statusesOf(
+  connection: RawConnection,
+  count: number,
+): Promise<Record<string, number>> {
+  const statuses: Record<string, number> = {};
+  for (let i = 0; i < count;) {
+    const frame: Frame | null = await connection.next();
+    assert(frame !== null, "the connection goes on");
+    const status = frame.fields.find(([name]) => name === "grpc-status")?.[1];
+    if (status === undefined) continue;
+    statuses[status] = (statuses[status] ?? 0) + 1;
+    i++;
+  }
+  return statuses;
+}
+
+for (const encoding of ["gzip", "deflate", "br"]) {
+  Deno.test(`Server decompresses one message at a time when a listener sees messages of ${encoding} that nobody takes`, async () => {
+    const end = Promise.withResolvers<void>();
+    await using pair = await startEcho({
+      handlers: { bidi: () => end.promise },
+    });
+    let seen = 0;
+    listen(pair.server, RecvMessage, () => void seen++);
+    using connection = await RawConnection.open(pair.port);
+    await connection.headers(
+      1,
+      requestFields(PATHS.bidi, { "grpc-encoding": encoding }),
+    );
+    await connection.data(1, times(20, bomb(encoding, MIB)));
+    await until(() => seen > 0, "the first message is seen");
+    await settled(() => seen);
+    assertEquals(seen, 1);
+    end.resolve();
+    await connection.answer(1);
+  });
+}
+
+Deno.test("Channel decompresses one message at a time when a listener sees messages that nobody takes", async () => {
+  await using pair = await startEcho({ server: { compression: "gzip" } });
+  let seen = 0;
+  listen(pair.channel, RecvMessage, () => void seen++);
+  const payload = new Uint8Array(MIB);
+  await using call = pair.stub.serverStream.open();
+  await call.sendMessage({ count: 20, payload }, { end: true });
+  await until(() => seen > 0, "the first message is seen");
+  await settled(() => seen);
+  assertEquals(seen, 1);
+  let taken = 0;
+  for await (const { payload } of call) taken += payload.length;
+  assertEquals([taken, seen], [20 * MIB, 20]);
+});
+
+for (const isWatched of [false, true]) {
+  Deno.test(`Server has others go on between messages that take long to decompress, ${isWatched ? "with" : "without"} a listener`, async () => {
+    let taken = 0;
+    await using pair = await startEcho({
+      handlers: {
+        async clientStream(stream) {
+          for await (const _ of stream) taken++;
+          await stream.sendMessage({});
+        },
+      },
+      server: { config: { maxDecompressionRatio: Infinity } },
+    });
+    if (isWatched) listen(pair.server, RecvMessage, () => {});
+    using connection = await RawConnection.open(pair.port);
+    await connection.headers(
+      1,
+      requestFields(PATHS.clientStream, { "grpc-encoding": "gzip" }),
+    );
+    const steps = new Set<number>();
+    const look = setInterval(() => steps.add(taken), 0);
+    const message = bomb("gzip", 4 * MIB - 100);
+    await connection.data(1, times(12, message), { end: true });
+    const { trailers } = await connection.answer(1);
+    clearInterval(look);
+    assertEquals([trailers["grpc-status"], taken], ["0", 12]);
+    // The loop had its turn between most of them.
+    assertGreater(steps.size, 4);
+  });
+}
+
+Deno.test("Server ends a call whose messages inflate to too many times what has come", async () => {
+  await using pair = await startEcho({
+    handlers: {
+      async clientStream(stream) {
+        for await (const _ of stream);
+      },
+    },
+  });
+  using connection = await RawConnection.open(pair.port);
+  await connection.headers(
+    1,
+    requestFields(PATHS.clientStream, { "grpc-encoding": "br" }),
+  );
+  await connection.data(1, times(40, bomb("br", 4 * MIB - 100)));
+  const { trailers } = await connection.answer(1);
+  assertEquals(trailers["grpc-status"], `${Status.RESOURCE_EXHAUSTED}`);
+  assert(trailers["grpc-message"]!.includes("maxDecompressionRatio"));
+});
+
+Deno.test("Server ends the newest of the calls whose messages are never whole, and serves others", async () => {
+  const reasons: string[] = [];
+  await using pair = await startEcho({
+    server: {
+      config: SMALL,
+      onRefusedCall: ({ reason }) => void reasons.push(reason),
+    },
+  });
+  using connection = await RawConnection.open(pair.port);
+  for (let i = 0; i < 20; i++) {
+    await connection.headers(2 * i + 1, requestFields(PATHS.unary));
+    await connection.data(2 * i + 1, HALF);
+  }
+  // There is room for two in a connection, and for four in all.
+  const statuses = await statusesOf(connection, 16);
+  assertEquals(statuses, { [Status.RESOURCE_EXHAUSTED]: 16 });
+  assertEquals([...new Set(reasons)], ["memory"]);
+  assertGreater(pair.server.refusedCalls, 15);
+  assertEquals((await pair.stub.unary({ text: "hi" })).text, "hi");
+});
+
+Deno.test("Server takes all of it when a connection that has to wait is served", async () => {
+  await using pair = await startEcho({
+    server: { config: { ...SMALL, maxHeldBytes: 2 * MIB } },
+  });
+  const payload = new Uint8Array(60 * KIB);
+  const replies = await Promise.all(
+    Array.from({ length: 10 }, () => pair.stub.unary({ payload })),
+  );
+  assertEquals(replies.length, 10);
+  let count = 0;
+  const sent = Array.from({ length: 60 }, () => ({ payload, count: 1 }));
+  for await (const _ of pair.stub.bidi(sent)) count++;
+  assertEquals(count, 60);
+});
+
+Deno.test("Server starts no more handlers for a client that takes no replies, and all when it does", async () => {
+  let started = 0;
+  await using pair = await startEcho({
+    handlers: {
+      async unary(stream) {
+        started++;
+        await stream.sendMessage({ payload: new Uint8Array(50 * KIB) });
+      },
+    },
+    server: { config: SMALL },
+  });
+  using connection = await RawConnection.open(pair.port, [
+    [Setting.INITIAL_WINDOW_SIZE, 0],
+  ]);
+  for (let i = 0; i < 40; i++) {
+    await connection.headers(2 * i + 1, requestFields(PATHS.unary));
+    await connection.data(2 * i + 1, grpcMessage(new Uint8Array()), {
+      end: true,
+    });
+  }
+  await until(() => started > 0, "the first handler starts");
+  await settled(() => started);
+  assertLess(started, 6);
+  await connection.settings([Setting.INITIAL_WINDOW_SIZE, 2 ** 30]);
+  await connection.windowUpdate(0, 2 ** 30);
+  assertEquals(await statusesOf(connection, 40), { [Status.OK]: 40 });
+  assertEquals(started, 40);
+});
+
+Deno.test("Server ends the connection of a client that takes no replies for too long", async () => {
+  await using pair = await startEcho({
+    handlers: {
+      unary: (stream) =>
+        stream.sendMessage({ payload: new Uint8Array(50 * KIB) }),
+    },
+    server: { config: { ...SMALL, requestTimeoutMs: 40 } },
+  });
+  using connection = await RawConnection.open(pair.port, [
+    [Setting.INITIAL_WINDOW_SIZE, 0],
+  ]);
+  for (let i = 0; i < 10; i++) {
+    await connection.headers(2 * i + 1, requestFields(PATHS.unary));
+    await connection.data(2 * i + 1, grpcMessage(new Uint8Array()), {
+      end: true,
+    });
+  }
+  await connection.end();
+  assertEquals((await pair.stub.clientStream([{ text: "hi" }])).text, "hi");
+});
+
+Deno.test("Channel ends the calls that hold most when a server sends too many halves of messages", async () => {
+  await using server = new RawServer(async (connection) => {
+    await connection.acceptPreface();
+    await connection.settings();
+    for (let i = 0; i < 8; i++) {
+      const { streamId } = await connection.nextOf(FrameType.HEADERS);
+      await connection.headers(streamId, RESPONSE_HEAD);
+      await connection.data(streamId, HALF);
+    }
+    await connection.end();
+  });
+  await using channel = new Channel("127.0.0.1", server.port, {
+    config: SMALL,
+  });
+  const stub = createStub(Echo, channel);
+  const errors: unknown[] = [];
+  const abort = new AbortController();
+  const calls = Array.from(
+    { length: 8 },
+    () =>
+      stub.unary({}, { signal: abort.signal }).catch((error) =>
+        errors.push((error as GRPCError).status)
+      ),
+  );
+  // There is room for two in a connection, and for four in all.
+  await until(() => errors.length >= 4, "four calls end");
+  await settled(() => errors.length);
+  const most = errors.splice(0);
+  assertEquals(most, most.map(() => Status.RESOURCE_EXHAUSTED));
+  assertLess(most.length, 8);
+  abort.abort();
+  await soon(Promise.all(calls));
+  assertEquals(errors, errors.map(() => Status.CANCELLED));
+});

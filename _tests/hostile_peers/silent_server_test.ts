@@ -1,0 +1,258 @@
+// What a client makes of servers that say nothing, or allow nothing: the call
+// waits, fails on time, and the next one goes well where it can.
+
+import {
+  assert,
+  assertEquals,
+  assertGreaterOrEqual,
+  assertLess,
+  assertMatch,
+} from "@std/assert";
+import type { CallOptions } from "../../client.ts";
+import { Status } from "../../core/status.ts";
+import {
+  answerBadly,
+  answerWell,
+  assertFails,
+  BEGINNINGS,
+  type EchoStub,
+  goOnWell,
+  READY,
+  serveBadly,
+  shakeHands,
+  withStub,
+} from "../../_testdata/raw_answers.ts";
+import {
+  Flag,
+  FrameType,
+  RawServer,
+  Setting,
+  uint32At,
+} from "../../_testdata/raw_h2.ts";
+import { settled, soon } from "../../_testdata/waiting.ts";
+
+const REFUSED_STREAM = 7;
+const CANCEL = 8;
+
+// Silence
+
+const TIMEOUT_MS = 100;
+
+async function assertTimesOut(stub: EchoStub): Promise<void> {
+  const start = performance.now();
+  await assertFails(
+    () => stub.unary({}, { timeoutMs: TIMEOUT_MS }),
+    Status.DEADLINE_EXCEEDED,
+  );
+  const tookMs = performance.now() - start;
+  assertGreaterOrEqual(tookMs, TIMEOUT_MS - 1);
+  assertLess(tookMs, 10 * TIMEOUT_MS);
+}
+
+for (const [what, before] of Object.entries(BEGINNINGS)) {
+  Deno.test(`Channel ends the call at its deadline when the server sends ${what} and no more`, async () => {
+    const reset = Promise.withResolvers<number>();
+    const server = answerBadly(async (connection, streamId) => {
+      await before(connection, streamId);
+      const { payload } = await connection.nextOf(
+        FrameType.RST_STREAM,
+        streamId,
+      );
+      reset.resolve(uint32At(payload, 0));
+      await goOnWell(connection);
+    });
+    await withStub(server, async (stub) => {
+      await assertTimesOut(stub);
+      assertEquals(await soon(reset.promise), CANCEL);
+      assertEquals((await soon(stub.unary({}))).text, "hello");
+      assertEquals(server.accepted, 1);
+    });
+  });
+}
+
+Deno.test("Channel ends the call at its deadline when the server sends no SETTINGS", async () => {
+  const late = Promise.withResolvers<void>();
+  const server = serveBadly(async (connection) => {
+    await connection.acceptPreface();
+    await late.promise;
+    await connection.settings();
+    await goOnWell(connection);
+  });
+  await withStub(server, async (stub) => {
+    await assertTimesOut(stub);
+    const call = stub.unary({});
+    late.resolve();
+    assertEquals((await soon(call)).text, "hello");
+    assertEquals(server.accepted, 1);
+  });
+});
+
+Deno.test("Channel fails the call with UNAVAILABLE when no SETTINGS come within connectTimeoutMs", async () => {
+  const server = serveBadly((connection) => connection.end());
+  await withStub(server, async (stub) => {
+    const error = await assertFails(() => stub.unary({}), Status.UNAVAILABLE);
+    assertMatch(error.message, /within 100 ms/);
+    assertEquals((await soon(stub.unary({}, READY))).text, "hello");
+    assertEquals(server.accepted, 2);
+  }, { connectTimeoutMs: 100 });
+});
+
+// Limits
+
+Deno.test("Channel has its calls wait when the server allows no streams", async () => {
+  const allow = Promise.withResolvers<void>();
+  let requests = 0;
+  const server = serveBadly(async (connection) => {
+    await connection.acceptPreface();
+    await connection.settings([Setting.MAX_CONCURRENT_STREAMS, 0]);
+    await allow.promise;
+    await connection.settings([Setting.MAX_CONCURRENT_STREAMS, 5]);
+    for (;;) {
+      const { streamId } = await connection.request();
+      requests++;
+      await answerWell(connection, streamId);
+    }
+  });
+  await withStub(server, async (stub) => {
+    await assertTimesOut(stub);
+    const aborted = new AbortController();
+    const refused = stub.unary({}, { signal: aborted.signal });
+    const served = stub.unary({});
+    aborted.abort();
+    await assertFails(() => refused, Status.CANCELLED);
+    allow.resolve();
+    assertEquals((await soon(served)).text, "hello");
+    assertEquals(requests, 1);
+  });
+});
+
+Deno.test("Channel opens one stream after the other when the server allows one", async () => {
+  let most = 0;
+  const server = serveBadly(async (connection) => {
+    await connection.acceptPreface();
+    await connection.settings([Setting.MAX_CONCURRENT_STREAMS, 1]);
+    for (let opened = 0, answered = 0;;) {
+      // All that comes before there is an answer.
+      const { streamId } = await connection.request();
+      opened++;
+      most = Math.max(most, opened - answered);
+      await answerWell(connection, streamId);
+      answered++;
+    }
+  });
+  await withStub(server, async (stub) => {
+    const calls = Array.from({ length: 20 }, () => stub.unary({}));
+    for (const { text } of await soon(Promise.all(calls))) {
+      assertEquals(text, "hello");
+    }
+    assertEquals(most, 1);
+    assertEquals(server.accepted, 1);
+  });
+});
+
+Deno.test("Channel sends the call anew when the server refuses its stream", async () => {
+  const server = answerBadly(async (connection, streamId) => {
+    await connection.rstStream(streamId, REFUSED_STREAM);
+    await goOnWell(connection);
+  });
+  await withStub(server, async (stub) => {
+    assertEquals((await soon(stub.unary({}))).text, "hello");
+    assertEquals(server.accepted, 1);
+  });
+});
+
+Deno.test("Channel fails the call with UNAVAILABLE when the server refuses it twice", async () => {
+  let requests = 0;
+  const server = new RawServer(async (connection) => {
+    await shakeHands(connection);
+    for (;;) {
+      const { streamId } = await connection.request();
+      requests++;
+      await connection.rstStream(streamId, REFUSED_STREAM);
+    }
+  });
+  await withStub(server, async (stub) => {
+    const error = await assertFails(() => stub.unary({}), Status.UNAVAILABLE);
+    assert(error.message.includes("REFUSED_STREAM"));
+    assertEquals(requests, 2);
+  });
+});
+
+// Windows
+
+/** What a stream may hold beyond its window: in node:http2, in the sockets. */
+const MOST_HELD_BYTES = 16 * 1024 * 1024;
+
+/** Sends without end, and tells how much it is rid of and how that ended. */
+function pour(stub: EchoStub, options: CallOptions = {}) {
+  const payload = new Uint8Array(32 * 1024);
+  const stream = stub.clientStream.open(options);
+  let sent = 0;
+  const send = async (): Promise<void> => {
+    for (;;) {
+      await stream.sendMessage({ payload });
+      sent += payload.length;
+    }
+  };
+  return { stream, sent: () => sent, ended: send() };
+}
+
+for (
+  const [what, window] of [["0", 0], ["all there is", 2 ** 31 - 1]] as const
+) {
+  Deno.test(`ClientStream.sendMessage() holds a bounded number of bytes when the server's window is ${what} and it reads nothing`, async () => {
+    const server = serveBadly(async (connection) => {
+      await connection.acceptPreface();
+      await connection.settings([Setting.INITIAL_WINDOW_SIZE, window]);
+      if (window > 0) await connection.windowUpdate(0, window - 65_535);
+      await connection.nextOf(FrameType.HEADERS);
+    });
+    await withStub(server, async (stub) => {
+      const { stream, sent, ended } = pour(stub);
+      const failed = assertFails(() => ended, Status.CANCELLED);
+      await server.ended(0);
+      assertLess(await settled(sent), MOST_HELD_BYTES);
+      stream.cancel();
+      await failed;
+    });
+  });
+}
+
+Deno.test("ClientStream.sendMessage() ends at the deadline when the server's window is 0", async () => {
+  const reset = Promise.withResolvers<number>();
+  const server = serveBadly(async (connection) => {
+    await connection.acceptPreface();
+    await connection.settings([Setting.INITIAL_WINDOW_SIZE, 0]);
+    const { payload } = await connection.nextOf(FrameType.RST_STREAM);
+    reset.resolve(uint32At(payload, 0));
+    await connection.end();
+  });
+  await withStub(server, async (stub) => {
+    const { ended } = pour(stub, { timeoutMs: TIMEOUT_MS });
+    await assertFails(() => ended, Status.DEADLINE_EXCEEDED);
+    assertEquals(await soon(reset.promise), CANCEL);
+  });
+});
+
+Deno.test("ClientStream.sendMessage() goes on when the server's window opens", async () => {
+  const text = "a".repeat(300_000);
+  const server = serveBadly(async (connection) => {
+    await connection.acceptPreface();
+    await connection.settings([Setting.INITIAL_WINDOW_SIZE, 0]);
+    const { streamId } = await connection.nextOf(FrameType.HEADERS);
+    let got = 0;
+    let flags = 0;
+    while (flags !== Flag.END_STREAM) {
+      await connection.windowUpdate(0, 10_000);
+      await connection.windowUpdate(streamId, 10_000);
+      const data = await connection.nextOf(FrameType.DATA, streamId);
+      got += data.payload.length;
+      ({ flags } = data);
+    }
+    assert(got > text.length);
+    await answerWell(connection, streamId);
+  });
+  await withStub(server, async (stub) => {
+    assertEquals((await soon(stub.unary({ text }))).text, "hello");
+  });
+});
