@@ -14,7 +14,7 @@ import {
 } from "./core/_options.ts";
 import type { ClockTimer } from "./core/clock.ts";
 import { systemClock } from "./_http2/system_clock.ts";
-import { type Running, running } from "./_call/running.ts";
+import { type Running, running } from "./_call/server/running.ts";
 
 /** Options for {@linkcode gracefulExit}. */
 export interface GracefulExitOptions {

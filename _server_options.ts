@@ -21,7 +21,7 @@ import type { Configuration, ConfigurationOptions } from "./core/config.ts";
 import type { Peer } from "./core/peer.ts";
 import type { StatusDetailsCodec } from "./core/status_details.ts";
 import type { ServerTLSOptions } from "./core/tls.ts";
-import type { RefusalReason } from "./_call/server_host.ts";
+import type { RefusalReason } from "./_call/server/host.ts";
 import type { Compression } from "./_wire/compression.ts";
 import type { HTTP2Engine } from "./_http2/engine.ts";
 import type { ListenOptions } from "./_http2/listener.ts";

@@ -33,8 +33,8 @@ import { Cardinality } from "./core/cardinality.ts";
 import { USER_AGENT } from "./core/version.ts";
 import { HeadTemplate } from "./_wire/headers.ts";
 import { cardinalityOf, pathOf } from "./_call/descriptor.ts";
-import type { CallOptions } from "./_call/call_options.ts";
-import type { ClientStream } from "./_call/client_stream.ts";
+import type { CallOptions } from "./_call/client/options.ts";
+import type { ClientStream } from "./_call/client/stream.ts";
 import type { Many } from "./_call/many.ts";
 import {
   makeMethod,
@@ -44,7 +44,7 @@ import {
   type StreamUnaryMethod,
   type UnaryStreamMethod,
   type UnaryUnaryMethod,
-} from "./_call/method.ts";
+} from "./_call/client/method.ts";
 import { type Channel, hostOf } from "./_channel.ts";
 
 export { Channel, type ChannelOptions, type WaitOptions } from "./_channel.ts";
@@ -57,8 +57,8 @@ export type {
   WebConnection,
 } from "./_http2/given.ts";
 export * from "./core/mod.ts";
-export { ClientStream, type SendOptions } from "./_call/client_stream.ts";
-export type { CallOptions } from "./_call/call_options.ts";
+export { ClientStream, type SendOptions } from "./_call/client/stream.ts";
+export type { CallOptions } from "./_call/client/options.ts";
 export type { Compression } from "./_wire/compression.ts";
 export type { Many, MessageOf, Received } from "./_call/many.ts";
 export type {
@@ -69,7 +69,7 @@ export type {
   StreamUnaryMethod,
   UnaryStreamMethod,
   UnaryUnaryMethod,
-} from "./_call/method.ts";
+} from "./_call/client/method.ts";
 
 function methodOf(
   channel: Channel,

@@ -44,16 +44,16 @@ import type { ServerTLSOptions } from "./core/tls.ts";
 import { acceptEncodingOf } from "./_wire/compression.ts";
 import { frameWriter } from "./_wire/frame.ts";
 import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
-import { Admission } from "./_call/admission.ts";
+import { Admission } from "./_call/server/admission.ts";
 import { compressorFor } from "./_call/compressor_for.ts";
-import { routesOf, type Service } from "./_call/handler.ts";
-import { CallList } from "./_call/call_list.ts";
-import { running } from "./_call/running.ts";
+import { routesOf, type Service } from "./_call/server/handler.ts";
+import { CallList } from "./_call/server/call_list.ts";
+import { running } from "./_call/server/running.ts";
 import { deadlinesOn } from "./_call/scope.ts";
-import { type CallHost, CallServer } from "./_call/serve.ts";
-import { codecsOf } from "./_call/server_codecs.ts";
-import type { CallIdentity, RefusalReason } from "./_call/server_host.ts";
-import type { ServerCall } from "./_call/server_call.ts";
+import { type CallHost, CallServer } from "./_call/server/serve.ts";
+import { codecsOf } from "./_call/server/codecs.ts";
+import type { CallIdentity, RefusalReason } from "./_call/server/host.ts";
+import type { ServerCall } from "./_call/server/call.ts";
 import { type Connection, socketOf } from "./_http2/given.ts";
 import { type ListenAddress, Listener } from "./_http2/listener.ts";
 import { systemClock } from "./_http2/system_clock.ts";
@@ -78,23 +78,23 @@ export {
   mapping,
   type ServerContext,
   type Service,
-} from "./_call/handler.ts";
+} from "./_call/server/handler.ts";
 export type { Compression } from "./_wire/compression.ts";
-export type { RefusalReason } from "./_call/server_host.ts";
+export type { RefusalReason } from "./_call/server/host.ts";
 export type { Many, MessageOf, Received } from "./_call/many.ts";
 export {
   type InitialMetadataOptions,
   type ReplyOptions,
   ServerStream,
   type TrailingMetadataOptions,
-} from "./_call/server_stream.ts";
+} from "./_call/server/stream.ts";
 export {
   createService,
   type MethodImplementation,
   type Replies,
   type Reply,
   type ServiceImplementation,
-} from "./_call/service.ts";
+} from "./_call/server/service.ts";
 export {
   type Closable,
   gracefulExit,

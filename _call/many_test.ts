@@ -1,8 +1,8 @@
 import { assert } from "@std/assert";
 import type { StringValue } from "@bufbuild/protobuf/wkt";
-import type { ClientStream } from "./client_stream.ts";
+import type { ClientStream } from "./client/stream.ts";
 import type { Many, MessageOf, Received } from "./many.ts";
-import type { ServerStream } from "./server_stream.ts";
+import type { ServerStream } from "./server/stream.ts";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends
   (<T>() => T extends B ? 1 : 2) ? true : false;

@@ -15,7 +15,7 @@ import {
 import { CLIENT_EVENTS, SERVER_EVENTS } from "../core/events.ts";
 import { hostOf } from "../_channel.ts";
 import { deadlines } from "../_call/scope.ts";
-import { running } from "../_call/running.ts";
+import { running } from "../_call/server/running.ts";
 import { openConnections } from "../_http2/open_connections.ts";
 import { Echo } from "../_testdata/gen/echo_pb.ts";
 import { after, turns } from "../_testdata/waiting.ts";

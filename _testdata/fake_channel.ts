@@ -6,14 +6,14 @@
  */
 
 import { type StringValue, StringValueSchema } from "@bufbuild/protobuf/wkt";
-import type { ClientHost } from "../_call/client_target.ts";
+import type { ClientHost } from "../_call/client/target.ts";
 import {
   makeMethod,
   type StreamStreamMethod,
   type StreamUnaryMethod,
   type UnaryStreamMethod,
   type UnaryUnaryMethod,
-} from "../_call/method.ts";
+} from "../_call/client/method.ts";
 import { deadlines } from "../_call/scope.ts";
 import { Cardinality } from "../core/cardinality.ts";
 import { type Codec, ProtoCodec } from "../core/codec.ts";

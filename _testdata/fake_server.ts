@@ -10,16 +10,16 @@ import {
   mapping,
   type Route,
   type Service,
-} from "../_call/handler.ts";
+} from "../_call/server/handler.ts";
 import type { Many } from "../_call/many.ts";
-import { Admission } from "../_call/admission.ts";
+import { Admission } from "../_call/server/admission.ts";
 import type { DeadlineQueue } from "../_call/deadline_queue.ts";
 import { deadlines } from "../_call/scope.ts";
-import { type CallHost, CallServer } from "../_call/serve.ts";
-import { codecsOf, type ServerCodec } from "../_call/server_codecs.ts";
-import type { CallIdentity, RefusalReason } from "../_call/server_host.ts";
-import type { ServerCall } from "../_call/server_call.ts";
-import type { ServerStream } from "../_call/server_stream.ts";
+import { type CallHost, CallServer } from "../_call/server/serve.ts";
+import { codecsOf, type ServerCodec } from "../_call/server/codecs.ts";
+import type { CallIdentity, RefusalReason } from "../_call/server/host.ts";
+import type { ServerCall } from "../_call/server/call.ts";
+import type { ServerStream } from "../_call/server/stream.ts";
 import { Cardinality } from "../core/cardinality.ts";
 import { type Codec, ProtoCodec } from "../core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "../core/config.ts";

@@ -32,7 +32,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["_call/half.ts"],
   ["_call/deadline_queue.ts", "_call/signal_watch.ts", "_call/scope.ts"],
   ["_call/*"],
-  ["_call/serve.ts"],
+  ["_call/server/serve.ts"],
   ["_http2/reset.ts", "_http2/reset_budget.ts", "_http2/read_gate.ts"],
   ["_http2/engine.ts"],
   ["_http2/node/*", "_http2/native/*"],
@@ -166,7 +166,15 @@ function checkImport(found: Import): Violation[] {
   const rules = GUESTS.has(topFolder(from))
     ? [guestRule, peerRule]
     : isPackage(from)
-    ? [roomRule, seamRule, protocolRule, engineRule, nodeRule, peerRule]
+    ? [
+      roomRule,
+      sidesRule,
+      seamRule,
+      protocolRule,
+      engineRule,
+      nodeRule,
+      peerRule,
+    ]
     : [peerRule];
   const verb = kind === "type" ? "imports types of" : "imports";
   return rules.flatMap((rule) => {
@@ -204,6 +212,16 @@ function roomRule({ from, to, specifier }: Import): string | undefined {
   if (isTest(to)) return "nothing imports a test";
   if (room <= roomOf(from)) return undefined;
   return `"${to}" stands below "${from}" in the table of rooms; a module imports its own room and those above`;
+}
+
+/** The two sides of a call know what they share, and nothing of each other. */
+function sidesRule({ from, to }: Import): string | undefined {
+  const side = /^_call\/(client|server)\//.exec(to)?.[0];
+  if (side === undefined || topFolder(from) !== "_call" || isTest(from)) {
+    return undefined;
+  }
+  if (from.startsWith(side)) return undefined;
+  return `only ${side} imports "${to}" within _call/`;
 }
 
 /** What HTTP/2 is, and what a call is, meet in one file. */

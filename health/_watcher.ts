@@ -6,7 +6,7 @@
 
 import type { GRPCError } from "../core/errors.ts";
 import type { Many } from "../_call/many.ts";
-import type { ServerStream } from "../_call/server_stream.ts";
+import type { ServerStream } from "../_call/server/stream.ts";
 import type {
   HealthCheckRequest,
   HealthCheckResponse,

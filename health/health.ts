@@ -15,8 +15,8 @@ import {
   mapping,
   type ServerContext,
   type Service,
-} from "../_call/handler.ts";
-import type { ServerStream } from "../_call/server_stream.ts";
+} from "../_call/server/handler.ts";
+import type { ServerStream } from "../_call/server/stream.ts";
 import type { Check } from "./check.ts";
 import {
   Health as HealthService,

@@ -18,8 +18,12 @@ import {
   type MethodDescriptorProtoSchema,
 } from "@bufbuild/protobuf/wkt";
 import { isClientStreaming, isServerStreaming } from "../core/cardinality.ts";
-import { type Handler, mapping, type Service } from "../_call/handler.ts";
-import { descriptorOf } from "../_call/service.ts";
+import {
+  type Handler,
+  mapping,
+  type Service,
+} from "../_call/server/handler.ts";
+import { descriptorOf } from "../_call/server/service.ts";
 import { withDependencies } from "./_file_index.ts";
 
 /** What is known of services. */

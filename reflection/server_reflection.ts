@@ -7,8 +7,12 @@
 import type { DescFile, FileRegistry, Registry } from "@bufbuild/protobuf";
 import { file_google_rpc_error_details } from "../core/gen/google/rpc/error_details_pb.ts";
 import { file_google_rpc_status } from "../core/gen/google/rpc/status_pb.ts";
-import { type Handler, mapping, type Service } from "../_call/handler.ts";
-import { createService } from "../_call/service.ts";
+import {
+  type Handler,
+  mapping,
+  type Service,
+} from "../_call/server/handler.ts";
+import { createService } from "../_call/server/service.ts";
 import { answerAll, type Knowledge } from "./_answer.ts";
 import { describeServices, type Description } from "./_describe.ts";
 import { FileIndex } from "./_file_index.ts";

@@ -7,7 +7,7 @@
 import { setTimeout } from "node:timers";
 import { AssertionError } from "@std/assert";
 import { hostOf } from "../_channel.ts";
-import { running } from "../_call/running.ts";
+import { running } from "../_call/server/running.ts";
 import { openConnections } from "../_http2/open_connections.ts";
 import { Configuration } from "../core/config.ts";
 import { systemClock } from "../_http2/system_clock.ts";

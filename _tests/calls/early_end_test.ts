@@ -11,7 +11,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { running } from "../../_call/running.ts";
+import { running } from "../../_call/server/running.ts";
 import { hostOf } from "../../_channel.ts";
 import {
   Channel,

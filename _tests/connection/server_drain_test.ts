@@ -20,7 +20,7 @@ import {
   requestFields,
   uint32At,
 } from "../../_testdata/raw_h2.ts";
-import { running } from "../../_call/running.ts";
+import { running } from "../../_call/server/running.ts";
 import { assertStatus, Waiters } from "../../_testdata/waiters.ts";
 import { soon } from "../../_testdata/waiting.ts";
 

@@ -12,7 +12,7 @@ import {
 import { GRPCError } from "../../core/errors.ts";
 import { Metadata, type MetadataValue } from "../../core/metadata.ts";
 import { Status } from "../../core/status.ts";
-import type { ServerStream } from "../../_call/server_stream.ts";
+import type { ServerStream } from "../../_call/server/stream.ts";
 import { type ChildProcess, startPeer } from "../../_testdata/child_process.ts";
 import { type EchoHandlers, startEcho } from "../../_testdata/echo_service.ts";
 import { soon, whenAborted } from "../../_testdata/waiting.ts";

@@ -1,0 +1,598 @@
+/**
+ * One call from the client's side: the rules of the protocol between the
+ * caller's face of it, `ClientStream`, and the wire.
+ *
+ * All four kinds take this one path. Nothing here is `async`: promises are
+ * made only where somebody has to wait.
+ *
+ * @module
+ */
+
+import {
+  isClientStreaming,
+  isServerStreaming,
+} from "../../core/cardinality.ts";
+import { deferDetails, deferMetadata, GRPCError } from "../../core/errors.ts";
+import type { Metadata } from "../../core/metadata.ts";
+import type { Peer } from "../../core/peer.ts";
+import { Status } from "../../core/status.ts";
+import { type Context, currentContext, noContext } from "../../_context.ts";
+import { FrameReader } from "../../_wire/frame.ts";
+import {
+  decodeMetadata,
+  fitsWhenSplit,
+  type RawHeaders,
+} from "../../_wire/headers.ts";
+import type { ParsedOutcome } from "../../_wire/outcome.ts";
+import { type Account, type Holder, MIN_HOLDER_BYTES } from "../account.ts";
+import {
+  type ByteStream,
+  type CloseReason,
+  ResetCode,
+  type StreamClaim,
+} from "../byte_stream.ts";
+import { ClientEvents, type ClientEventsOwner } from "./events.ts";
+import type { ClientCallOptions, ClientTarget } from "./target.ts";
+import {
+  decodeMessage,
+  type Decoding,
+  decompressMessage,
+  type Inflation,
+} from "../decode.ts";
+import { Half } from "../half.ts";
+import { receivedTooLarge } from "../header_limit.ts";
+import { Inbox } from "../inbox.ts";
+import { LateAnswer } from "./late_answer.ts";
+import {
+  checkComplete,
+  endedBefore,
+  endOf,
+  noStatus,
+  secondReply,
+  tooMuchHeld,
+} from "./reply_faults.ts";
+import {
+  type Prepared,
+  RequestSender,
+  type SenderOwner,
+} from "./request_sender.ts";
+import { deadlineExceeded, Scope } from "../scope.ts";
+import { decodeDetails } from "../status_details.ts";
+import { TransparentRetry } from "./transparent_retry.ts";
+
+type Gate = PromiseWithResolvers<void>;
+
+/** Told how a call ended: with an error, or with null for OK. */
+export type FinishListener = (error: Error | null) => void;
+
+/** Told why no more requests are wanted. */
+export type StopListener = (error: Error) => void;
+
+/** One call from the client's side. */
+export class ClientCall<Req, Rep>
+  implements StreamClaim, SenderOwner, ClientEventsOwner, Holder {
+  readonly reply: Half;
+  context?: Context;
+  peer: Peer | null = null;
+  /** How many bytes are held for it: what has come and was not taken. */
+  heldBytes = 0;
+  /** The initial metadata as it came; null before. */
+  initialHeaders: RawHeaders | null = null;
+  /** The trailing metadata as it came; null before. */
+  trailingHeaders: RawHeaders | null = null;
+  /** The initial metadata, once somebody wanted to see it. */
+  initialMetadata: Metadata | null = null;
+  /** The trailing metadata, once somebody wanted to see it. */
+  trailingMetadata: Metadata | null = null;
+
+  readonly #target: ClientTarget;
+  readonly #options: ClientCallOptions;
+  readonly #sender: RequestSender;
+  readonly #events: ClientEvents | null;
+  readonly #scope: Scope;
+  readonly #inbox: Inbox<Rep>;
+  readonly #reader: FrameReader;
+  #decoding: Decoding | null = null;
+  #inflation: Inflation | null = null;
+  /** What is held for the server, while there is a stream. */
+  #account: Account | null = null;
+  #isReleased = false;
+  /** Whether it is among the calls that hold much. */
+  #isListed = false;
+  #stream: ByteStream | null = null;
+  /** Whether it has ended, though listeners may hold up what comes of that. */
+  #streamClosed = false;
+  readonly #retry = new TransparentRetry();
+  /** Why the flow of bytes is stopped: how many reasons there are. */
+  #holds = 0;
+  #lateAnswer: LateAnswer | undefined;
+  #finished = false;
+  /** Whether the server wants no more requests, though there is more to read. */
+  #stopped = false;
+  #error: Error | null = null;
+  /** Whether the deadline and the caller's signal are heeded. */
+  #watching = false;
+  /** Whether it is begun, if at all, by who is making it. */
+  #isNew = true;
+  /** Whether it asks for a stream, just after it began to heed them. */
+  #isBeginning = false;
+  #headed: Gate | undefined;
+  #done: Gate | undefined;
+  #onFinish: FinishListener | undefined;
+  #onStop: StopListener | undefined;
+  #begun: Gate | undefined;
+
+  constructor(target: ClientTarget, options: ClientCallOptions) {
+    const { cardinality, host: { listeners: { audience }, deadlines } } =
+      target;
+    this.#target = target;
+    this.#options = options;
+    this.reply = new Half(isServerStreaming(cardinality));
+    this.#scope = new Scope(this, options.deadline, options.signal, deadlines);
+    this.#inbox = new Inbox(this);
+    this.#reader = new FrameReader(this, options.maxReceiveMessageSize);
+    this.#events = audience === null
+      ? null
+      : new ClientEvents(this, audience, target, options);
+    this.#sender = new RequestSender(
+      this,
+      new Half(isClientStreaming(cardinality)),
+      target,
+      options,
+      this.#events,
+    );
+  }
+
+  /** The half that is sent. */
+  get request(): Half {
+    return this.#sender.half;
+  }
+
+  /** When the call has to be complete, by the channel's clock. */
+  get expiresAt(): number {
+    return this.#scope.expiresAt;
+  }
+
+  /** How many milliseconds the call may still take, or Infinity. */
+  get timeLeftMs(): number {
+    // Looking at the clock is what a deadline costs most.
+    return this.#isBeginning
+      ? this.#scope.timeLeftOnEntry
+      : this.#scope.timeLeftMs;
+  }
+
+  /** Whether the call waits through failed attempts to connect. */
+  get waitForReady(): boolean {
+    return this.#options.waitForReady;
+  }
+
+  /** Whether the call is over, well or not. */
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /** Whether there is somebody to send requests to. */
+  get takesRequests(): boolean {
+    return !this.#finished && !this.#stopped;
+  }
+
+  /** What the call failed with, if it has. */
+  get error(): Error | null {
+    return this.#error;
+  }
+
+  /** Tells once how the call ended, at once if it has. */
+  onFinish(listener: FinishListener): void {
+    if (this.#finished) return listener(this.#error);
+    this.#onFinish = listener;
+  }
+
+  /**
+   * Tells once that no more requests are wanted, at once if it is so: because
+   * the call is over, or because the server has ended it.
+   */
+  onceStopped(listener: StopListener): void {
+    if (this.takesRequests) this.#onStop = listener;
+    else listener(this.sendAfterEnd());
+  }
+
+  /**
+   * Readies a call that is not begun by who makes it, here and now. Listeners
+   * run in the context of whoever made the call.
+   */
+  beginLater(): void {
+    this.#isNew = false;
+    this.#keepContext();
+  }
+
+  /**
+   * Begins the call: asks for a stream, which the head is sent on. A call that
+   * was cancelled before it began never does.
+   */
+  begin(end = false): void {
+    this.#sender.begin(end);
+    this.#begun?.resolve();
+    const wasWatching = this.#watching;
+    if (!wasWatching) {
+      this.#watch(this.#isNew ? this.#options.timeLeftMs : undefined);
+    }
+    // A deadline that is past sends nothing.
+    if (!this.#finished) {
+      this.#isBeginning = !wasWatching;
+      this.#target.host.source.claim(this);
+      this.#isBeginning = false;
+    }
+    if (!this.#finished && this.#events?.hearsMore) this.#keepContext();
+  }
+
+  #keepContext(): void {
+    if (this.#events !== null) this.context ??= currentContext();
+  }
+
+  /** Waits until the call has begun, or is over. */
+  whenBegun(): void | Promise<void> {
+    if (this.#finished || this.request.phase !== "idle") return;
+    const begun = this.#begun ??= Promise.withResolvers();
+    this.watch();
+    return begun.promise;
+  }
+
+  /** Heeds what may end the call from outside, though it has not begun. */
+  watch(): void {
+    if (!this.#watching) this.#watch(undefined);
+  }
+
+  #watch(timeLeftMs: number | undefined): void {
+    if (this.#finished) return;
+    this.#watching = true;
+    this.#scope.enter(timeLeftMs);
+  }
+
+  /**
+   * Makes a request ready to be sent, before anything of it is.
+   *
+   * @throws What the codec throws, or what says that it is too large.
+   */
+  prepare(message: unknown, compress = true): Prepared {
+    return this.#sender.prepare(message, compress);
+  }
+
+  /** Sends a request, beginning the call if it has not begun. */
+  send(prepared: Prepared, end: boolean): void | Promise<void> {
+    if (this.request.phase === "idle") this.begin();
+    return this.#sender.message(prepared, end);
+  }
+
+  /** Ends the requests. */
+  endRequests(): void | Promise<void> {
+    if (this.takesRequests) return this.#sender.end();
+  }
+
+  /** Waits until the head is sent. */
+  whenOpened(): void | Promise<void> {
+    if (this.#error !== null) throw this.#error;
+    return this.#sender.whenOpened();
+  }
+
+  /** Waits for the initial metadata. */
+  whenHeaded(): void | Promise<void> {
+    if (this.initialHeaders !== null) return;
+    if (this.#error !== null) throw this.#error;
+    if (this.#finished) return; // The answer was only trailers.
+    return (this.#headed ??= Promise.withResolvers()).promise;
+  }
+
+  /** Waits for the status, which has to be OK. */
+  whenDone(): void | Promise<void> {
+    if (this.#error !== null) throw this.#error;
+    if (this.#finished) return;
+    return (this.#done ??= Promise.withResolvers()).promise;
+  }
+
+  /** Gives the next reply, or null after the last. */
+  take(): Rep | null | Promise<Rep | null> {
+    return this.#inbox.take();
+  }
+
+  /**
+   * Ends the call from this side; the server is told at once. The caller gets
+   * the error as it is: most are a `GRPCError`, but what the caller's own
+   * source of requests threw comes back unchanged.
+   */
+  cancel(error: Error): void {
+    if (this.#finished) return;
+    this.#drop(error);
+    // Before the reset, whose end must not be taken for the reason.
+    this.#finish(error);
+    this.#stream?.reset(ResetCode.CANCEL);
+  }
+
+  // The scope
+
+  onScopeEnd(error: GRPCError): void {
+    const stream = this.#stream;
+    const hasAsked = stream !== null && !this.#streamClosed &&
+      this.#sender.isEnded;
+    if (this.#finished || !hasAsked || !this.#scope.expired) {
+      return this.cancel(error);
+    }
+    // The server keeps the deadline too, and is about to end the stream by
+    // itself. Servers take many resets for an attack, whatever they are for.
+    this.#drop(error);
+    this.#finish(error);
+    if (this.#holds > 0) stream.resume();
+    this.#lateAnswer = new LateAnswer(stream, this.#target.host.deadlines);
+  }
+
+  // The stream
+
+  onStream(stream: ByteStream, peer: Peer): void {
+    this.#stream = stream;
+    this.#streamClosed = false;
+    this.peer = peer;
+    this.#account = stream.account;
+    const { maxReceiveMessageSize } = this.#options;
+    if (
+      maxReceiveMessageSize > this.#target.host.config.maxReceiveMessageSize
+    ) {
+      stream.account.allow(maxReceiveMessageSize);
+    }
+    this.#sender.onStream(stream);
+  }
+
+  onHead(raw: RawHeaders, end: boolean): void {
+    if (this.#finished) return;
+    this.#sender.forget();
+    try {
+      const target = this.#target;
+      this.#decoding = target.responses.head(raw, end, target, this.#options);
+    } catch (error) {
+      return this.cancel(error as GRPCError);
+    }
+    if (end) return this.#onOutcome(raw, true);
+    this.reply.advance("head");
+    if (this.#events === null) this.acceptHead(raw, null);
+    else this.#events.onHead(raw);
+  }
+
+  acceptHead(raw: RawHeaders, metadata: Metadata | null): void {
+    this.initialHeaders = raw;
+    this.initialMetadata = metadata;
+    this.#headed?.resolve();
+  }
+
+  onData(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#finished) return;
+    try {
+      this.#reader.push(bytes, start, end);
+    } catch (error) {
+      this.cancel(error as GRPCError);
+    }
+  }
+
+  onFrame(bytes: Uint8Array, compressed: boolean): void {
+    if (this.#finished) return;
+    if (!this.reply.advance("message")) {
+      return this.cancel(secondReply());
+    }
+    if (this.#events === null) this.#inbox.deliver(bytes, compressed);
+    else this.#events.onFrame(bytes, compressed);
+  }
+
+  onAssembly(bytes: number): void {
+    this.hold(bytes);
+  }
+
+  /** Waits until a message may be decoded that nobody takes yet. */
+  whenRoom(bytes: Uint8Array, compressed: boolean): void | Promise<void> {
+    return this.#inbox.whenRoom(bytes, compressed);
+  }
+
+  acceptMessage(
+    bytes: Uint8Array,
+    compressed: boolean,
+    message?: unknown,
+    plainBytes = 0,
+  ): void {
+    const decoded = message === undefined
+      ? undefined
+      : { message: message as Rep, plainBytes };
+    this.#inbox.deliver(bytes, compressed, decoded);
+  }
+
+  onStop(): void {
+    if (!this.takesRequests) return;
+    this.#stopped = true;
+    this.#sender.stop();
+    this.#onStop?.(this.sendAfterEnd());
+  }
+
+  onEnd(trailers: RawHeaders): void {
+    if (this.#finished) return;
+    if (trailers.length > 0) return this.#onOutcome(trailers, false);
+    this.#behindEvents(() => this.#end(noStatus()));
+  }
+
+  onClose(why: CloseReason): void {
+    this.#streamClosed = true;
+    this.#lateAnswer?.[Symbol.dispose]();
+    if (this.#finished) return;
+    this.#sender.onStreamLost();
+    // What came before the end of the stream counts.
+    this.#behindEvents(() => this.#onClose(why));
+  }
+
+  #onClose(why: CloseReason): void {
+    const hadStream = this.#stream !== null;
+    this.#stream = null;
+    if (hadStream && this.#isUntouched && this.#retry.begin(why)) {
+      this.peer = null;
+      // This is the context of the connection, or of any other call on it.
+      const context = this.context ?? noContext;
+      return context(() => this.#target.host.source.claim(this));
+    }
+    if (why.status === Status.CANCELLED && this.#scope.expired) {
+      // The server's clock rang first: it is the deadline all the same.
+      return this.onScopeEnd(deadlineExceeded());
+    }
+    this.#finish(endOf(why));
+  }
+
+  // The inbox and the events
+
+  /** The connection, which takes turns with others. */
+  get party(): object {
+    return this.#account!;
+  }
+
+  decodeMessage(bytes: Uint8Array, compressed: boolean): Rep {
+    return this.decodePlain(this.plainOf(bytes, compressed)) as Rep;
+  }
+
+  plainOf(bytes: Uint8Array, compressed: boolean): Uint8Array {
+    if (!compressed) return bytes;
+    this.#inflation ??= { compressedBytes: 0, plainBytes: 0 };
+    return decompressMessage(this.#decoding!, bytes, this.#inflation);
+  }
+
+  decodePlain(plain: Uint8Array): unknown {
+    return decodeMessage(this.#decoding!, plain);
+  }
+
+  /** Counts bytes that are held for it; negative for fewer. */
+  hold(bytes: number): void {
+    if (this.#isReleased) return;
+    const account = this.#account!;
+    this.heldBytes += bytes;
+    if (bytes < 0) return account.release(-bytes);
+    account.hold(bytes);
+    if (this.heldBytes >= MIN_HOLDER_BYTES && !this.#isListed) {
+      this.#isListed = true;
+      account.holders.add(this);
+    }
+  }
+
+  get unfinishedBytes(): number {
+    // Of one that nobody reads the rest is not waited for.
+    return this.#holds > 0 ? 0 : this.#reader.assembledBytes;
+  }
+
+  evict(): void {
+    this.cancel(tooMuchHeld());
+  }
+
+  decodeDetails(outcome: ParsedOutcome): readonly unknown[] {
+    return decodeDetails(this.#target.host.statusDetailsCodec, outcome);
+  }
+
+  onBadMessage(error: GRPCError): void {
+    this.cancel(error);
+  }
+
+  pause(): void {
+    // A single reply is not taken before the status behind it is in.
+    if (this.reply.many && this.#holds++ === 0) this.#stream?.pause();
+  }
+
+  resume(): void {
+    if (this.reply.many && --this.#holds === 0) this.#stream?.resume();
+  }
+
+  // The end
+
+  /** Drops what nobody has taken. */
+  #drop(error: Error): void {
+    this.#inbox.abort(error);
+    this.#reader.stop();
+    this.#releaseAll();
+  }
+
+  /** Counts no longer what is held: from now on it is the caller's alone. */
+  #releaseAll(): void {
+    const account = this.#account;
+    const bytes = this.heldBytes;
+    this.#isReleased = true;
+    if (account === null) return;
+    if (this.#isListed) account.holders.delete(this);
+    if (bytes === 0) return;
+    this.heldBytes = 0;
+    account.release(bytes);
+  }
+
+  #onOutcome(raw: RawHeaders, trailersOnly: boolean): void {
+    const { maxHeaderListSize } = this.#target.host.config;
+    if (!trailersOnly && !fitsWhenSplit(raw, maxHeaderListSize)) {
+      return this.cancel(
+        receivedTooLarge("trailing metadata", maxHeaderListSize),
+      );
+    }
+    const outcome = this.#target.responses.outcome(raw);
+    if (this.#events === null) this.acceptOutcome(raw, outcome, null);
+    else this.#events.onOutcome(raw, outcome, trailersOnly);
+  }
+
+  acceptOutcome(
+    raw: RawHeaders,
+    outcome: ParsedOutcome,
+    metadata: Metadata | null,
+  ): void {
+    this.trailingHeaders = raw;
+    this.trailingMetadata = metadata;
+    const { status, message, details } = outcome;
+    if (status !== Status.OK) {
+      this.reply.advance("fail");
+      const error = new GRPCError(status, message);
+      deferMetadata(
+        error,
+        () => this.trailingMetadata ??= decodeMetadata(raw),
+      );
+      if (details !== null) {
+        deferDetails(error, () => this.decodeDetails(outcome));
+      }
+      return this.#end(error);
+    }
+    this.#end(checkComplete(this.reply, this.#reader.truncated));
+  }
+
+  /** Whether all that was sent is still there, and nothing has come. */
+  get #isUntouched(): boolean {
+    return this.#sender.isWhole && this.initialHeaders === null;
+  }
+
+  /** The server is through; so is this side, whatever it had still to send. */
+  #end(error: GRPCError | null): void {
+    this.#finish(error);
+    if (!this.#sender.isEnded) this.#stream?.reset(ResetCode.NO_ERROR);
+  }
+
+  #finish(error: Error | null): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#error = error;
+    this.#scope[Symbol.dispose]();
+    this.#reader.stop();
+    this.#releaseAll();
+    if (this.#stream === null) this.#target.host.source.withdraw(this);
+    this.#sender.finish(error);
+    this.#inbox.finish(error);
+    this.#begun?.resolve();
+    settle(this.#headed, error);
+    settle(this.#done, error);
+    this.#onFinish?.(error);
+    if (!this.#stopped) this.#onStop?.(this.sendAfterEnd());
+  }
+
+  sendAfterEnd(): Error {
+    return this.#error ?? endedBefore(this.#finished);
+  }
+
+  #behindEvents(step: () => void): void {
+    if (this.#events === null) step();
+    else this.#events.behind(step);
+  }
+}
+
+function settle(gate: Gate | undefined, error: Error | null): void {
+  if (error === null) gate?.resolve();
+  else gate?.reject(error);
+}

@@ -1,0 +1,157 @@
+/**
+ * What a client asks of a response: of its head, and of its trailers.
+ *
+ * @module
+ */
+
+import { GRPCError } from "../../core/errors.ts";
+import { Status } from "../../core/status.ts";
+import type { Compressor } from "../../_wire/compression.ts";
+import {
+  acceptsSubtype,
+  contentSubtype,
+  fitsWhenSplit,
+  parseResponseHead,
+  type RawHeaders,
+  type ResponseHead,
+} from "../../_wire/headers.ts";
+import {
+  type ParsedOutcome,
+  parseOutcome,
+  statusOfHttp,
+} from "../../_wire/outcome.ts";
+import type { ClientCallOptions, ClientTarget } from "./target.ts";
+import type { Decoding } from "../decode.ts";
+import { receivedTooLarge } from "../header_limit.ts";
+
+/**
+ * Reads the responses of a method.
+ *
+ * Servers send the same heads and trailers again and again, and the native
+ * engine gives the same lists for them: what was made of the last ones is kept.
+ */
+export class ResponseReader {
+  #head: RawHeaders | null = null;
+  #decoding: Decoding | null = null;
+  #trailers: RawHeaders | null = null;
+  #outcome: ParsedOutcome | null = null;
+
+  /**
+   * Reads a head.
+   *
+   * @param raw The head, or trailers that came without one.
+   * @param end Whether it is all there is of the response.
+   * @param target What was called.
+   * @param options How it was called.
+   * @returns How the messages behind it are decoded.
+   * @throws {GRPCError} What the call fails with, if the head is not good.
+   */
+  head(
+    raw: RawHeaders,
+    end: boolean,
+    target: ClientTarget,
+    options: ClientCallOptions,
+  ): Decoding {
+    const last = this.#decoding;
+    if (
+      raw === this.#head && !end &&
+      last!.maxBytes === options.maxReceiveMessageSize
+    ) return last!;
+    const decoding = readResponseHead(raw, end, target, options);
+    if (!end) {
+      this.#head = raw;
+      this.#decoding = decoding;
+    }
+    return decoding;
+  }
+
+  /**
+   * Reads trailers.
+   *
+   * @param raw The trailers.
+   * @returns How the call ended.
+   */
+  outcome(raw: RawHeaders): ParsedOutcome {
+    if (raw === this.#trailers) return this.#outcome!;
+    const outcome = parseOutcome(raw);
+    // Only what most calls end with is worth it.
+    if (raw.length === 2) {
+      this.#trailers = raw;
+      this.#outcome = outcome;
+    }
+    return outcome;
+  }
+}
+
+/**
+ * Reads the head of a response.
+ *
+ * @param raw The head, or trailers that came without one.
+ * @param end Whether it is all there is of the response.
+ * @param target What was called.
+ * @param options How it was called.
+ * @returns How the messages behind it are decoded.
+ * @throws {GRPCError} What the call fails with, if the head is not good.
+ */
+export function readResponseHead(
+  raw: RawHeaders,
+  end: boolean,
+  target: ClientTarget,
+  options: ClientCallOptions,
+): Decoding {
+  const { host: { codec, compressors, config }, replyType: type } = target;
+  const head = parseResponseHead(raw);
+  checkStatus(head, end);
+  checkContentType(head, codec.contentSubtype);
+  const compressor = compressorOf(head, compressors);
+  if (!fitsWhenSplit(raw, config.maxHeaderListSize)) {
+    throw receivedTooLarge("initial metadata", config.maxHeaderListSize);
+  }
+  const maxBytes = options.maxReceiveMessageSize;
+  const maxRatio = config.maxDecompressionRatio;
+  return { what: "reply", codec, type, compressor, maxBytes, maxRatio };
+}
+
+/**
+ * The mapping from HTTP statuses is for answers without a grpc-status, which
+ * counts in a head only if that is all there is.
+ * https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
+ */
+function checkStatus(head: ResponseHead, end: boolean): void {
+  const { status, hasGrpcStatus } = head;
+  if (status === 200 || (end && hasGrpcStatus)) return;
+  throw new GRPCError(statusOfHttp(status), `Received :status = '${status}'`);
+}
+
+function checkContentType(head: ResponseHead, codecSubtype: string): void {
+  const { contentType } = head;
+  if (contentType === null) {
+    throw new GRPCError(Status.UNKNOWN, "Missing content-type header");
+  }
+  const subtype = contentSubtype(contentType);
+  if (subtype === null || !acceptsSubtype(subtype, codecSubtype)) {
+    throw new GRPCError(
+      Status.UNKNOWN,
+      `Invalid content-type: '${contentType}'`,
+    );
+  }
+}
+
+/** Finds what decompresses the messages; null if they are not compressed. */
+function compressorOf(
+  head: ResponseHead,
+  compressors: ReadonlyMap<string, Compressor>,
+): Compressor | null {
+  const { encoding } = head;
+  if (encoding === null || encoding === "identity") return null;
+  const compressor = compressors.get(encoding);
+  if (compressor !== undefined) return compressor;
+  // "If the server sent data which is compressed by an algorithm that is not
+  // supported by the client, an INTERNAL error status will occur on the client
+  // side."
+  // https://github.com/grpc/grpc/blob/master/doc/compression.md
+  throw new GRPCError(
+    Status.INTERNAL,
+    `Unsupported grpc-encoding header: "${encoding}"`,
+  );
+}

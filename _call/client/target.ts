@@ -1,0 +1,60 @@
+/**
+ * What a client call is made of: the channel, the method, the caller's wishes.
+ *
+ * @module
+ */
+
+import type { Cardinality } from "../../core/cardinality.ts";
+import type { Codec } from "../../core/codec.ts";
+import type { Configuration } from "../../core/config.ts";
+import type { Deadline } from "../../core/deadline.ts";
+import type { ClientEvent } from "../../core/events.ts";
+import type { Listeners } from "../../core/_listeners.ts";
+import type { Metadata } from "../../core/metadata.ts";
+import type { StatusDetailsCodec } from "../../core/status_details.ts";
+import type { Compressor } from "../../_wire/compression.ts";
+import type { FrameWriter } from "../../_wire/frame.ts";
+import type { HeadTemplate } from "../../_wire/headers.ts";
+import type { StreamSource } from "../byte_stream.ts";
+import type { DeadlineQueue } from "../deadline_queue.ts";
+import type { ResponseReader } from "./response_head.ts";
+
+/** What a channel gives to its calls. */
+export interface ClientHost {
+  readonly source: StreamSource;
+  readonly codec: Codec;
+  readonly config: Configuration;
+  readonly writer: FrameWriter;
+  readonly statusDetailsCodec: StatusDetailsCodec | null;
+  /** What may decompress replies, by the name of the encoding. */
+  readonly compressors: ReadonlyMap<string, Compressor>;
+  /** What compresses requests, unless a call says otherwise. */
+  readonly compressor: Compressor | null;
+  readonly listeners: Listeners<ClientEvent>;
+  /** Where calls wait for their deadlines. */
+  readonly deadlines: DeadlineQueue;
+}
+
+/** The method that is called, as this channel calls it. */
+export interface ClientTarget {
+  readonly host: ClientHost;
+  readonly head: HeadTemplate;
+  readonly requestType: unknown;
+  readonly replyType: unknown;
+  readonly cardinality: Cardinality;
+  /** Reads what comes back. */
+  readonly responses: ResponseReader;
+}
+
+/** The caller's wishes for one call, checked. */
+export interface ClientCallOptions {
+  readonly metadata: Metadata | null;
+  readonly deadline: Deadline | undefined;
+  /** How many milliseconds were left of it when it was made, if that is known. */
+  readonly timeLeftMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly waitForReady: boolean;
+  readonly maxReceiveMessageSize: number;
+  readonly maxSendMessageSize: number;
+  readonly compressor: Compressor | null;
+}

@@ -1,0 +1,258 @@
+/**
+ * The events of a server's call, for whoever listens. A call that nobody
+ * listens to has none of this.
+ *
+ * @module
+ */
+
+import type { GRPCError } from "../../core/errors.ts";
+import {
+  type CallInfo,
+  type MethodFunc,
+  RecvMessage,
+  RecvRequest,
+  SendInitialMetadata,
+  SendMessage,
+  SendTrailingMetadata,
+  type ServerEvent,
+} from "../../core/events.ts";
+import type { Audience, Callback } from "../../core/_listeners.ts";
+import { Metadata } from "../../core/metadata.ts";
+import { type Context, currentContext, noContext } from "../../_context.ts";
+import type { Ending } from "./ending.ts";
+import { copyMetadata } from "../join_metadata.ts";
+import { messageOf, tell } from "../listener_failure.ts";
+import type { RequestStart } from "./host.ts";
+import { after, Serial, type Step } from "../serial.ts";
+
+/** A call that has events. */
+export interface ServerEventsOwner {
+  /** Why the call ended before its time, if it did. */
+  readonly aborted: GRPCError | undefined;
+  /** A listener failed, or a message is bad: the call has to end with this. */
+  onEventError(error: GRPCError): void;
+  /** Stops the flow of bytes while listeners are at work. */
+  pause(): void;
+  /** Lets them flow again. */
+  resume(): void;
+}
+
+/** A message that has come, and that listeners are to see. */
+export interface MessageArrival {
+  /** Whether it came compressed. */
+  readonly compressed: boolean;
+  /** Waits until it may be decoded. */
+  whenRoom(): void | Promise<void>;
+  /** Decodes it. */
+  decode(): unknown;
+}
+
+/**
+ * Tells the events of one call. An event that nobody listens for is not made,
+ * and what it would be about goes on at once, if no listener of what came
+ * before is still at work.
+ */
+export class ServerEvents {
+  /** What is sent, in order, behind listeners that take their time. */
+  readonly departures: Serial = new Serial();
+  /** Whether somebody listens for the messages that come. */
+  readonly hearsMessages: boolean;
+  /** Whether somebody listens for anything that is sent. */
+  readonly hearsReplies: boolean;
+  /** What came in, likewise. */
+  readonly #arrivals = new Serial();
+  readonly #owner: ServerEventsOwner;
+  readonly #audience: Audience<ServerEvent>;
+  readonly #start: RequestStart;
+  #callInfo: CallInfo | undefined;
+  /** Whose context listeners run in: nobody's, and then the handler's. */
+  #context: Context = noContext;
+
+  constructor(
+    owner: ServerEventsOwner,
+    audience: Audience<ServerEvent>,
+    start: RequestStart,
+  ) {
+    this.#owner = owner;
+    this.#audience = audience;
+    this.#start = start;
+    this.hearsMessages = audience.has(RecvMessage);
+    this.hearsReplies = audience.has(SendInitialMetadata) ||
+      audience.has(SendMessage) || audience.has(SendTrailingMetadata);
+  }
+
+  get #info(): CallInfo {
+    const { request, deadline, peer } = this.#start;
+    return this.#callInfo ??= {
+      methodName: request.route.path,
+      deadline,
+      peer,
+    };
+  }
+
+  /**
+   * A request has come: gives its metadata and its handler to `next`, if that
+   * is for listeners to see or to change.
+   *
+   * @param owner What has the metadata.
+   * @param next Told them.
+   */
+  recvRequest(
+    owner: { readonly metadata: Metadata },
+    next: (metadata: Metadata | null, methodFunc: MethodFunc) => void,
+  ): void {
+    const { head, route: { handler } } = this.#start.request;
+    // It takes time to keep a context: only for who runs in it.
+    const methodFunc: MethodFunc = this.hearsMessages || this.hearsReplies
+      ? (stream) => {
+        // The context of the handler is that of the call from now on.
+        this.#context = currentContext();
+        return handler.handle(stream);
+      }
+      : (stream) => handler.handle(stream);
+    const listeners = this.#audience.get(RecvRequest);
+    if (listeners === undefined) return next(null, methodFunc);
+    const event = new RecvRequest(
+      this.#info,
+      owner.metadata,
+      methodFunc,
+      head.contentType!,
+      head.userAgent,
+      this.#start.peer,
+    );
+    this.#receive(() =>
+      after(tell(listeners, event), () => {
+        if (this.#owner.aborted !== undefined) return;
+        next(event.metadata, event.methodFunc);
+      })
+    );
+  }
+
+  /**
+   * A message has come: gives the one that is received to `next`, or nothing if
+   * no listener wants to see it.
+   *
+   * @param arrival The message.
+   * @param next Told what it is.
+   */
+  recvMessage(
+    arrival: MessageArrival,
+    next: (message: unknown) => void,
+  ): void {
+    const listeners = this.#audience.get(RecvMessage);
+    if (listeners === undefined) return this.behind(() => next(undefined));
+    this.#receive(() =>
+      after(arrival.whenRoom(), () => {
+        if (this.#owner.aborted !== undefined) return;
+        const { compressed } = arrival;
+        const event = new RecvMessage(this.#info, arrival.decode(), compressed);
+        return after(tell(listeners, event), () => {
+          if (this.#owner.aborted === undefined) next(messageOf(event));
+        });
+      })
+    );
+  }
+
+  /** The initial metadata is to be sent: gives what is sent to `next`. */
+  sendInitialMetadata(
+    metadata: Metadata | null,
+    next: (metadata: Metadata | null) => void | Promise<void>,
+  ): void | Promise<void> {
+    const listeners = this.#audience.get(SendInitialMetadata);
+    if (listeners === undefined) return next(metadata);
+    const event = new SendInitialMetadata(
+      this.#info,
+      metadata ?? new Metadata(),
+    );
+    return this.#send(listeners, event, () => next(event.metadata));
+  }
+
+  /** A message is to be encoded: gives the one that is sent to `next`. */
+  sendMessage(
+    message: unknown,
+    next: (message: unknown) => void | Promise<void>,
+  ): void | Promise<void> {
+    const listeners = this.#audience.get(SendMessage);
+    if (listeners === undefined) return next(message);
+    const event = new SendMessage(this.#info, message);
+    return this.#send(listeners, event, () => next(event.message));
+  }
+
+  /** The status is to be sent: gives the metadata that goes with it to `next`. */
+  sendTrailingMetadata(
+    ending: Ending,
+    next: (metadata: Metadata | null) => void,
+  ): void | Promise<void> {
+    const listeners = this.#audience.get(SendTrailingMetadata);
+    if (listeners === undefined) return next(ending.metadata);
+    const event = new SendTrailingMetadata(
+      this.#info,
+      // A copy: it may be that of an error which is thrown again.
+      copyMetadata(ending.metadata),
+      ending.status,
+      ending.message,
+      ending.details,
+    );
+    return this.#context(() =>
+      after(tell(listeners, event), () => next(event.metadata))
+    );
+  }
+
+  /**
+   * Takes a step when the listeners of what came before are through. What it
+   * throws then ends the call.
+   */
+  behind(step: () => void): void {
+    if (this.#arrivals.tail !== null) this.#receive(step);
+    else if (this.#owner.aborted === undefined) step();
+  }
+
+  #receive(step: Step): void {
+    const wait = this.#arrivals.run(() => this.#guard(step));
+    if (wait === undefined) return;
+    this.#owner.pause();
+    wait.then(() => this.#owner.resume());
+  }
+
+  /** Tells of something that is sent. A listener that fails ends the call. */
+  #send(
+    listeners: readonly Callback[],
+    event: ServerEvent,
+    next: Step,
+  ): void | Promise<void> {
+    return this.#context(() => this.#sendWatched(listeners, event, next));
+  }
+
+  #sendWatched(
+    listeners: readonly Callback[],
+    event: ServerEvent,
+    next: Step,
+  ): void | Promise<void> {
+    let wait: void | Promise<void>;
+    try {
+      wait = tell(listeners, event);
+    } catch (error) {
+      this.#owner.onEventError(error as GRPCError);
+      throw error;
+    }
+    if (wait === undefined) return next();
+    return wait.catch((error) => {
+      this.#owner.onEventError(error as GRPCError);
+      throw error;
+    }).then(() => {
+      if (this.#owner.aborted !== undefined) throw this.#owner.aborted;
+      return next();
+    });
+  }
+
+  #guard(step: Step): void | Promise<void> {
+    if (this.#owner.aborted !== undefined) return;
+    try {
+      return this.#context(step)?.catch((error) =>
+        this.#owner.onEventError(error as GRPCError)
+      );
+    } catch (error) {
+      this.#owner.onEventError(error as GRPCError);
+    }
+  }
+}

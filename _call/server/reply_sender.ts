@@ -1,0 +1,271 @@
+/**
+ * The answer of a server's call, on its way out: the head, the messages, the
+ * status.
+ *
+ * @module
+ */
+
+import { GRPCError } from "../../core/errors.ts";
+import type { Metadata } from "../../core/metadata.ts";
+import { Status } from "../../core/status.ts";
+import {
+  acceptsEncoding,
+  type Compression,
+  type Compressor,
+} from "../../_wire/compression.ts";
+import { HeaderBlock, responseHead } from "../../_wire/headers.ts";
+import type { Account } from "../account.ts";
+import type { ByteStream } from "../byte_stream.ts";
+import { compressorFor } from "../compressor_for.ts";
+import { type Ending, INTERNAL_SERVER_ERROR } from "./ending.ts";
+import { type Half, misuse } from "../half.ts";
+import { checkHeaderLimit } from "../header_limit.ts";
+import { SendGate } from "../send_gate.ts";
+import type { ServerEvents } from "./events.ts";
+import type { CallIdentity, RequestStart, ServerHost } from "./host.ts";
+import { after } from "../serial.ts";
+import { encodeDetails } from "../status_details.ts";
+import { trailersFor } from "./trailers.ts";
+
+/** The call that the answer belongs to. */
+export interface ReplyOwner extends CallIdentity {
+  /** Why the call ended before its time, if it did. */
+  readonly aborted: GRPCError | undefined;
+  /** The status is on its way. */
+  onAnswered(): void;
+}
+
+/** Sends the answer of one call. */
+export class ReplySender {
+  readonly half: Half;
+  readonly #owner: ReplyOwner;
+  readonly #host: ServerHost;
+  readonly #stream: ByteStream;
+  readonly #account: Account;
+  readonly #start: RequestStart;
+  /** Null also if nobody wants to know what is sent. */
+  readonly #events: ServerEvents | null;
+  /** What compresses the messages; null for nothing. */
+  #compressor: Compressor | null = null;
+  #gate: SendGate | undefined;
+
+  constructor(
+    owner: ReplyOwner,
+    half: Half,
+    host: ServerHost,
+    stream: ByteStream,
+    start: RequestStart,
+    events: ServerEvents | null,
+  ) {
+    this.#owner = owner;
+    this.half = half;
+    this.#host = host;
+    this.#stream = stream;
+    this.#account = stream.account;
+    this.#start = start;
+    this.#events = events?.hearsReplies ? events : null;
+  }
+
+  /** Sends the initial metadata. */
+  head(
+    metadata: Metadata | null,
+    compression: Compression | undefined,
+  ): void | Promise<void> {
+    const { compressors } = this.#host;
+    const compressor = compression === undefined
+      ? this.#host.compressor
+      : compressorFor("Cannot send initial metadata", compression, compressors);
+    const events = this.#events;
+    if (events === null) return this.#sendHead(metadata, compressor);
+    return events.departures.run(() => this.#announce(metadata, compressor));
+  }
+
+  /** Sends a message, and the initial metadata first if it was not sent. */
+  message(message: unknown, compress: boolean): void | Promise<void> {
+    const events = this.#events;
+    if (events === null) return this.#sendMessage(message, compress);
+    return events.departures.run(() => {
+      if (this.half.phase !== "idle") this.#require("message");
+      const announced = this.half.phase === "idle"
+        ? this.#announce(null, this.#host.compressor)
+        : undefined;
+      return after(
+        announced,
+        () =>
+          events.sendMessage(
+            message,
+            (message) => this.#sendMessage(message, compress),
+          ),
+      );
+    });
+  }
+
+  /**
+   * Sends the status and the trailing metadata, which end the call.
+   *
+   * @throws What stands against it, or what a listener threw; then nothing is
+   *   sent.
+   */
+  outcome(ending: Ending): void | Promise<void> {
+    const events = this.#events;
+    if (events === null) return this.#sendOutcome(ending);
+    return events.departures.run(() => {
+      this.#require(inputOf(ending));
+      return events.sendTrailingMetadata(
+        ending,
+        (metadata) => this.#sendOutcome({ ...ending, metadata }),
+      );
+    });
+  }
+
+  /** Waits until all that was to be sent is sent. */
+  whenSent(): void | Promise<void> {
+    return this.#events?.departures.tail ?? undefined;
+  }
+
+  /**
+   * Sends a status for a call that is over, whatever has become of the rest.
+   *
+   * @param headSent Whether the head was sent when it ended.
+   */
+  sendLast(ending: Ending, headSent: boolean): void {
+    this.#write(this.#lastTrailersOf(ending), headSent);
+  }
+
+  /** The call is over: who waits to send has to learn of it. */
+  abort(error: GRPCError): void {
+    this.#gate?.open();
+    this.#events?.departures.abort(() => error);
+  }
+
+  /** Sends the head, when listeners have seen it. */
+  #announce(
+    metadata: Metadata | null,
+    compressor: Compressor | null,
+  ): void | Promise<void> {
+    this.#require("head");
+    return this.#events!.sendInitialMetadata(
+      metadata,
+      (metadata) => this.#sendHead(metadata, compressor),
+    );
+  }
+
+  #sendHead(metadata: Metadata | null, wanted: Compressor | null): void {
+    this.#require("head");
+    const compressor = this.#chosen(wanted);
+    const head = responseHead(
+      this.#start.request.codec.contentType,
+      metadata,
+      compressor?.name ?? null,
+    );
+    if (metadata !== null) {
+      const fault = checkHeaderLimit("initial metadata", head);
+      if (fault !== null) throw fault;
+    }
+    this.#compressor = compressor;
+    this.half.advance("head");
+    this.#stream.sendHead(head);
+  }
+
+  #sendMessage(message: unknown, compress: boolean): void | Promise<void> {
+    const { half } = this;
+    const host = this.#host;
+    const { codec, route } = this.#start.request;
+    if (half.phase !== "idle") this.#require("message");
+    if (this.#account.mustRefuse) {
+      host.onRefused("memory", this.#owner);
+      throw new GRPCError(
+        Status.RESOURCE_EXHAUSTED,
+        "Cannot send message: the client takes its replies too slowly, more than maxHeldBytes wait to be sent",
+      );
+    }
+    const compressor = half.phase === "idle"
+      ? this.#chosen(host.compressor)
+      : this.#compressor;
+    const frame = host.writer.frame(
+      codec.codec,
+      message,
+      route.handler.replyType,
+      host.config.maxSendMessageSize,
+      compress ? compressor : null,
+      host.config.minCompressMessageSize,
+    );
+    if (half.phase === "idle") this.#sendHead(null, host.compressor);
+    half.advance("message");
+    const room = this.#stream.send(frame);
+    if (room === undefined) return;
+    const gate = this.#gate ??= new SendGate();
+    return gate.wait(room).then(() => {
+      if (this.#owner.aborted !== undefined) throw this.#owner.aborted;
+    });
+  }
+
+  #sendOutcome(ending: Ending): void {
+    const input = inputOf(ending);
+    const headSent = this.half.phase !== "idle";
+    this.#require(input);
+    // Before anything is decided: it may be that it can not be said.
+    const trailers = this.#trailersOf(ending);
+    this.half.advance(input);
+    this.#owner.onAnswered();
+    this.#write(trailers, headSent);
+  }
+
+  #write(trailers: HeaderBlock, headSent: boolean): void {
+    if (headSent) return this.#stream.sendTrailers(trailers);
+    // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
+    // A trailers-only answer: one frame that is head and trailers at once.
+    const head = responseHead(this.#start.request.codec.contentType, null);
+    this.#stream.sendHead(new HeaderBlock(head.shared, [], trailers), true);
+  }
+
+  /**
+   * Chooses what compresses the messages: nothing that the client has not said
+   * it accepts.
+   * https://github.com/grpc/grpc/blob/master/doc/compression.md
+   */
+  #chosen(wanted: Compressor | null): Compressor | null {
+    if (wanted === null) return null;
+    const { acceptEncoding } = this.#start.request.head;
+    return acceptsEncoding(acceptEncoding, wanted.name) ? wanted : null;
+  }
+
+  /** Makes the trailers, or throws what stands against it. */
+  #trailersOf(ending: Ending): HeaderBlock {
+    const { statusDetailsCodec } = this.#host;
+    const { status, message } = ending;
+    const details = encodeDetails(
+      statusDetailsCodec,
+      status,
+      message,
+      ending.details,
+    );
+    return trailersFor({ ...ending, details });
+  }
+
+  /** Makes the trailers of a status that has to be sent, or what can be of it. */
+  #lastTrailersOf(ending: Ending): HeaderBlock {
+    // Details must not hide the status.
+    for (const attempt of [ending, { ...ending, details: [] }]) {
+      try {
+        return this.#trailersOf(attempt);
+      } catch {
+        continue;
+      }
+    }
+    // Such as a message that is no text.
+    return this.#trailersOf(INTERNAL_SERVER_ERROR);
+  }
+
+  /** Throws what stands against an input: the end of the call, or misuse. */
+  #require(input: "head" | "message" | "end" | "fail"): void {
+    if (this.#owner.aborted !== undefined) throw this.#owner.aborted;
+    if (!this.half.allows(input)) {
+      throw misuse("response", this.half.phase, input);
+    }
+  }
+}
+
+function inputOf({ status }: Ending): "end" | "fail" {
+  return status === Status.OK ? "end" : "fail";
+}

@@ -1,0 +1,268 @@
+/**
+ * The way of a call through the server: head, route, handler, outcome. Every
+ * failure on that way ends here, in a status.
+ *
+ * @module
+ */
+
+import { noContext } from "../../_context.ts";
+import { Deadline } from "../../core/deadline.ts";
+import { GRPCError } from "../../core/errors.ts";
+import type { Peer } from "../../core/peer.ts";
+import { Status } from "../../core/status.ts";
+import { HeaderBlock, type RawHeaders } from "../../_wire/headers.ts";
+import type { Admission } from "./admission.ts";
+import type { ByteSink, ByteStream } from "../byte_stream.ts";
+import { type Ending, endingOf, INTERNAL_SERVER_ERROR, OK } from "./ending.ts";
+import { misuse } from "../half.ts";
+import type { Route } from "./handler.ts";
+import { isPromiseLike } from "../../core/_promise_like.ts";
+import { HeadReader, type Refusal } from "./read_head.ts";
+import { ServerCall } from "./call.ts";
+import type { RequestStart, ServerCallOwner, ServerHost } from "./host.ts";
+import { ServerStream } from "./stream.ts";
+import { trailersFor } from "./trailers.ts";
+
+type AnyCall = ServerCall<unknown, unknown>;
+
+const NOW = Promise.resolve();
+
+/** The server, as its calls see it. */
+export interface CallHost extends ServerHost {
+  /** The methods by path. */
+  readonly routes: ReadonlyMap<string, Route>;
+  /** Which calls may start. */
+  readonly admission: Admission<AnyCall>;
+  /** A call that passed the checks of its head. */
+  onCallStart(call: AnyCall): void;
+  /** The handler of a call is through, or will never start. */
+  onCallEnd(call: AnyCall): void;
+}
+
+/** What takes on the streams that clients open. */
+export class CallServer implements ServerCallOwner<AnyCall> {
+  readonly #host: CallHost;
+  readonly #heads: HeadReader;
+  /** The call whose task this is. */
+  #entering: AnyCall | null = null;
+
+  /** @param host The server. */
+  constructor(host: CallHost) {
+    this.#host = host;
+    this.#heads = new HeadReader(host);
+  }
+
+  /**
+   * Takes on a stream that a client opened.
+   *
+   * @param stream The stream, nothing sent on it yet.
+   * @param raw The request's head.
+   * @param peer The client.
+   * @returns What the stream has to tell its events to.
+   */
+  serve(stream: ByteStream, raw: RawHeaders, peer: Peer): ByteSink {
+    const host = this.#host;
+    const request = this.#heads.read(raw);
+    if (request.refusal !== null) return refuse(stream, request.refusal);
+    const { timeoutMs } = request;
+    const deadline = timeoutMs === null
+      ? null
+      : Deadline.fromTimeout(timeoutMs, host.deadlines.clock);
+    const start: RequestStart = { request, headers: raw, deadline, peer };
+    const call: AnyCall = new ServerCall(host, stream, start, this);
+    host.onCallStart(call);
+    call.begin();
+    return call;
+  }
+
+  /**
+   * Goes on in a moment, in a task of its own: what a handler enters of
+   * asynchronous contexts is kept from the calls that came with its own. (To
+   * enter and leave a context for each call costs five times as much.)
+   */
+  onArrival(call: AnyCall): void {
+    NOW.then(() => this.#enter(call));
+  }
+
+  onReady(call: AnyCall): void {
+    if (this.#entering === call) run(this.#host, call);
+    // It has waited, and others may start in this task.
+    else noContext(() => run(this.#host, call));
+  }
+
+  #enter(call: AnyCall): void {
+    // It has ended meanwhile.
+    if (call.aborted !== undefined) return;
+    this.#entering = call;
+    try {
+      this.#host.admission.enter(call);
+    } finally {
+      this.#entering = null;
+    }
+  }
+
+  onAbort(call: AnyCall): void {
+    // Otherwise it ends with its handler.
+    if (!call.wasReady) leave(this.#host, call);
+  }
+}
+
+/** The handler of a call is through, or will never start. */
+function leave(host: CallHost, call: AnyCall): void {
+  host.admission.leave(call);
+  call.releaseAll();
+  host.onCallEnd(call);
+}
+
+/** Answers a call that no handler will see. */
+function refuse(stream: ByteStream, refusal: Refusal): ByteSink {
+  const { http, status, message, contentType, acceptEncoding } = refusal;
+  const trailers = trailersFor({
+    status,
+    message,
+    details: null,
+    metadata: null,
+  });
+  const fields = [":status", `${http}`, "content-type", contentType];
+  if (acceptEncoding !== null) {
+    fields.push("grpc-accept-encoding", acceptEncoding);
+  }
+  stream.sendHead(new HeaderBlock([], fields, trailers), true);
+  return DEAF;
+}
+
+/** Hears nothing: the call was refused. */
+const DEAF: ByteSink = {
+  onHead() {},
+  onData() {},
+  onStop() {},
+  onEnd() {},
+  onClose() {},
+};
+
+/** Runs the handler of a call. */
+function run(host: CallHost, call: AnyCall): void {
+  const { handle, start: { request: { route: { handler } } } } = call;
+  const stream = new ServerStream(call);
+  let result: unknown;
+  try {
+    result = handle === null ? handler.handle(stream) : handle(stream);
+  } catch (error) {
+    return handlerThrew(host, call, error);
+  }
+  if (isPromiseLike(result)) {
+    // Through a promise of our own, for the `then` of others may throw.
+    Promise.resolve(result).then(
+      () => handlerReturned(host, call),
+      (error) => handlerThrew(host, call, error),
+    );
+  } else {
+    handlerReturned(host, call);
+  }
+}
+
+function handlerReturned(host: CallHost, call: AnyCall): void {
+  // What it sent without waiting comes before the status.
+  const wait = call.whenSent();
+  if (wait !== undefined) {
+    wait.then(() => handlerReturned(host, call));
+    return;
+  }
+  endCall(host, call, () => {
+    if (call.answered) return;
+    if (call.response.allows("end")) return answer(host, call, OK);
+    return reportAndAnswer(
+      host,
+      call,
+      misuse("response", call.response.phase, "end"),
+    );
+  });
+}
+
+function handlerThrew(host: CallHost, call: AnyCall, error: unknown): void {
+  endCall(host, call, () => {
+    if (call.answered) {
+      // What a handler throws because its call is over is no news.
+      const { aborted } = call;
+      const expected = error instanceof GRPCError ||
+        (aborted !== undefined && isCausedBy(error, aborted));
+      if (!expected) host.onHandlerError(error, call);
+    } else if (error instanceof GRPCError) {
+      let ending: Ending;
+      try {
+        ending = endingOf(error);
+      } catch (failure) {
+        // A status of somebody's own making, of which nothing can be read.
+        return reportAndAnswer(host, call, failure);
+      }
+      return answer(host, call, ending);
+    } else {
+      return reportAndAnswer(host, call, error);
+    }
+  });
+}
+
+/**
+ * Takes the last step of a call. Whatever the server's owner makes of an
+ * error, the call is over then.
+ */
+function endCall(
+  host: CallHost,
+  call: AnyCall,
+  step: () => void | Promise<void>,
+): void {
+  let wait: void | Promise<void> = undefined;
+  try {
+    wait = step();
+  } finally {
+    if (wait === undefined) leave(host, call);
+  }
+  wait?.finally(() => leave(host, call));
+}
+
+/** A handler's failure: whole to the server's owner, not a word to the client. */
+function reportAndAnswer(
+  host: CallHost,
+  call: AnyCall,
+  error: unknown,
+): void | Promise<void> {
+  const wait = answer(host, call, INTERNAL_SERVER_ERROR);
+  host.onHandlerError(error, call);
+  return wait;
+}
+
+function answer(
+  host: CallHost,
+  call: AnyCall,
+  ending: Ending,
+): void | Promise<void> {
+  const onError = (error: unknown): void | Promise<void> => {
+    // A listener's failure, or the end of the call: dealt with already.
+    if (call.aborted !== undefined) return;
+    host.onHandlerError(error, call);
+    if (ending.details.length > 0) {
+      // Details that cannot be encoded must not hide the status.
+      return answer(host, call, { ...ending, details: [] });
+    }
+    if (ending !== INTERNAL_SERVER_ERROR && !call.answered) {
+      // Nor must anything else of which no trailers can be made.
+      return answer(host, call, INTERNAL_SERVER_ERROR);
+    }
+    // The stream took no answer: at least the client must not wait for one.
+    call.cancel(new GRPCError(Status.UNKNOWN, "Internal Server Error"));
+  };
+  try {
+    return call.sendOutcome(ending)?.catch(onError);
+  } catch (error) {
+    return onError(error);
+  }
+}
+
+function isCausedBy(error: unknown, cause: unknown): boolean {
+  for (let e = error, depth = 0; depth < 8; depth++) {
+    if (e === cause) return true;
+    if (!(e instanceof Error)) return false;
+    e = e.cause;
+  }
+  return false;
+}
