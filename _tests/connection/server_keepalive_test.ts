@@ -53,6 +53,7 @@ const TOO_MANY = { code: ENHANCE_YOUR_CALM, text: "too_many_pings" };
 Deno.test("Server sends a PING when a client with a call is silent for keepaliveTimeMs, and bears with one that answers", async () => {
   await using echo = await startWith({
     keepaliveTimeMs: 30,
+    keepaliveTimeoutMs: 10_000,
     http2MaxPingsWithoutData: 0,
     http2MinSentPingIntervalWithoutDataMs: 0,
   });
