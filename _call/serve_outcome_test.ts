@@ -1,6 +1,6 @@
 /** What a client gets for each thing that a handler may do. */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { type FakeHandlers, FakeServer } from "../_testdata/fake_server.ts";
 import { CLEAN } from "../_testdata/fake_stream.ts";
 import { allTurns } from "../_testdata/states.ts";
