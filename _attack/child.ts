@@ -20,6 +20,19 @@ export interface ChildOptions {
   readonly descriptors?: number | undefined;
 }
 
+/**
+ * Tells how much memory a process has, in bytes; 0 where nobody says, which is
+ * where there is no `/proc`, or without all permissions.
+ */
+export function memoryOf(pid: number): number {
+  try {
+    const text = Deno.readTextFileSync(`/proc/${pid}/status`);
+    return Number(/^VmRSS:\s*(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
 /** A program of Deno in a process of its own. */
 export class Child {
   /** The most memory that it had since this was reset, in bytes. */
@@ -82,12 +95,7 @@ export class Child {
 
   /** How much memory it has now, in bytes; 0 where nobody says. */
   get bytes(): number {
-    try {
-      const text = Deno.readTextFileSync(`/proc/${this.#process.pid}/status`);
-      return Number(/^VmRSS:\s*(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
-    } catch {
-      return 0;
-    }
+    return memoryOf(this.#process.pid);
   }
 
   /** How many file descriptors it has; 0 where nobody says. */

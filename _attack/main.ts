@@ -15,6 +15,7 @@
 // A tool speaks on the console.
 // deno-lint-ignore-file no-console
 
+import { memoryOf } from "./child.ts";
 import { churnConnections } from "./churn.ts";
 import { playMix } from "./mix.ts";
 import { parseOptions } from "./options.ts";
@@ -30,6 +31,9 @@ const SLACK = 2;
 
 async function main(args: readonly string[]): Promise<number> {
   const options = parseOptions(args);
+  if (memoryOf(Deno.pid) === 0) {
+    console.log("Cannot tell the memory of processes: no growth is seen.");
+  }
   const { engines, attacks, isShort, report, mix, churn } = options;
   if (mix !== null || churn !== null) {
     const wrong: string[] = [];

@@ -28,6 +28,9 @@ const ATTACK_MS = 2_000;
 /** How often the memory is looked at, in milliseconds. */
 const SAMPLE_MS = 10_000;
 
+/** How late the loop has to be for the attacks to be told, in milliseconds. */
+const LATE_MS = 500;
+
 /** The most that the heap of the last third may be beyond that of the first. */
 const MOST_HEAP_GROWTH = 8 * MIB;
 
@@ -146,6 +149,7 @@ export async function playMix(
   };
   let attacks = 0;
   let current = "no attack";
+  let recent = "";
   const attack = async (): Promise<void> => {
     while (goesOn() && server.ended === null) {
       const { name } = MIXED[Math.floor(random() * MIXED.length)]!;
@@ -156,6 +160,7 @@ export async function playMix(
       ]);
       await attacker.event(PATIENCE_MS);
       current = name;
+      recent = `${recent} ${name}`;
       await attacker.send("go");
       // It may hold still in the middle.
       while (await attacker.event<{ hold?: true }>(PATIENCE_MS) !== null) {
@@ -172,11 +177,15 @@ export async function playMix(
       await server.send();
       const told = await server.event<VictimSample>(PATIENCE_MS);
       if (told === null) continue;
+      const during = recent;
+      recent = current;
       samples.push({ heap: told.heap, rss: server.bytes });
       say(
         `  heap ${mib(told.heap)}, RSS ${
           mib(server.bytes)
-        } MiB, ${calls} calls, ${lost.length} lost, ${attacks} attacks, late ${told.late} ms`,
+        } MiB, ${calls} calls, ${lost.length} lost, ${attacks} attacks, late ${told.late} ms${
+          told.late > LATE_MS ? `, during ${during}` : ""
+        }`,
       );
     }
   };

@@ -10,7 +10,8 @@
  * further, and its new calls wait; likewise those with more than a fair share
  * while all accounts together are near the limit of the budget. Where that is
  * exceeded nevertheless, the largest holder of the fullest account is ended
- * with RESOURCE_EXHAUSTED. So what a peer does concerns it first, and others
+ * with RESOURCE_EXHAUSTED, or the connection, if what is held is of no call
+ * that could be ended. So what a peer does concerns it first, and others
  * never while they hold little.
  *
  * To count is to add integers. What has to be done about it is done when the
@@ -63,6 +64,13 @@ export interface AccountOwner {
    * what it consists of changes.
    */
   onFull(isFull: boolean): void;
+  /**
+   * The account holds more than its share, in replies that the peer does not
+   * take or in many small things, so that calls of others would have to end.
+   *
+   * @returns Whether the connection is ended instead.
+   */
+  onExcess(): boolean;
 }
 
 /** Above this part of a limit it is near, and below this one far again. */
@@ -146,13 +154,23 @@ export class MemoryBudget {
   #evict(): void {
     while (this.heldBytes > this.maxBytes) {
       let fullest: Account | null = null;
+      let fullestOfCalls: Account | null = null;
       for (const account of this.accounts) {
-        if (account.holders.size === 0) continue;
-        if (fullest === null || account.heldBytes > fullest.heldBytes) {
+        const { heldBytes, holders } = account;
+        if (fullest === null || heldBytes > fullest.heldBytes) {
           fullest = account;
         }
+        if (holders.size === 0) continue;
+        if (
+          fullestOfCalls === null || heldBytes > fullestOfCalls.heldBytes
+        ) fullestOfCalls = account;
       }
-      if (fullest === null || !fullest.evictLargest()) return;
+      if (fullestOfCalls === null) return;
+      // Who has no call to end must not have others lose theirs.
+      if (fullest !== fullestOfCalls && fullest!.endIfOver(this.shareBytes)) {
+        continue;
+      }
+      if (!fullestOfCalls.evictLargest()) return;
       this.evictedCalls++;
     }
   }
@@ -211,7 +229,8 @@ export class Account {
   /** Whether nothing more may be given to be written: too much waits for it. */
   get mustRefuse(): boolean {
     const budget = this.#budget;
-    return budget.heldBytes > budget.maxBytes &&
+    // Others need what is left of the budget: their calls would be ended.
+    return budget.heldBytes > budget.nearBytes &&
       this.#unsentBytes > budget.shareBytes;
   }
 
@@ -302,6 +321,22 @@ export class Account {
     this.holders.delete(largest);
     largest.evict();
     return this.heldBytes < before || this.holders.size > 0;
+  }
+
+  /**
+   * Ends the connection, if it holds more than its share.
+   *
+   * @param share What it may hold as others need the rest, in bytes.
+   * @returns Whether that has freed anything.
+   */
+  endIfOver(share: number): boolean {
+    const before = this.heldBytes;
+    if (!this.#isOpen || before <= share || !this.#owner.onExcess()) {
+      return false;
+    }
+    // What waited to be written is dropped with the streams.
+    this.setUnsent(0);
+    return this.heldBytes < before;
   }
 
   /** The connection is gone: what its calls still hold is theirs alone. */

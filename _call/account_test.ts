@@ -42,6 +42,7 @@ function setUp(limits = { perConnection: 10 * MIB, all: 40 * MIB }) {
     account: (name: string) =>
       new Account(budget, {
         onFull: (isFull) => log.push(`${name} ${isFull ? "full" : "free"}`),
+        onExcess: () => log.push(`${name} ended`) > 0,
       }),
   };
 }
@@ -128,6 +129,33 @@ Deno.test("MemoryBudget ends the largest call of the fullest account, the newest
   assertEquals([budget.heldBytes, budget.evictedCalls], [36 * MIB, 1]);
 });
 
+Deno.test("MemoryBudget ends a connection whose replies are not taken, and no call of others", async () => {
+  const { budget, log, account } = setUp({
+    perConnection: 40 * MIB,
+    all: 40 * MIB,
+  });
+  const attacker = account("attacker");
+  const victim = account("victim");
+  attacker.setUnsent(35 * MIB);
+  const good = new Call(victim, 6 * MIB);
+  await allTurns();
+  assertFalse(good.isEvicted);
+  assert(log.includes("attacker ended"));
+  assertEquals([budget.heldBytes, budget.evictedCalls], [6 * MIB, 0]);
+});
+
+Deno.test("MemoryBudget ends no connection that holds no more than its share", async () => {
+  const { log, account } = setUp({ perConnection: 40 * MIB, all: 40 * MIB });
+  account("fullest").setUnsent(0.9 * MIB);
+  const calls = Array.from(
+    { length: 50 },
+    (_, i) => new Call(account(`other ${i}`), 0.8 * MIB),
+  );
+  await allTurns();
+  assertEquals(log.filter((line) => line.endsWith("ended")), []);
+  assertEquals(calls.filter(({ isEvicted }) => isEvicted).length, 2);
+});
+
 Deno.test("MemoryBudget goes on when there is nobody to end", async () => {
   const { budget, account } = setUp();
   account("a").hold(50 * MIB);
@@ -162,11 +190,11 @@ Deno.test("Account.isClogged says whether to read less would help", () => {
   assertFalse(requests.isClogged);
 });
 
-Deno.test("Account.mustRefuse is true for who has too much to be written when there is too much in all", () => {
+Deno.test("Account.mustRefuse is true for who has too much to be written when there is nearly too much in all", () => {
   const { account } = setUp();
   const a = account("a");
   const b = account("b");
-  a.setUnsent(39 * MIB);
+  a.setUnsent(29 * MIB);
   assertFalse(a.mustRefuse);
   b.setUnsent(2 * MIB);
   assertEquals([a.mustRefuse, b.mustRefuse], [true, false]);

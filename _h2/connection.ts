@@ -118,6 +118,14 @@ export class Http2Connection {
     return this.#state.scheduler.queuedBytes;
   }
 
+  /**
+   * How many bytes are kept for that: what a stream was given in one piece is
+   * kept until all of it is sent.
+   */
+  get keptBytes(): number {
+    return this.#state.scheduler.keptBytes;
+  }
+
   /** Whether streams wait until the output is written. */
   get isBacklogged(): boolean {
     return this.#state.scheduler.isBacklogged;

@@ -355,6 +355,7 @@ Deno.test("Http2Connection() loses nothing when two of them do anything", () => 
       assertEquals(end.isOver, false, where);
       assertEquals(end.streamCount, 0, where);
       assertEquals(end.queuedBytes, 0, where);
+      assertEquals(end.keptBytes, 0, where);
       assertEquals(end.outputBytes, 0, where);
       assertEquals(end.heldBytes, 0, where);
     }

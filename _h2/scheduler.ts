@@ -38,6 +38,8 @@ export class Scheduler {
   window: number = DEFAULT_WINDOW_SIZE;
   /** How many bytes wait in all streams. */
   queuedBytes = 0;
+  /** How many bytes are kept for that: a chunk stays whole until all is sent. */
+  keptBytes = 0;
   readonly #connection: ConnectionState;
   readonly #ready: StreamList<Http2Stream> = new StreamList();
   readonly #blocked: StreamList<Http2Stream> = new StreamList();

@@ -140,6 +140,7 @@ export abstract class SendingHalf {
       else this.#queue.push(bytes);
       this.#queuedBytes += length;
       scheduler.queuedBytes += length;
+      scheduler.keptBytes += length;
     }
     this.#send();
     if (this.#queuedBytes < HIGH_BYTES) return true;
@@ -207,7 +208,10 @@ export abstract class SendingHalf {
     const { scheduler } = this.connection;
     scheduler.withdraw(this.whole);
     scheduler.queuedBytes -= this.#queuedBytes;
-    this.#queuedBytes = 0;
+    this.#queuedBytes = this.#sentBytes = 0;
+    if (this.#queue !== null) {
+      for (const { length } of this.#queue) scheduler.keptBytes -= length;
+    }
     this.#queue = this.#head = this.#trailers = null;
     this.#ownHead = this.#ownTrailers = NO_FIELDS;
     this.#moreHead = this.#moreTrailers = null;
@@ -299,6 +303,7 @@ export abstract class SendingHalf {
       if (from + size === chunk.length) {
         used++;
         this.#sentBytes = 0;
+        scheduler.keptBytes -= chunk.length;
       } else this.#sentBytes = from + size;
       const isLast = this.#queuedBytes === 0;
       if (isLast) this.#queue = null;

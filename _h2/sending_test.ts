@@ -116,6 +116,26 @@ Deno.test("Http2Stream.sendTrailers() ends the half, after all DATA", () => {
   ]);
 });
 
+Deno.test("Http2Connection.keptBytes counts a chunk until the last byte of it is sent", () => {
+  const end = server();
+  const { connection } = end;
+  const stream = end.streams.get(1)!;
+  stream.sendHeaders(OK, [], false);
+  stream.sendData(bytes(65_537), false);
+  stream.sendData(bytes(10), false);
+  end.frames();
+  assertEquals(connection.queuedBytes, 12);
+  assertEquals(connection.keptBytes, 65_547);
+  end.receive(windowUpdate(0, 100_000), windowUpdate(1, 3));
+  assertEquals(connection.keptBytes, 10);
+  end.receive(windowUpdate(1, 9));
+  assertEquals(connection.keptBytes, 0);
+  stream.sendData(bytes(100_000), false);
+  assertEquals(connection.keptBytes, 100_000);
+  stream.reset(ErrorCode.CANCEL);
+  assertEquals(connection.keptBytes, 0);
+});
+
 Deno.test("Http2Stream.sendData() does not copy what is large", () => {
   const end = client();
   const payload = bytes(10_000);

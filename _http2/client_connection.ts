@@ -278,6 +278,11 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
     this.#full.onFull(isFull);
   }
 
+  onExcess(): boolean {
+    // Its calls are the program's own: they are ended one by one.
+    return false;
+  }
+
   onReceived(): void {
     this.#keepalive?.onReceived();
   }

@@ -199,6 +199,12 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
     this.#full.onFull(isFull);
   }
 
+  onExcess(): boolean {
+    if (this.#expelled || this.#gone) return false;
+    this.#expel("too_much_held", "too much was held for it");
+    return true;
+  }
+
   /**
    * Ends the connection if it holds too much, and its client takes nothing.
    *

@@ -16,5 +16,5 @@ export function anyBudget(): MemoryBudget {
 
 /** An account without a limit. */
 export function anyAccount(): Account {
-  return new Account(anyBudget(), { onFull() {} });
+  return new Account(anyBudget(), { onFull() {}, onExcess: () => false });
 }

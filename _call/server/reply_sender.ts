@@ -176,7 +176,7 @@ export class ReplySender {
       host.onRefused("memory", this.#owner);
       throw new GRPCError(
         Status.RESOURCE_EXHAUSTED,
-        "Cannot send message: the client takes its replies too slowly, more than maxHeldBytes wait to be sent",
+        "Cannot send message: the client takes its replies too slowly, they are most of what is held, which is near maxHeldBytes",
       );
     }
     const compressor = half.phase === "idle"

@@ -110,7 +110,7 @@ export abstract class NativeSession
   }
 
   get #unsentBytes(): number {
-    return this.h2.queuedBytes + this.h2.outputBytes;
+    return this.h2.keptBytes + this.h2.outputBytes;
   }
 
   pause(isPaused: boolean): void {

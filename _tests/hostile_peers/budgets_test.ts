@@ -176,7 +176,8 @@ Deno.test("Server ends the newest of the calls whose messages are never whole, a
 
 Deno.test("Server takes all of it when a connection that has to wait is served", async () => {
   await using pair = await startEcho({
-    server: { config: { ...SMALL, maxHeldBytes: 2 * MIB } },
+    // More than the windows of the stream allow, so that nothing has to end.
+    server: { config: { ...SMALL, maxHeldBytes: 8 * MIB } },
   });
   const payload = new Uint8Array(60 * KIB);
   const replies = await Promise.all(
@@ -237,6 +238,43 @@ Deno.test("Server ends the connection of a client that takes no replies for too 
   }
   await connection.end();
   assertEquals((await pair.stub.clientStream([{ text: "hi" }])).text, "hi");
+});
+
+Deno.test("Server ends the connection whose replies hold all there is, and no call of others", async () => {
+  const go = Promise.withResolvers<void>();
+  let started = 0;
+  let through = 0;
+  await using pair = await startEcho({
+    handlers: {
+      async unary(stream) {
+        started++;
+        await go.promise;
+        try {
+          await stream.sendMessage({ payload: new Uint8Array(50 * KIB) });
+        } finally {
+          through++;
+        }
+      },
+    },
+    server: { config: SMALL },
+  });
+  using connection = await RawConnection.open(pair.port, [
+    [Setting.INITIAL_WINDOW_SIZE, 0],
+  ]);
+  for (let i = 0; i < 40; i++) {
+    await connection.headers(2 * i + 1, requestFields(PATHS.unary));
+    await connection.data(2 * i + 1, grpcMessage(new Uint8Array()), {
+      end: true,
+    });
+  }
+  await until(() => started === 40, "all handlers run");
+  go.resolve();
+  await until(() => through === 40, "all have replied");
+  const payload = new Uint8Array(40 * KIB);
+  for await (const reply of pair.stub.bidi([{ payload }])) {
+    assertEquals(reply.payload.length, payload.length);
+  }
+  await connection.end();
 });
 
 Deno.test("Channel ends the calls that hold most when a server sends too many halves of messages", async () => {
