@@ -294,7 +294,8 @@ export class Account {
   judge(share: number): void {
     const limit = Math.min(this.#limit, share);
     const isFull = this.#isOpen &&
-      this.heldBytes > (this.#wasFull ? limit * NEAR : limit);
+      this.heldBytes > (this.#wasFull ? limit * NEAR : limit) &&
+      !(share === Infinity && this.#isUnfinished);
     this.isFull = isFull;
     if (!isFull && !this.#wasFull) return;
     this.#wasFull = isFull;
@@ -303,6 +304,17 @@ export class Account {
 
   /** What the owner was told last. */
   #wasFull = false;
+
+  /**
+   * Whether most of it is messages that are not whole. Were the connection read
+   * no more, none of them ever would be: so it is read on, as long as there is
+   * room in the budget.
+   */
+  get #isUnfinished(): boolean {
+    let unfinished = 0;
+    for (const holder of this.holders) unfinished += holder.unfinishedBytes;
+    return unfinished > this.heldBytes * FAR;
+  }
 
   /**
    * Ends the call that holds most, the newest of several.

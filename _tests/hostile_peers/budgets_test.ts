@@ -190,6 +190,21 @@ Deno.test("Server takes all of it when a connection that has to wait is served",
   assertEquals(count, 60);
 });
 
+Deno.test("Server and Channel take messages of which many are not whole yet, and together more than a connection may hold", async () => {
+  const config = { ...SMALL, maxHeldBytes: 8 * MIB };
+  await using pair = await startEcho({
+    server: { config },
+    channel: { config },
+  });
+  const payload = new Uint8Array(40 * KIB);
+  for (let round = 0; round < 3; round++) {
+    const replies = await Promise.all(
+      Array.from({ length: 40 }, () => pair.stub.unary({ payload })),
+    );
+    assertEquals(replies.length, 40);
+  }
+});
+
 Deno.test("Server starts no more handlers for a client that takes no replies, and all when it does", async () => {
   let started = 0;
   await using pair = await startEcho({
