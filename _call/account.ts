@@ -295,7 +295,7 @@ export class Account {
     const limit = Math.min(this.#limit, share);
     const isFull = this.#isOpen &&
       this.heldBytes > (this.#wasFull ? limit * NEAR : limit) &&
-      !(share === Infinity && this.#isUnfinished);
+      !this.#mayFinish;
     this.isFull = isFull;
     if (!isFull && !this.#wasFull) return;
     this.#wasFull = isFull;
@@ -307,10 +307,12 @@ export class Account {
 
   /**
    * Whether most of it is messages that are not whole. Were the connection read
-   * no more, none of them ever would be: so it is read on, as long as there is
-   * room in the budget.
+   * no more, none of them ever would be: so it is read on, as long as half of the
+   * budget is free.
    */
-  get #isUnfinished(): boolean {
+  get #mayFinish(): boolean {
+    const { heldBytes, maxBytes } = this.#budget;
+    if (heldBytes > maxBytes * FAR) return false;
     let unfinished = 0;
     for (const holder of this.holders) unfinished += holder.unfinishedBytes;
     return unfinished > this.heldBytes * FAR;
