@@ -255,8 +255,6 @@ export abstract class NativeSession
     this.#giveUp();
   }
 
-  /** Called when no stream can be opened any more, for want of identifiers. */
-
   /** Called when frames of streams were written, and not only answers. */
   protected onFrameWritten(): void {}
 
