@@ -43,12 +43,14 @@ import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
 import { compressorFor } from "./_call/compressor_for.ts";
 import { deadlinesOn } from "./_call/scope.ts";
 import {
-  ClientSession,
-  type ConnectivityState,
-} from "./_http2/client_session.ts";
-import { plaintext, secure } from "./_http2/connect.ts";
+  connectBy,
+  type ConnectFunction,
+  plaintext,
+  secure,
+} from "./_http2/client/connect.ts";
+import type { ConnectivityState } from "./_http2/client/connectivity.ts";
+import { Subchannel } from "./_http2/client/subchannel.ts";
 import type { HTTP2Engine } from "./_http2/engine.ts";
-import { type ConnectFunction, given } from "./_http2/given.ts";
 import { systemClock } from "./_http2/system_clock.ts";
 import { clientTLSOptions } from "./_http2/tls.ts";
 import { likelyMixUp } from "./_http2/tls_faults.ts";
@@ -159,7 +161,7 @@ const WAIT_OPTIONS: OptionNames<WaitOptions> = { signal: true };
 
 /** What the methods of a channel need of it. */
 export interface ChannelHost extends ClientHost {
-  readonly source: ClientSession;
+  readonly source: Subchannel;
   readonly authority: string;
   readonly scheme: "http" | "https";
   /** The names of all encodings that may be received. */
@@ -267,8 +269,8 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
     const path = target.kind === "path" ? target.path : undefined;
     const connection = connect === undefined
       ? plaintext(target)
-      : given(connect);
-    const source = new ClientSession({
+      : connectBy(connect);
+    const source = new Subchannel({
       authority,
       target: connect === undefined ? formatTarget(target) : authority,
       scheme,

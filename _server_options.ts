@@ -24,7 +24,7 @@ import type { ServerTLSOptions } from "./core/tls.ts";
 import type { RefusalReason } from "./_call/server/host.ts";
 import type { Compression } from "./_wire/compression.ts";
 import type { HTTP2Engine } from "./_http2/engine.ts";
-import type { ListenOptions } from "./_http2/listener.ts";
+import type { ListenOptions } from "./_http2/server/listener.ts";
 
 /** Where a handler failed. */
 export interface HandlerErrorInfo {

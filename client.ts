@@ -49,13 +49,12 @@ import { type Channel, hostOf } from "./_channel.ts";
 
 export { Channel, type ChannelOptions, type WaitOptions } from "./_channel.ts";
 export type { HTTP2Engine } from "./_http2/engine.ts";
-export type { ConnectivityState } from "./_http2/client_session.ts";
+export type { ConnectivityState } from "./_http2/client/connectivity.ts";
 export type {
   ConnectFunction,
-  Connection,
   ConnectOptions,
-  WebConnection,
-} from "./_http2/given.ts";
+} from "./_http2/client/connect.ts";
+export type { Connection, WebConnection } from "./_http2/socket.ts";
 export * from "./core/mod.ts";
 export { ClientStream, type SendOptions } from "./_call/client/stream.ts";
 export type { CallOptions } from "./_call/client/options.ts";

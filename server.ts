@@ -54,8 +54,8 @@ import { type CallHost, CallServer } from "./_call/server/serve.ts";
 import { codecsOf } from "./_call/server/codecs.ts";
 import type { CallIdentity, RefusalReason } from "./_call/server/host.ts";
 import type { ServerCall } from "./_call/server/call.ts";
-import { type Connection, socketOf } from "./_http2/given.ts";
-import { type ListenAddress, Listener } from "./_http2/listener.ts";
+import { type Connection, socketOf } from "./_http2/socket.ts";
+import { type ListenAddress, Listener } from "./_http2/server/listener.ts";
 import { systemClock } from "./_http2/system_clock.ts";
 import {
   checkServerOptions,
@@ -101,7 +101,7 @@ export {
   type GracefulExitOptions,
 } from "./_graceful_exit.ts";
 export type { HTTP2Engine } from "./_http2/engine.ts";
-export type { Connection, WebConnection } from "./_http2/given.ts";
+export type { Connection, WebConnection } from "./_http2/socket.ts";
 export type {
   CloseOptions,
   HandlerErrorInfo,

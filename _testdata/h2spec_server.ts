@@ -16,7 +16,7 @@ import { anyBudget } from "./account.ts";
 import { HeaderBlock } from "../_wire/headers.ts";
 import { engineOf } from "../_engines.ts";
 import type { HTTP2Engine } from "../_http2/engine.ts";
-import { Listener } from "../_http2/listener.ts";
+import { Listener } from "../_http2/server/listener.ts";
 import { systemClock } from "../_http2/system_clock.ts";
 import { Configuration } from "../core/config.ts";
 

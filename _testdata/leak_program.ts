@@ -15,8 +15,8 @@ import http2 from "node:http2";
 import process from "node:process";
 import type { Duplex, EventEmitter } from "node:stream";
 import { deadlines } from "../_call/scope.ts";
-import { ClientSession } from "../_http2/client_session.ts";
-import { Listener } from "../_http2/listener.ts";
+import { Subchannel } from "../_http2/client/subchannel.ts";
+import { Listener } from "../_http2/server/listener.ts";
 import { Channel, createStub, GRPCError, Status, type Stub } from "../mod.ts";
 import { startEcho } from "./echo_service.ts";
 import { Echo } from "./gen/echo_pb.ts";
@@ -82,9 +82,9 @@ http2.connect = ((
 http2.performServerHandshake = (socket, options) =>
   keep(performServerHandshake(socket, options), socket);
 
-const sources = new Set<ClientSession>();
-const { claim } = ClientSession.prototype;
-ClientSession.prototype.claim = function (wanted) {
+const sources = new Set<Subchannel>();
+const { claim } = Subchannel.prototype;
+Subchannel.prototype.claim = function (wanted) {
   sources.add(this);
   claim.call(this, wanted);
 };

@@ -214,14 +214,14 @@ function roomRule({ from, to, specifier }: Import): string | undefined {
   return `"${to}" stands below "${from}" in the table of rooms; a module imports its own room and those above`;
 }
 
-/** The two sides of a call know what they share, and nothing of each other. */
+/** The two sides know what they share, and nothing of each other. */
 function sidesRule({ from, to }: Import): string | undefined {
-  const side = /^_call\/(client|server)\//.exec(to)?.[0];
-  if (side === undefined || topFolder(from) !== "_call" || isTest(from)) {
+  const [side, folder] = /^(_call|_http2)\/(client|server)\//.exec(to) ?? [];
+  if (side === undefined || topFolder(from) !== folder || isTest(from)) {
     return undefined;
   }
   if (from.startsWith(side)) return undefined;
-  return `only ${side} imports "${to}" within _call/`;
+  return `only ${side} imports "${to}" within ${folder}/`;
 }
 
 /** What HTTP/2 is, and what a call is, meet in one file. */

@@ -7,22 +7,22 @@ import {
   assertInstanceOf,
   assertStringIncludes,
 } from "@std/assert";
-import type { CloseReason } from "../_call/byte_stream.ts";
-import { hostOf } from "../_channel.ts";
+import type { CloseReason } from "../../_call/byte_stream.ts";
+import { hostOf } from "../../_channel.ts";
 import {
   Channel,
   type ChannelOptions,
   createStub,
   Status,
   StreamTerminatedError,
-} from "../client.ts";
-import { Configuration } from "../core/config.ts";
-import { ClientSession } from "./client_session.ts";
-import { nodeEngine } from "./node/engine.ts";
-import { systemClock } from "./system_clock.ts";
-import { anyBudget } from "../_testdata/account.ts";
-import { Echo, EchoReplySchema } from "../_testdata/gen/echo_pb.ts";
-import { ENGINE, onEngine } from "../_testdata/on_engine.ts";
+} from "../../client.ts";
+import { Configuration } from "../../core/config.ts";
+import { Subchannel } from "./subchannel.ts";
+import { nodeEngine } from "../node/engine.ts";
+import { systemClock } from "../system_clock.ts";
+import { anyBudget } from "../../_testdata/account.ts";
+import { Echo, EchoReplySchema } from "../../_testdata/gen/echo_pb.ts";
+import { ENGINE, onEngine } from "../../_testdata/on_engine.ts";
 import {
   FrameType,
   grpcMessage,
@@ -31,9 +31,9 @@ import {
   RawServer,
   RESPONSE_HEAD,
   Setting,
-} from "../_testdata/raw_h2.ts";
-import { assertCancelled, assertStatus } from "../_testdata/waiters.ts";
-import { soon, turns, until } from "../_testdata/waiting.ts";
+} from "../../_testdata/raw_h2.ts";
+import { assertCancelled, assertStatus } from "../../_testdata/waiters.ts";
+import { soon, turns, until } from "../../_testdata/waiting.ts";
 
 /** A request that waits for its answer. */
 interface Waiting {
@@ -123,7 +123,7 @@ function connect(port: number, options?: ChannelOptions) {
   };
 }
 
-Deno.test("ClientSession connects once when five first calls come at the same time", async () => {
+Deno.test("Subchannel connects once when five first calls come at the same time", async () => {
   await using server = new SlowServer();
   await using client = connect(server.port);
   const calls = ["a", "b", "c", "d", "e"].map((name) => client.call(name));
@@ -143,7 +143,7 @@ Deno.test("ClientSession connects once when five first calls come at the same ti
   assertEquals(server.accepted, 1);
 });
 
-Deno.test("ClientSession keeps its connection when there are no calls", async () => {
+Deno.test("Subchannel keeps its connection when there are no calls", async () => {
   await using server = new SlowServer();
   await using client = connect(server.port);
   for (const name of ["a", "b", "c"]) {
@@ -161,7 +161,7 @@ Deno.test("ClientSession keeps its connection when there are no calls", async ()
   });
 });
 
-Deno.test("ClientSession connects anew when the connection was lost between the calls", async () => {
+Deno.test("Subchannel connects anew when the connection was lost between the calls", async () => {
   await using server = new SlowServer();
   await using client = connect(server.port);
   for (const name of ["a", "b", "c"]) {
@@ -179,7 +179,7 @@ Deno.test("ClientSession connects anew when the connection was lost between the 
   assertEquals(server.accepted, 3);
 });
 
-Deno.test("ClientSession fails the calls in flight when the connection is lost, and serves those that wait elsewhere", async () => {
+Deno.test("Subchannel fails the calls in flight when the connection is lost, and serves those that wait elsewhere", async () => {
   await using server = new SlowServer([2, 2]);
   await using client = connect(server.port);
   const calls = ["a", "b", "c", "d"].map((name) => client.call(name));
@@ -202,7 +202,7 @@ Deno.test("ClientSession fails the calls in flight when the connection is lost, 
   assertEquals(server.accepted, 2);
 });
 
-Deno.test("ClientSession serves those that wait elsewhere when the server says GOAWAY, while others end", async () => {
+Deno.test("Subchannel serves those that wait elsewhere when the server says GOAWAY, while others end", async () => {
   await using server = new SlowServer([1, 1]);
   await using client = connect(server.port);
   const calls = ["a", "b", "c"].map((name) => client.call(name));
@@ -229,7 +229,7 @@ Deno.test("ClientSession serves those that wait elsewhere when the server says G
   assertEquals(server.accepted, 2);
 });
 
-Deno.test("ClientSession has no more streams than the server allows, and serves in order", async () => {
+Deno.test("Subchannel has no more streams than the server allows, and serves in order", async () => {
   await using server = new SlowServer([2]);
   await using client = connect(server.port);
   const names = ["a", "b", "c", "d", "e", "f"];
@@ -245,7 +245,7 @@ Deno.test("ClientSession has no more streams than the server allows, and serves 
   assertEquals(server.names, names);
 });
 
-Deno.test("ClientSession has no newcomer overtake those that wait", async () => {
+Deno.test("Subchannel has no newcomer overtake those that wait", async () => {
   await using server = new SlowServer([1]);
   await using client = connect(server.port);
   const first = client.call("a");
@@ -266,7 +266,7 @@ Deno.test("ClientSession has no newcomer overtake those that wait", async () => 
   assertEquals(server.names, ["a", "b", "c"]);
 });
 
-Deno.test("ClientSession opens more streams when the server allows more", async () => {
+Deno.test("Subchannel opens more streams when the server allows more", async () => {
   await using server = new SlowServer([1]);
   await using client = connect(server.port);
   const calls = ["a", "b", "c"].map((name) => client.call(name));
@@ -280,7 +280,7 @@ Deno.test("ClientSession opens more streams when the server allows more", async 
   assertEquals(await soon(Promise.all(calls)), ["a", "b", "c"]);
 });
 
-Deno.test("ClientSession never sends a call that was cancelled or timed out while it waited", async () => {
+Deno.test("Subchannel never sends a call that was cancelled or timed out while it waited", async () => {
   await using server = new SlowServer([1]);
   await using client = connect(server.port);
   const first = client.call("a");
@@ -301,7 +301,7 @@ Deno.test("ClientSession never sends a call that was cancelled or timed out whil
   assertEquals(server.names, ["a", "z"]);
 });
 
-Deno.test("ClientSession frees the place of a call that was cancelled in flight", async () => {
+Deno.test("Subchannel frees the place of a call that was cancelled in flight", async () => {
   await using server = new SlowServer([1]);
   await using client = connect(server.port);
   const controller = new AbortController();
@@ -316,7 +316,7 @@ Deno.test("ClientSession frees the place of a call that was cancelled in flight"
   assertEquals(await soon(second), "b");
 });
 
-Deno.test("ClientSession refuses all that waits when it is closed", async () => {
+Deno.test("Subchannel refuses all that waits when it is closed", async () => {
   await using server = new SlowServer([1]);
   const client = connect(server.port);
   const calls = ["a", "b", "c"].map((name) => client.call(name));
@@ -331,7 +331,7 @@ Deno.test("ClientSession refuses all that waits when it is closed", async () => 
   });
 });
 
-Deno.test("ClientSession fails all that wait with UNAVAILABLE when nobody listens", async () => {
+Deno.test("Subchannel fails all that wait with UNAVAILABLE when nobody listens", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
@@ -358,7 +358,7 @@ Deno.test("ClientSession fails all that wait with UNAVAILABLE when nobody listen
   });
 });
 
-Deno.test("ClientSession fails all that wait with UNAVAILABLE when the peer says nothing in time", async () => {
+Deno.test("Subchannel fails all that wait with UNAVAILABLE when the peer says nothing in time", async () => {
   await using server = new RawServer(() => Promise.resolve());
   await using client = connect(server.port, {
     config: { connectTimeoutMs: 50 },
@@ -375,7 +375,7 @@ Deno.test("ClientSession fails all that wait with UNAVAILABLE when the peer says
   assertEquals(server.accepted, 1);
 });
 
-Deno.test("ClientSession fails all that wait with UNAVAILABLE when the peer hangs up", async () => {
+Deno.test("Subchannel fails all that wait with UNAVAILABLE when the peer hangs up", async () => {
   await using server = new RawServer((connection) => {
     connection.close();
     return Promise.resolve();
@@ -394,7 +394,7 @@ const LATE_FRAMES = onEngine({
   native: "goes on with a connection that has late frames under way",
 });
 
-Deno.test(`ClientSession ${LATE_FRAMES}`, async () => {
+Deno.test(`Subchannel ${LATE_FRAMES}`, async () => {
   await using server = new SlowServer();
   await using client = connect(server.port);
   const controller = new AbortController();
@@ -427,8 +427,8 @@ Deno.test(`ClientSession ${LATE_FRAMES}`, async () => {
 });
 
 for (const how of ["tells at once", "throws"] as const) {
-  Deno.test(`ClientSession() tells the call when an attempt to connect ${how} that it failed`, async () => {
-    const session = new ClientSession({
+  Deno.test(`Subchannel() tells the call when an attempt to connect ${how} that it failed`, async () => {
+    const session = new Subchannel({
       authority: "test",
       target: "test",
       budget: anyBudget(),
@@ -442,7 +442,7 @@ for (const how of ["tells at once", "throws"] as const) {
       connect(listener) {
         if (how === "throws") throw new Error("mine");
         listener.onFailure(new Error("mine"));
-        return { refer() {}, cancel() {} };
+        return { setRef() {}, cancel() {} };
       },
     });
     const closed = Promise.withResolvers<CloseReason>();

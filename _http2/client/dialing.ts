@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { MemoryBudget } from "../_call/account.ts";
-import type { Clock } from "../core/clock.ts";
-import type { ResolvedConfiguration } from "../core/config.ts";
+import type { MemoryBudget } from "../../_call/account.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { ResolvedConfiguration } from "../../core/config.ts";
 import type { SocketSource } from "./connect.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine } from "../engine.ts";
 
 /** What a channel knows of its server, and how it talks to it. */
 export interface Dialing {

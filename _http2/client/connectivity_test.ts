@@ -12,18 +12,18 @@ import {
   type ConfigurationOptions,
   createStub,
   Status,
-} from "../client.ts";
-import { Echo } from "../_testdata/gen/echo_pb.ts";
+} from "../../client.ts";
+import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import {
   answerWell,
   type EchoStub,
   goOnWell,
   shakeHands,
-} from "../_testdata/raw_answers.ts";
-import { RawServer } from "../_testdata/raw_h2.ts";
-import { assertCancelled, assertStatus } from "../_testdata/waiters.ts";
-import { after, soon, turns, until } from "../_testdata/waiting.ts";
-import { noteStates, untilState } from "../_testdata/watch_states.ts";
+} from "../../_testdata/raw_answers.ts";
+import { RawServer } from "../../_testdata/raw_h2.ts";
+import { assertCancelled, assertStatus } from "../../_testdata/waiters.ts";
+import { after, soon, turns, until } from "../../_testdata/waiting.ts";
+import { noteStates, untilState } from "../../_testdata/watch_states.ts";
 
 interface Client extends AsyncDisposable {
   readonly channel: Channel;

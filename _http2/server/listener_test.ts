@@ -4,19 +4,19 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import type { ByteSink, ByteStream } from "../_call/byte_stream.ts";
-import { HeaderBlock } from "../_wire/header_block.ts";
-import { Configuration } from "../core/config.ts";
+import type { ByteSink, ByteStream } from "../../_call/byte_stream.ts";
+import { HeaderBlock } from "../../_wire/header_block.ts";
+import { Configuration } from "../../core/config.ts";
 import {
   FrameType,
   RawConnection,
   requestFields,
-} from "../_testdata/raw_h2.ts";
-import { anyBudget } from "../_testdata/account.ts";
-import { soon, turns, until } from "../_testdata/waiting.ts";
+} from "../../_testdata/raw_h2.ts";
+import { anyBudget } from "../../_testdata/account.ts";
+import { soon, turns, until } from "../../_testdata/waiting.ts";
 import { Listener } from "./listener.ts";
-import { nodeEngine } from "./node/engine.ts";
-import { systemClock } from "./system_clock.ts";
+import { nodeEngine } from "../node/engine.ts";
+import { systemClock } from "../system_clock.ts";
 
 const TRAILERS_ONLY = new HeaderBlock([
   ...[":status", "200", "grpc-status", "0"],

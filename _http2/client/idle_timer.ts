@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Clock, ClockTimer } from "../core/clock.ts";
-import { systemClock } from "./system_clock.ts";
+import type { Clock, ClockTimer } from "../../core/clock.ts";
+import { systemClock } from "../system_clock.ts";
 
 /** The longest delay a timer takes; a longer one would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;

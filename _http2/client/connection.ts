@@ -6,23 +6,22 @@
 
 import process from "node:process";
 import type { Duplex } from "node:stream";
-import { Account, type AccountOwner } from "../_call/account.ts";
-import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
-import type { ClockTimer } from "../core/clock.ts";
-import { Peer } from "../core/peer.ts";
+import { Account, type AccountOwner } from "../../_call/account.ts";
+import type { CloseReason, StreamClaim } from "../../_call/byte_stream.ts";
+import type { ClockTimer } from "../../core/clock.ts";
+import { Peer } from "../../core/peer.ts";
 import type { SocketAttempt } from "./connect.ts";
 import type { Dialing } from "./dialing.ts";
-import type { H2ClientOwner, H2ClientSession, H2Stream } from "./engine.ts";
-import { FullAccount } from "./full_account.ts";
+import type { H2ClientOwner, H2ClientSession, H2Stream } from "../engine.ts";
+import { FullAccount } from "../full_account.ts";
 import { IdleTimer } from "./idle_timer.ts";
-import { Keepalive } from "./keepalive.ts";
-import { LastWords } from "./last_words.ts";
-import { openConnections } from "./open_connections.ts";
-import { peerOf } from "./peer_of.ts";
-import { refer } from "./refer.ts";
-import { ResetBudget } from "./reset_budget.ts";
-import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
-import { explainAlert } from "./tls_faults.ts";
+import { Keepalive } from "../keepalive.ts";
+import { LastWords } from "../last_words.ts";
+import { openConnections } from "../open_connections.ts";
+import { peerOf, setRef } from "../socket.ts";
+import { ResetBudget } from "../reset_budget.ts";
+import { reasonOfGoaway, reasonOfLoss } from "../reset.ts";
+import { explainAlert } from "../tls_faults.ts";
 
 /** What a connection tells the one who uses it. */
 export interface ConnectionListener {
@@ -74,7 +73,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   #resetCount = 0;
   #awaited = false;
   /** Whether the socket keeps the process alive. */
-  #referred = true;
+  #isRef = true;
   #peer = new Peer(null);
   #error: unknown;
   #endReason: CloseReason | null = null;
@@ -169,7 +168,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   /** Says whether calls wait for a stream of this connection. */
   set awaited(awaited: boolean) {
     this.#awaited = awaited;
-    this.#refer();
+    this.#updateRef();
   }
 
   /** Resolves when the connection is gone. */
@@ -257,7 +256,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
       this.#dialing.clock,
       () => this.onClosed(),
     );
-    refer(socket, this.#referred);
+    setRef(socket, this.#isRef);
     this.#session = engine.connect(socket, this, {
       authority,
       scheme,
@@ -384,23 +383,23 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
 
   #onBusy(): void {
     this.#idleTimer.onUsed();
-    this.#refer();
+    this.#updateRef();
   }
 
   #onUnused(): void {
     if (this.#draining) return this.#linger();
     this.#idleTimer.onUnused();
-    this.#refer();
+    this.#updateRef();
   }
 
   /** What nobody waits for should not keep the process from its end. */
-  #refer(): void {
+  #updateRef(): void {
     if (this.#dialing.keepProcessAlive) return;
     const needed = this.#awaited || this.streamCount > 0;
-    if (needed === this.#referred) return;
-    this.#referred = needed;
-    this.#attempt?.refer(needed);
-    refer(this.#socket, needed);
+    if (needed === this.#isRef) return;
+    this.#isRef = needed;
+    this.#attempt?.setRef(needed);
+    setRef(this.#socket, needed);
     if (needed) this.#connectTimer?.ref();
     else this.#connectTimer?.unref();
   }

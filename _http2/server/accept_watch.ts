@@ -14,8 +14,8 @@
 
 import type { Server } from "node:net";
 import { clearInterval, setInterval } from "node:timers";
-import { noContext } from "../_context.ts";
-import { hasDescriptor } from "./descriptors.ts";
+import { noContext } from "../../_context.ts";
+import process from "node:process";
 
 /** How often it is looked, in milliseconds. */
 const LOOK_MS = 1000;
@@ -89,5 +89,23 @@ export class AcceptWatch {
       readonly _handle?: Handle | null;
     };
     handle?.listen?.(this.#backlog);
+  }
+}
+
+/**
+ * Whether the process may open one more file descriptor, as far as can be told.
+ *
+ * No runtime has an answer for that, and none tells when it could not accept a
+ * connection for want of one: `node:net` says nothing on Deno, and on Node
+ * closes the connection. But on Linux both look up the memory of the process in
+ * a file, without a permission: with no descriptor left Deno finds nothing in
+ * it, and Node throws. Elsewhere the answer is always yes.
+ */
+function hasDescriptor(): boolean {
+  try {
+    return process.memoryUsage.rss() > 0;
+  } catch (error) {
+    const { code } = error as { readonly code?: unknown };
+    return code !== "EMFILE" && code !== "ENFILE";
   }
 }

@@ -6,21 +6,21 @@
 
 import net from "node:net";
 import type { Duplex } from "node:stream";
-import { noContext } from "../_context.ts";
-import type { ClockTimer } from "../core/clock.ts";
-import { Peer } from "../core/peer.ts";
-import { formatTarget } from "../core/target.ts";
-import type { ServerTLSOptions } from "../core/tls.ts";
+import { noContext } from "../../_context.ts";
+import type { ClockTimer } from "../../core/clock.ts";
+import { Peer } from "../../core/peer.ts";
+import { formatTarget } from "../../core/target.ts";
+import type { ServerTLSOptions } from "../../core/tls.ts";
 import { AcceptWatch } from "./accept_watch.ts";
 import { AddressLimit } from "./address_limit.ts";
 import {
   type AcceptedSocket,
   ServerConnection,
   type ServerConnectionOptions,
-} from "./server_connection.ts";
-import { peerOf } from "./peer_of.ts";
-import { explainPermission } from "./permission.ts";
-import { ServerTLS } from "./server_tls.ts";
+} from "./connection.ts";
+import { peerOf } from "../socket.ts";
+import { explainPermission } from "../permission.ts";
+import { ServerTLS } from "./tls.ts";
 import { removeStaleSocket, restrictSocket } from "./unix_socket.ts";
 
 /** What a listener listens on, and how. */

@@ -9,30 +9,30 @@ import {
   Account,
   type AccountOwner,
   type MemoryBudget,
-} from "../_call/account.ts";
+} from "../../_call/account.ts";
 import type {
   ByteSink,
   ByteStream,
   CloseReason,
-} from "../_call/byte_stream.ts";
-import type { RawHeaders } from "../_wire/headers.ts";
-import type { Clock, ClockTimer } from "../core/clock.ts";
-import type { ResolvedConfiguration } from "../core/config.ts";
-import type { Peer } from "../core/peer.ts";
+} from "../../_call/byte_stream.ts";
+import type { RawHeaders } from "../../_wire/headers.ts";
+import type { Clock, ClockTimer } from "../../core/clock.ts";
+import type { ResolvedConfiguration } from "../../core/config.ts";
+import type { Peer } from "../../core/peer.ts";
 import { PingStrikes, RapidResets } from "./abuse.ts";
 import type {
   Engine,
   H2ServerOwner,
   H2ServerSession,
   H2Stream,
-} from "./engine.ts";
-import { FullAccount } from "./full_account.ts";
-import { Keepalive } from "./keepalive.ts";
-import { LastWords } from "./last_words.ts";
-import { openConnections } from "./open_connections.ts";
-import { peerOf } from "./peer_of.ts";
-import { reasonOfGoaway, reasonOfLoss } from "./reset.ts";
-import { ServerLifetime } from "./server_lifetime.ts";
+} from "../engine.ts";
+import { FullAccount } from "../full_account.ts";
+import { Keepalive } from "../keepalive.ts";
+import { LastWords } from "../last_words.ts";
+import { openConnections } from "../open_connections.ts";
+import { peerOf } from "../socket.ts";
+import { reasonOfGoaway, reasonOfLoss } from "../reset.ts";
+import { ServerLifetime } from "./lifetime.ts";
 
 /** Takes on a stream that a client opened. */
 export type StreamHandler = (

@@ -11,8 +11,8 @@
 
 import net from "node:net";
 import process from "node:process";
-import { explainPermission } from "./permission.ts";
-import { refer } from "./refer.ts";
+import { explainPermission } from "../permission.ts";
+import { setRef } from "../socket.ts";
 
 /** How long an address is tried alone before the next is tried beside it. */
 const HEAD_START_MS = 250;
@@ -73,8 +73,8 @@ export class Dial {
   }
 
   /** Says whether it keeps the process alive; looking up a name always does. */
-  refer(needed: boolean): void {
-    refer(this.#socket ?? null, needed);
+  setRef(needed: boolean): void {
+    setRef(this.#socket ?? null, needed);
   }
 
   #fail(error: Error): void {

@@ -8,9 +8,9 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import tls from "node:tls";
 import { Dial, type Endpoint } from "./dial.ts";
-import { refer } from "./refer.ts";
-import { faultOfProtocol } from "./tls.ts";
-import { explainHandshake } from "./tls_faults.ts";
+import { type Connection, setRef, socketOf } from "../socket.ts";
+import { faultOfProtocol } from "../tls.ts";
+import { explainHandshake } from "../tls_faults.ts";
 
 /** The one who wants a socket. Exactly one of its methods is called, once. */
 export interface SocketListener {
@@ -21,7 +21,7 @@ export interface SocketListener {
 /** An attempt to get a socket. It keeps the process alive, as a timer does. */
 export interface SocketAttempt {
   /** Says whether it keeps the process alive, as far as it can tell. */
-  refer(needed: boolean): void;
+  setRef(needed: boolean): void;
   /** Gives up; the listener is told nothing any more. */
   cancel(): void;
 }
@@ -41,7 +41,7 @@ export function secure(
 ): SocketSource {
   return (listener) => {
     let socket: tls.TLSSocket | undefined;
-    let referred = true;
+    let isRef = true;
     let over = false;
     const fail = (error: unknown): void => {
       if (over) return;
@@ -60,7 +60,7 @@ export function secure(
           tcp.destroy();
           return fail(error);
         }
-        refer(socket, referred);
+        setRef(socket, isRef);
         socket.on("error", fail);
         socket.on(
           "close",
@@ -78,10 +78,10 @@ export function secure(
       },
     });
     return {
-      refer(needed): void {
-        referred = needed;
-        attempt.refer(needed);
-        refer(socket ?? null, needed);
+      setRef(needed): void {
+        isRef = needed;
+        attempt.setRef(needed);
+        setRef(socket ?? null, needed);
       },
       cancel(): void {
         over = true;
@@ -100,4 +100,52 @@ export function secure(
 function nameByAddress(socket: tls.TLSSocket): void {
   const named = socket as { servername?: string | false };
   if (named.servername === "") named.servername = false;
+}
+
+/** Options of the function that makes a channel's connections. */
+export interface ConnectOptions {
+  /** Aborts when the connection is not wanted any more. */
+  readonly signal: AbortSignal;
+}
+
+/** Makes a connection. */
+export type ConnectFunction = (
+  options: ConnectOptions,
+) => Connection | Promise<Connection>;
+
+/** Gets its connections from a function. */
+export function connectBy(connect: ConnectFunction): SocketSource {
+  return (listener) => {
+    const controller = new AbortController();
+    let over = false;
+    const onConnection = (connection: Connection): void => {
+      const socket = socketOf(connection);
+      if (over) return discard(socket);
+      if (socket.destroyed) throw new Error("the connection is closed");
+      over = true;
+      listener.onSocket(socket);
+    };
+    new Promise<Connection>((resolve) =>
+      resolve(connect({ signal: controller.signal }))
+    ).then(onConnection).catch((error) => {
+      if (over) return;
+      over = true;
+      listener.onFailure(error);
+    });
+    return {
+      setRef(): void {
+        // Who makes the connection knows what keeps the process alive.
+      },
+      cancel(): void {
+        over = true;
+        controller.abort();
+      },
+    };
+  };
+}
+
+/** Closes a connection that nobody wants any more. */
+function discard(socket: Duplex): void {
+  socket.on("error", () => {});
+  socket.destroy();
 }

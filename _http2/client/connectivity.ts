@@ -4,11 +4,12 @@
  * @module
  */
 
-import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
-import type { Clock, ClockTimer } from "../core/clock.ts";
-import type { ClientConnection } from "./client_connection.ts";
-import type { ClientSession } from "./client_session.ts";
-import { reasonOfFailedConnect } from "./reset.ts";
+import type { CloseReason, StreamClaim } from "../../_call/byte_stream.ts";
+import type { Clock, ClockTimer } from "../../core/clock.ts";
+import type { Backoff } from "./backoff.ts";
+import type { ClientConnection } from "./connection.ts";
+import type { Dialing } from "./dialing.ts";
+import { reasonOfFailedConnect } from "../reset.ts";
 
 /**
  * The state of a channel, in gRPC's words: `"IDLE"` without a connection and
@@ -22,6 +23,30 @@ export type ConnectivityState =
   | "READY"
   | "TRANSIENT_FAILURE"
   | "SHUTDOWN";
+
+/** What the states of a channel have in common. */
+export interface ConnectivityOwner {
+  readonly backoff: Backoff;
+  readonly dialing: Dialing;
+  /** How many connections in a row were lost soon, and before any reply. */
+  fruitless: number;
+  /** When the last attempt to connect began, by the channel's clock. */
+  readonly attemptedAt: number;
+  /** Whether calls wait for a stream. */
+  readonly isAwaited: boolean;
+  /** Whether somebody waits for another state. */
+  readonly isWatched: boolean;
+  /** Leaves the state for another. */
+  become(state: State): void;
+  /** Makes a connection, whose events go to the state of the moment. */
+  openConnection(): ClientConnection;
+  /** Has a call wait for a stream. */
+  enqueue(claim: StreamClaim): void;
+  /** Gives the calls that wait their streams, as far as there is room. */
+  serveQueue(connection: ClientConnection): void;
+  /** Fails the calls that wait, unless they are "wait for ready". */
+  failQueue(why: CloseReason): void;
+}
 
 /** What a channel does in a state. What it does not expect there, it ignores. */
 export abstract class State {
@@ -43,75 +68,75 @@ export abstract class State {
 /** No connection, and no need of one. */
 export class Idle extends State {
   readonly name = "IDLE";
-  readonly #session: ClientSession;
+  readonly #owner: ConnectivityOwner;
 
-  constructor(session: ClientSession) {
+  constructor(owner: ConnectivityOwner) {
     super();
-    this.#session = session;
+    this.#owner = owner;
   }
 
   claim(claim: StreamClaim): void {
-    this.#session.enqueue(claim);
-    this.#session.become(new Connecting(this.#session));
+    this.#owner.enqueue(claim);
+    this.#owner.become(new Connecting(this.#owner));
   }
 }
 
 /** An attempt to connect, one for all calls that wait. */
 export class Connecting extends State {
   readonly name = "CONNECTING";
-  readonly #session: ClientSession;
+  readonly #owner: ConnectivityOwner;
   #connection: ClientConnection | undefined;
 
-  constructor(session: ClientSession) {
+  constructor(owner: ConnectivityOwner) {
     super();
-    this.#session = session;
+    this.#owner = owner;
   }
 
   override enter(): void {
-    this.#connection = this.#session.openConnection();
+    this.#connection = this.#owner.openConnection();
     this.onNeed();
   }
 
   /** What nobody waits for should not keep the process from its end. */
   override onNeed(): void {
-    const { isAwaited, isWatched } = this.#session;
+    const { isAwaited, isWatched } = this.#owner;
     if (this.#connection === undefined) return;
     this.#connection.awaited = isAwaited || isWatched;
   }
 
   claim(claim: StreamClaim): void {
-    this.#session.enqueue(claim);
+    this.#owner.enqueue(claim);
   }
 
   override onReady(connection: ClientConnection): void {
     if (connection !== this.#connection) return;
-    this.#session.become(new Ready(this.#session, connection));
+    this.#owner.become(new Ready(this.#owner, connection));
   }
 
   override onClosed(connection: ClientConnection, why: CloseReason): void {
     if (connection !== this.#connection) return;
-    this.#session.become(new TransientFailure(this.#session, why));
+    this.#owner.become(new TransientFailure(this.#owner, why));
   }
 }
 
 /** A connection that takes calls. */
 export class Ready extends State {
   readonly name = "READY";
-  readonly #session: ClientSession;
+  readonly #owner: ConnectivityOwner;
   readonly #connection: ClientConnection;
 
-  constructor(session: ClientSession, connection: ClientConnection) {
+  constructor(owner: ConnectivityOwner, connection: ClientConnection) {
     super();
-    this.#session = session;
+    this.#owner = owner;
     this.#connection = connection;
   }
 
   override enter(): void {
-    this.#session.serveQueue(this.#connection);
+    this.#owner.serveQueue(this.#connection);
   }
 
   override onNeed(): void {
-    this.#connection.awaited = this.#session.isAwaited;
+    this.#connection.awaited = this.#owner.isAwaited;
   }
 
   claim(claim: StreamClaim): void {
@@ -119,16 +144,16 @@ export class Ready extends State {
     // A connection may be silent because it is dead, as after a sleep of the
     // machine; then it has no room until it has answered.
     connection.verifyIfSilent();
-    if (connection.hasRoom && !this.#session.isAwaited) {
+    if (connection.hasRoom && !this.#owner.isAwaited) {
       connection.open(claim);
     } else {
-      this.#session.enqueue(claim);
+      this.#owner.enqueue(claim);
     }
   }
 
   override onRoom(connection: ClientConnection): void {
-    if (connection !== this.#connection || !this.#session.isAwaited) return;
-    this.#session.serveQueue(connection);
+    if (connection !== this.#connection || !this.#owner.isAwaited) return;
+    this.#owner.serveQueue(connection);
   }
 
   override onDraining(connection: ClientConnection): void {
@@ -140,23 +165,23 @@ export class Ready extends State {
   }
 
   #lose(connection: ClientConnection, why?: CloseReason): void {
-    const session = this.#session;
-    const lastedMs = session.dialing.clock.now() - session.attemptedAt;
-    if (connection.wasUseful || lastedMs > session.backoff.nextMs) {
-      session.backoff.reset();
-      session.fruitless = 0;
+    const owner = this.#owner;
+    const lastedMs = owner.dialing.clock.now() - owner.attemptedAt;
+    if (connection.wasUseful || lastedMs > owner.backoff.nextMs) {
+      owner.backoff.reset();
+      owner.fruitless = 0;
     } else {
-      session.fruitless++;
+      owner.fruitless++;
     }
     // A server that takes connections and drops them is no better than none:
     // calls must not drive the channel round and round.
-    if (session.fruitless > 1) {
-      session.become(
-        new TransientFailure(session, why ?? connection.lossReason),
+    if (owner.fruitless > 1) {
+      owner.become(
+        new TransientFailure(owner, why ?? connection.lossReason),
       );
     } else {
-      session.become(
-        session.isAwaited ? new Connecting(session) : new Idle(session),
+      owner.become(
+        owner.isAwaited ? new Connecting(owner) : new Idle(owner),
       );
     }
   }
@@ -165,33 +190,33 @@ export class Ready extends State {
 /** A failed attempt to connect, and the time until the next. */
 export class TransientFailure extends State {
   readonly name = "TRANSIENT_FAILURE";
-  readonly #session: ClientSession;
+  readonly #owner: ConnectivityOwner;
   readonly #why: CloseReason;
   readonly #clock: Clock;
   #timer: ClockTimer | undefined;
   #nextAt = 0;
 
-  constructor(session: ClientSession, why: CloseReason) {
+  constructor(owner: ConnectivityOwner, why: CloseReason) {
     super();
-    this.#session = session;
-    this.#clock = session.dialing.clock;
+    this.#owner = owner;
+    this.#clock = owner.dialing.clock;
     this.#why = why;
   }
 
   override enter(): void {
-    const session = this.#session;
+    const owner = this.#owner;
     const now = this.#clock.now();
     // The time that the attempt took counts.
-    const next = Math.max(now, session.attemptedAt + session.backoff.fail());
+    const next = Math.max(now, owner.attemptedAt + owner.backoff.fail());
     this.#nextAt = next;
     this.#timer = this.#clock.setTimeout(() => this.#onTimer(), next - now);
-    session.refuseHasty(this.#story());
+    owner.failQueue(this.#story());
     this.onNeed();
   }
 
   /** What nobody waits for should not keep the process from its end. */
   override onNeed(): void {
-    const { isAwaited, isWatched } = this.#session;
+    const { isAwaited, isWatched } = this.#owner;
     if (isAwaited || isWatched) this.#timer?.ref();
     else this.#timer?.unref();
   }
@@ -202,20 +227,20 @@ export class TransientFailure extends State {
 
   claim(claim: StreamClaim): void {
     if (!claim.waitForReady) return claim.onClose(this.#story());
-    this.#session.enqueue(claim);
+    this.#owner.enqueue(claim);
   }
 
   #onTimer(): void {
-    const session = this.#session;
-    session.become(
-      session.isAwaited ? new Connecting(session) : new Idle(session),
+    const owner = this.#owner;
+    owner.become(
+      owner.isAwaited ? new Connecting(owner) : new Idle(owner),
     );
   }
 
   #story(): CloseReason {
     return reasonOfFailedConnect(
       this.#why,
-      this.#session.backoff.attempts,
+      this.#owner.backoff.attempts,
       Math.max(0, this.#nextAt - this.#clock.now()),
     );
   }

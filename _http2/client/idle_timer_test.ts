@@ -1,7 +1,7 @@
 /** When something counts as not used. */
 
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
-import { after, until } from "../_testdata/waiting.ts";
+import { after, until } from "../../_testdata/waiting.ts";
 import { IdleTimer } from "./idle_timer.ts";
 
 Deno.test("IdleTimer tells once, when it was not used for its time", async () => {

@@ -7,7 +7,7 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import net from "node:net";
-import { soon, turns } from "../_testdata/waiting.ts";
+import { soon, turns } from "../../_testdata/waiting.ts";
 import { type Connect, Dial, type Endpoint } from "./dial.ts";
 
 const ENDPOINT: Endpoint = { hostname: "example.com", port: 80 };

@@ -7,9 +7,9 @@
 import type { Socket } from "node:net";
 import { clearTimeout, setTimeout } from "node:timers";
 import tls, { type Server, type TLSSocket } from "node:tls";
-import type { ServerTLSOptions } from "../core/tls.ts";
-import { clientCertificatesOf, serverTLSOptions } from "./tls.ts";
-import { explainHandshake } from "./tls_faults.ts";
+import type { ServerTLSOptions } from "../../core/tls.ts";
+import { clientCertificatesOf, serverTLSOptions } from "../tls.ts";
+import { explainHandshake } from "../tls_faults.ts";
 
 /**
  * Takes a connection that is encrypted by now.

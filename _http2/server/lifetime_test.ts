@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { VirtualClock } from "../testing/virtual_clock.ts";
-import { type LifetimeOptions, ServerLifetime } from "./server_lifetime.ts";
+import { VirtualClock } from "../../testing/virtual_clock.ts";
+import { type LifetimeOptions, ServerLifetime } from "./lifetime.ts";
 
 const NEVER: LifetimeOptions = {
   connectTimeoutMs: 2 ** 31 - 1,

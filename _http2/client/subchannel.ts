@@ -13,7 +13,7 @@
  *   shut down: from any state, for good
  * ```
  *
- * A connection that the server bade farewell to is draining: it goes on until
+ * A connection that got a GOAWAY is draining: it goes on until
  * its streams end, beside the one that takes its place.
  *
  * @see {@link https://github.com/grpc/grpc/blob/master/doc/connectivity-semantics-and-api.md}
@@ -24,27 +24,23 @@ import type {
   CloseReason,
   StreamClaim,
   StreamSource,
-} from "../_call/byte_stream.ts";
-import { currentContext, noContext } from "../_context.ts";
+} from "../../_call/byte_stream.ts";
+import { currentContext, noContext } from "../../_context.ts";
 import { Backoff } from "./backoff.ts";
-import { CHANNEL_CLOSED } from "./reset.ts";
-import {
-  ClientConnection,
-  type ConnectionListener,
-} from "./client_connection.ts";
+import { CHANNEL_CLOSED } from "../reset.ts";
+import { ClientConnection, type ConnectionListener } from "./connection.ts";
 import {
   Connecting,
+  type ConnectivityOwner,
   type ConnectivityState,
   Idle,
   ShutDown,
   type State,
-} from "./client_states.ts";
+} from "./connectivity.ts";
 import type { Dialing } from "./dialing.ts";
 
-export type { ConnectivityState } from "./client_states.ts";
-
-/** The connections of a channel. */
-export class ClientSession implements StreamSource {
+/** A channel's connections to its server. */
+export class Subchannel implements StreamSource, ConnectivityOwner {
   readonly backoff: Backoff;
   readonly dialing: Dialing;
   /** How many connections in a row were lost soon, and before any answer. */
@@ -119,7 +115,7 @@ export class ClientSession implements StreamSource {
   /** Ends all calls and connections, for good; resolves when they are gone. */
   async close(): Promise<void> {
     if (this.state !== "SHUTDOWN") this.become(new ShutDown(CHANNEL_CLOSED));
-    this.#refuseAll(CHANNEL_CLOSED);
+    this.#failAll(CHANNEL_CLOSED);
     const connections = [...this.#connections];
     for (const connection of connections) connection.destroy(CHANNEL_CLOSED);
     await Promise.all(connections.map(({ closed }) => closed));
@@ -175,8 +171,8 @@ export class ClientSession implements StreamSource {
     this.#state.onNeed();
   }
 
-  /** Tells the calls that wait why there is no connection, unless they insist. */
-  refuseHasty(why: CloseReason): void {
+  /** Fails the calls that wait, unless they are "wait for ready". */
+  failQueue(why: CloseReason): void {
     for (const claim of [...this.#queue]) {
       if (claim.waitForReady) continue;
       this.#queue.delete(claim);
@@ -185,7 +181,7 @@ export class ClientSession implements StreamSource {
   }
 
   /** Tells all calls that wait that there will be no connection. */
-  #refuseAll(why: CloseReason): void {
+  #failAll(why: CloseReason): void {
     const claims = [...this.#queue];
     this.#queue.clear();
     for (const claim of claims) claim.context!(() => claim.onClose(why));

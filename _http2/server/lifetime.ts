@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { Clock, ClockTimer } from "../core/clock.ts";
-import { systemClock } from "./system_clock.ts";
+import type { Clock, ClockTimer } from "../../core/clock.ts";
+import { systemClock } from "../system_clock.ts";
 
 /** Settings of {@linkcode ServerLifetime}, as in `Configuration`. */
 export interface LifetimeOptions {
