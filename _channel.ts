@@ -38,7 +38,7 @@ import {
 import type { ChannelTLSOptions } from "./core/tls.ts";
 import { acceptEncodingOf, type Compression } from "./_wire/compression.ts";
 import { frameWriter } from "./_wire/frame.ts";
-import type { ClientHost } from "./_call/client/target.ts";
+import type { ClientHost } from "./_call/client/host.ts";
 import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
 import { compressorFor } from "./_call/compressor_for.ts";
 import { deadlinesOn } from "./_call/scope.ts";

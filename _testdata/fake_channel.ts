@@ -6,7 +6,7 @@
  */
 
 import { type StringValue, StringValueSchema } from "@bufbuild/protobuf/wkt";
-import type { ClientHost } from "../_call/client/target.ts";
+import type { ClientHost } from "../_call/client/host.ts";
 import {
   makeMethod,
   type StreamStreamMethod,

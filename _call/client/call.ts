@@ -32,7 +32,7 @@ import {
   type StreamClaim,
 } from "../byte_stream.ts";
 import { ClientEvents, type ClientEventsOwner } from "./events.ts";
-import type { ClientCallOptions, ClientTarget } from "./target.ts";
+import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import {
   decodeMessage,
   type Decoding,
@@ -85,7 +85,7 @@ export class ClientCall<Req, Rep>
   /** The trailing metadata, once somebody wanted to see it. */
   trailingMetadata: Metadata | null = null;
 
-  readonly #target: ClientTarget;
+  readonly #method: ClientMethod;
   readonly #options: ClientCallOptions;
   readonly #sender: RequestSender;
   readonly #events: ClientEvents | null;
@@ -122,10 +122,10 @@ export class ClientCall<Req, Rep>
   #onStop: StopListener | undefined;
   #begun: Gate | undefined;
 
-  constructor(target: ClientTarget, options: ClientCallOptions) {
+  constructor(method: ClientMethod, options: ClientCallOptions) {
     const { cardinality, host: { listeners: { audience }, deadlines } } =
-      target;
-    this.#target = target;
+      method;
+    this.#method = method;
     this.#options = options;
     this.reply = new Half(isServerStreaming(cardinality));
     this.#scope = new Scope(this, options.deadline, options.signal, deadlines);
@@ -133,11 +133,11 @@ export class ClientCall<Req, Rep>
     this.#reader = new FrameReader(this, options.maxReceiveMessageSize);
     this.#events = audience === null
       ? null
-      : new ClientEvents(this, audience, target, options);
+      : new ClientEvents(this, audience, method, options);
     this.#sender = new RequestSender(
       this,
       new Half(isClientStreaming(cardinality)),
-      target,
+      method,
       options,
       this.#events,
     );
@@ -219,7 +219,7 @@ export class ClientCall<Req, Rep>
     // A deadline that is past sends nothing.
     if (!this.#finished) {
       this.#isBeginning = !wasWatching;
-      this.#target.host.source.claim(this);
+      this.#method.host.source.claim(this);
       this.#isBeginning = false;
     }
     if (!this.#finished && this.#events?.hearsMore) this.#keepContext();
@@ -321,7 +321,7 @@ export class ClientCall<Req, Rep>
     this.#drop(error);
     this.#finish(error);
     if (this.#holds > 0) stream.resume();
-    this.#lateAnswer = new LateAnswer(stream, this.#target.host.deadlines);
+    this.#lateAnswer = new LateAnswer(stream, this.#method.host.deadlines);
   }
 
   // The stream
@@ -333,7 +333,7 @@ export class ClientCall<Req, Rep>
     this.#account = stream.account;
     const { maxReceiveMessageSize } = this.#options;
     if (
-      maxReceiveMessageSize > this.#target.host.config.maxReceiveMessageSize
+      maxReceiveMessageSize > this.#method.host.config.maxReceiveMessageSize
     ) {
       stream.account.allow(maxReceiveMessageSize);
     }
@@ -344,8 +344,8 @@ export class ClientCall<Req, Rep>
     if (this.#finished) return;
     this.#sender.forget();
     try {
-      const target = this.#target;
-      this.#decoding = target.responses.head(raw, end, target, this.#options);
+      const method = this.#method;
+      this.#decoding = method.responses.head(raw, end, method, this.#options);
     } catch (error) {
       return this.cancel(error as GRPCError);
     }
@@ -429,7 +429,7 @@ export class ClientCall<Req, Rep>
       this.peer = null;
       // This is the context of the connection, or of any other call on it.
       const context = this.context ?? noContext;
-      return context(() => this.#target.host.source.claim(this));
+      return context(() => this.#method.host.source.claim(this));
     }
     if (why.status === Status.CANCELLED && this.#scope.expired) {
       // The server's clock rang first: it is the deadline all the same.
@@ -482,7 +482,7 @@ export class ClientCall<Req, Rep>
   }
 
   decodeDetails(outcome: ParsedOutcome): readonly unknown[] {
-    return decodeDetails(this.#target.host.statusDetailsCodec, outcome);
+    return decodeDetails(this.#method.host.statusDetailsCodec, outcome);
   }
 
   onBadMessage(error: GRPCError): void {
@@ -520,13 +520,13 @@ export class ClientCall<Req, Rep>
   }
 
   #onOutcome(raw: RawHeaders, trailersOnly: boolean): void {
-    const { maxHeaderListSize } = this.#target.host.config;
+    const { maxHeaderListSize } = this.#method.host.config;
     if (!trailersOnly && !fitsWhenSplit(raw, maxHeaderListSize)) {
       return this.cancel(
         receivedTooLarge("trailing metadata", maxHeaderListSize),
       );
     }
-    const outcome = this.#target.responses.outcome(raw);
+    const outcome = this.#method.responses.outcome(raw);
     if (this.#events === null) this.acceptOutcome(raw, outcome, null);
     else this.#events.onOutcome(raw, outcome, trailersOnly);
   }
@@ -572,7 +572,7 @@ export class ClientCall<Req, Rep>
     this.#scope[Symbol.dispose]();
     this.#reader.stop();
     this.#releaseAll();
-    if (this.#stream === null) this.#target.host.source.withdraw(this);
+    if (this.#stream === null) this.#method.host.source.withdraw(this);
     this.#sender.finish(error);
     this.#inbox.finish(error);
     this.#begun?.resolve();

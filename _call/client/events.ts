@@ -22,7 +22,7 @@ import type { Peer } from "../../core/peer.ts";
 import type { Context } from "../../_context.ts";
 import { decodeMetadata, type RawHeaders } from "../../_wire/headers.ts";
 import type { ParsedOutcome } from "../../_wire/outcome.ts";
-import type { ClientCallOptions, ClientTarget } from "./target.ts";
+import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import { messageOf, tell } from "../listener_failure.ts";
 import { after, Serial, type Step } from "../serial.ts";
 
@@ -101,19 +101,19 @@ export class ClientEvents {
   readonly #arrivals = new Serial();
   readonly #owner: ClientEventsOwner;
   readonly #audience: Audience<ClientEvent>;
-  readonly #target: ClientTarget;
+  readonly #method: ClientMethod;
   readonly #options: ClientCallOptions;
   #callInfo: CallInfo | undefined;
 
   constructor(
     owner: ClientEventsOwner,
     audience: Audience<ClientEvent>,
-    target: ClientTarget,
+    method: ClientMethod,
     options: ClientCallOptions,
   ) {
     this.#owner = owner;
     this.#audience = audience;
-    this.#target = target;
+    this.#method = method;
     this.#options = options;
     this.hearsMessages = audience.has(SendMessage);
     this.hearsMore = audience.size > 1 || !audience.has(SendRequest);
@@ -122,7 +122,7 @@ export class ClientEvents {
   get #info(): CallInfo {
     return this.#callInfo ??= new ClientCallInfo(
       this.#owner,
-      this.#target.head.fields.path,
+      this.#method.head.fields.path,
       this.#options.deadline ?? null,
     );
   }

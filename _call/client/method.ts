@@ -16,7 +16,7 @@ import { currentContext } from "../../_context.ts";
 import { type CallOptions, defaultOptions, readOptions } from "./options.ts";
 import { ClientCall } from "./call.ts";
 import { ClientStream } from "./stream.ts";
-import type { ClientTarget } from "./target.ts";
+import type { ClientMethod } from "./host.ts";
 import type { Many } from "../many.ts";
 import { MessageIterator } from "../message_iterator.ts";
 import { ResponseReader } from "./response_head.ts";
@@ -132,14 +132,14 @@ export interface StreamStreamMethod<Req, Rep> extends MethodInfo {
 
 /** Makes the callable object of a method, of whichever kind. */
 export function makeMethod(
-  method: Omit<ClientTarget, "responses">,
+  method: Omit<ClientMethod, "responses">,
   path: string,
 ): unknown {
-  const target = { ...method, responses: new ResponseReader() };
-  const { cardinality } = target;
-  const defaults = defaultOptions(target.host);
+  const called: ClientMethod = { ...method, responses: new ResponseReader() };
+  const { cardinality } = method;
+  const defaults = defaultOptions(method.host);
   const makeCall = (options?: CallOptions): AnyCall =>
-    new ClientCall(target, readOptions(target.host, defaults, options));
+    new ClientCall(called, readOptions(method.host, defaults, options));
   const makeForLater = (options?: CallOptions): AnyCall => {
     const call = makeCall(options);
     call.beginLater();

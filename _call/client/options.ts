@@ -14,7 +14,7 @@ import {
 import { Deadline } from "../../core/deadline.ts";
 import { Metadata, type MetadataInit } from "../../core/metadata.ts";
 import type { Compression } from "../../_wire/compression.ts";
-import type { ClientCallOptions, ClientHost } from "./target.ts";
+import type { ClientCallOptions, ClientHost } from "./host.ts";
 import { compressorFor } from "../compressor_for.ts";
 
 /** Options of a call. */

@@ -10,7 +10,7 @@ import { requestHead } from "../../_wire/headers.ts";
 import { encodeTimeout } from "../../_wire/timeout.ts";
 import type { ByteStream } from "../byte_stream.ts";
 import type { ClientEvents } from "./events.ts";
-import type { ClientCallOptions, ClientTarget } from "./target.ts";
+import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import type { Half } from "../half.ts";
 import { checkHeaderLimit } from "../header_limit.ts";
 import { Outbox } from "./outbox.ts";
@@ -46,7 +46,7 @@ export type Prepared = Uint8Array | Unencoded;
 export class RequestSender {
   readonly half: Half;
   readonly #owner: SenderOwner;
-  readonly #target: ClientTarget;
+  readonly #method: ClientMethod;
   readonly #options: ClientCallOptions;
   readonly #events: ClientEvents | null;
   /** The same, if somebody wants to see messages before they are encoded. */
@@ -66,13 +66,13 @@ export class RequestSender {
   constructor(
     owner: SenderOwner,
     half: Half,
-    target: ClientTarget,
+    method: ClientMethod,
     options: ClientCallOptions,
     events: ClientEvents | null,
   ) {
     this.half = half;
     this.#owner = owner;
-    this.#target = target;
+    this.#method = method;
     this.#options = options;
     this.#events = events;
     this.#watchers = events?.hearsMessages ? events : null;
@@ -104,7 +104,7 @@ export class RequestSender {
     if (this.#announced === "done") return this.#open(stream);
     if (this.#announced === "begun") return;
     this.#announced = "begun";
-    const { contentType } = this.#target.head.fields;
+    const { contentType } = this.#method.head.fields;
     this.#events!.sendRequest(this.#metadata, contentType, (metadata) => {
       this.#announced = "done";
       this.#metadata = metadata?.size === 0 ? null : metadata;
@@ -181,7 +181,7 @@ export class RequestSender {
     const { timeLeftMs } = this.#owner;
     const timeout = timeLeftMs === Infinity ? null : encodeTimeout(timeLeftMs);
     const block = requestHead(
-      this.#target.head,
+      this.#method.head,
       timeout,
       this.#metadata,
       this.#options.compressor?.name ?? null,
@@ -199,7 +199,7 @@ export class RequestSender {
 
   /** Makes the frame of a message. */
   #encode(message: unknown, compress: boolean): Uint8Array {
-    const { host, requestType } = this.#target;
+    const { host, requestType } = this.#method;
     const { maxSendMessageSize, compressor } = this.#options;
     return host.writer.frame(
       host.codec,

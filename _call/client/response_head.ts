@@ -20,7 +20,7 @@ import {
   parseOutcome,
   statusOfHttp,
 } from "../../_wire/outcome.ts";
-import type { ClientCallOptions, ClientTarget } from "./target.ts";
+import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import type { Decoding } from "../decode.ts";
 import { receivedTooLarge } from "../header_limit.ts";
 
@@ -41,7 +41,7 @@ export class ResponseReader {
    *
    * @param raw The head, or trailers that came without one.
    * @param end Whether it is all there is of the response.
-   * @param target What was called.
+   * @param method What was called.
    * @param options How it was called.
    * @returns How the messages behind it are decoded.
    * @throws {GRPCError} What the call fails with, if the head is not good.
@@ -49,7 +49,7 @@ export class ResponseReader {
   head(
     raw: RawHeaders,
     end: boolean,
-    target: ClientTarget,
+    method: ClientMethod,
     options: ClientCallOptions,
   ): Decoding {
     const last = this.#decoding;
@@ -57,7 +57,7 @@ export class ResponseReader {
       raw === this.#head && !end &&
       last!.maxBytes === options.maxReceiveMessageSize
     ) return last!;
-    const decoding = readResponseHead(raw, end, target, options);
+    const decoding = readResponseHead(raw, end, method, options);
     if (!end) {
       this.#head = raw;
       this.#decoding = decoding;
@@ -88,7 +88,7 @@ export class ResponseReader {
  *
  * @param raw The head, or trailers that came without one.
  * @param end Whether it is all there is of the response.
- * @param target What was called.
+ * @param method What was called.
  * @param options How it was called.
  * @returns How the messages behind it are decoded.
  * @throws {GRPCError} What the call fails with, if the head is not good.
@@ -96,10 +96,10 @@ export class ResponseReader {
 export function readResponseHead(
   raw: RawHeaders,
   end: boolean,
-  target: ClientTarget,
+  method: ClientMethod,
   options: ClientCallOptions,
 ): Decoding {
-  const { host: { codec, compressors, config }, replyType: type } = target;
+  const { host: { codec, compressors, config }, replyType: type } = method;
   const head = parseResponseHead(raw);
   checkStatus(head, end);
   checkContentType(head, codec.contentSubtype);

@@ -5,7 +5,7 @@ import type { RawHeaders } from "../../_wire/headers.ts";
 import { ProtoCodec } from "../../core/codec.ts";
 import type { GRPCError } from "../../core/errors.ts";
 import { Status } from "../../core/status.ts";
-import type { ClientCallOptions, ClientTarget } from "./target.ts";
+import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import { Configuration } from "../../core/config.ts";
 import { readResponseHead } from "./response_head.ts";
 
@@ -22,7 +22,7 @@ const TARGET = {
     config: new Configuration({ maxHeaderListSize: 1024 }),
   },
   replyType: "a type",
-} as unknown as ClientTarget;
+} as unknown as ClientMethod;
 
 const OPTIONS = { maxReceiveMessageSize: 99 } as ClientCallOptions;
 

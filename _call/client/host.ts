@@ -36,7 +36,7 @@ export interface ClientHost {
 }
 
 /** The method that is called, as this channel calls it. */
-export interface ClientTarget {
+export interface ClientMethod {
   readonly host: ClientHost;
   readonly head: HeadTemplate;
   readonly requestType: unknown;
