@@ -24,7 +24,7 @@ import type { ServerTLSOptions } from "./core/tls.ts";
 import type { RefusalReason } from "./_call/server/host.ts";
 import type { Compression } from "./_wire/compression.ts";
 import type { HTTP2Engine } from "./_http2/engine.ts";
-import type { ListenOptions } from "./_http2/server/listener.ts";
+import type { ListenOptions } from "./_http2/server/acceptor.ts";
 
 /** Where a handler failed. */
 export interface HandlerErrorInfo {
@@ -198,22 +198,22 @@ export interface CloseOptions {
 }
 
 /** Told what failed in a handler, and where. */
-type ErrorListener = NonNullable<ServerOptions["onError"]>;
+type ErrorCallback = NonNullable<ServerOptions["onError"]>;
 
 /**
- * Makes a listener that never throws: a call has to end whatever becomes of the
+ * Makes a callback that never throws: a call has to end whatever becomes of the
  * report of its failure.
  *
- * @param listener The listener.
+ * @param callback The callback.
  * @param otherwise Told what it threw, and what it was told.
  */
 export function unfailing(
-  listener: ErrorListener,
-  otherwise: ErrorListener,
-): ErrorListener {
+  callback: ErrorCallback,
+  otherwise: ErrorCallback,
+): ErrorCallback {
   return (error, info) => {
     try {
-      listener(error, info);
+      callback(error, info);
     } catch (failure) {
       otherwise(error, info);
       otherwise(failure, info);

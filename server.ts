@@ -55,7 +55,7 @@ import { codecsOf } from "./_call/server/codecs.ts";
 import type { CallIdentity, RefusalReason } from "./_call/server/host.ts";
 import type { ServerCall } from "./_call/server/call.ts";
 import { type Connection, socketOf } from "./_http2/socket.ts";
-import { type ListenAddress, Listener } from "./_http2/server/listener.ts";
+import { Acceptor, type ListenAddress } from "./_http2/server/acceptor.ts";
 import { systemClock } from "./_http2/system_clock.ts";
 import {
   checkServerOptions,
@@ -127,7 +127,7 @@ type AnyCall = ServerCall<unknown, unknown>;
  * ```
  */
 export class Server implements AsyncDisposable, Listenable<ServerEvent> {
-  readonly #listener: Listener;
+  readonly #acceptor: Acceptor;
   readonly #calls = new CallList<AnyCall>();
   readonly #clock: Clock;
   #refusedCalls = 0;
@@ -135,7 +135,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   #address: ListenAddress | null = null;
   #started = false;
   readonly #closing = new AbortController();
-  /** When the listener stops, and running calls are ended, on its clock. */
+  /** When the server stops, and running calls are ended, on its clock. */
   #stopAt = Infinity;
   #graceEnd = Infinity;
   #drainTimer: ClockTimer | undefined;
@@ -176,9 +176,9 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       {
         calls: this.#calls,
         isUsed: () =>
-          this.#calls.size > 0 || this.#listener.counts.connections > 0,
+          this.#calls.size > 0 || this.#acceptor.counts.connections > 0,
         expireQueue: () => admission.expire(),
-        endStuck: (now, timeoutMs) => this.#listener.endStuck(now, timeoutMs),
+        endStuck: (now, timeoutMs) => this.#acceptor.endStuck(now, timeoutMs),
       },
       config,
       this.#clock,
@@ -214,7 +214,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
         onError(error, { methodName, peer }),
     };
     const calls = new CallServer(host);
-    this.#listener = new Listener({
+    this.#acceptor = new Acceptor({
       config,
       clock: this.#clock,
       engine: engineOf(action, http2),
@@ -231,7 +231,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
         return calls.serve(stream, raw, peer);
       },
     });
-    this.#listener.closed.then(() => watch.stop());
+    this.#acceptor.closed.then(() => watch.stop());
   }
 
   /** The classes of the events it has, for {@linkcode listen}. */
@@ -304,12 +304,12 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     this.#started = true;
     let address: ListenAddress;
     try {
-      address = await this.#listener.listen(listening);
+      address = await this.#acceptor.listen(listening);
     } catch (error) {
       this.#started = false;
       throw error;
     }
-    // Closed meanwhile: the listener has given the port back.
+    // Closed meanwhile: the acceptor has given the port back.
     if (this.#closing.signal.aborted) {
       throw new ProtocolError("Server is closed");
     }
@@ -351,7 +351,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     if (this.#stopAt === -Infinity) {
       throw new ProtocolError("Server is closed");
     }
-    this.#listener.accept(socketOf(connection));
+    this.#acceptor.accept(socketOf(connection));
   }
 
   /**
@@ -364,10 +364,10 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
    * @throws {TypeError} If an option is wrong; then all stays as it was.
    */
   setTLS(options: ServerTLSOptions): void {
-    if (!this.#listener.isSecure) {
+    if (!this.#acceptor.isSecure) {
       throw new ProtocolError("Server was not started with TLS");
     }
-    this.#listener.setTLS(options);
+    this.#acceptor.setTLS(options);
   }
 
   /**
@@ -385,7 +385,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
    */
   close(options: CloseOptions = {}): void {
     const { drainMs, graceMs } = closeTimesOf(options);
-    // Services may have something to say before the listener says goodbye.
+    // Services may have something to say before clients get a GOAWAY.
     noContext(() => this.#closing.abort());
     const stopAt = this.#clock.now() + drainMs;
     if (stopAt < this.#stopAt) {
@@ -393,8 +393,8 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       this.#clock.clearTimeout(this.#drainTimer);
       this.#drainTimer = this.#at(drainMs, () => {
         this.#stopAt = -Infinity;
-        if (graceMs === 0) this.#listener.stopNow();
-        else noContext(() => void this.#listener.stop());
+        if (graceMs === 0) this.#acceptor.stopNow();
+        else noContext(() => void this.#acceptor.stop());
       });
     }
     const graceEnd = stopAt + graceMs;
@@ -404,7 +404,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       this.#graceTimer = this.#at(drainMs + graceMs, () => this.#endCalls());
       // Not when the last handler is through: a client that does not read
       // what it was sent must not hold its connection for ever.
-      this.#listener.closed.then(() =>
+      this.#acceptor.closed.then(() =>
         this.#clock.clearTimeout(this.#graceTimer)
       );
     }
@@ -417,7 +417,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
    * @returns When all of it is over.
    */
   async waitClosed(): Promise<void> {
-    await this.#listener.closed;
+    await this.#acceptor.closed;
     if (this.#calls.size > 0) {
       this.#idle ??= Promise.withResolvers();
       await this.#idle.promise;
@@ -444,7 +444,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
 
   /** Ends the calls that are still running. */
   #endCalls(): void {
-    this.#listener.stopNow();
+    this.#acceptor.stopNow();
     const error = new GRPCError(
       Status.UNAVAILABLE,
       "Server is shutting down",
@@ -452,7 +452,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     for (const call of this.#calls) {
       if (call.aborted === undefined) call.fail(error);
     }
-    this.#listener.linger();
+    this.#acceptor.linger();
   }
 
   #onCallStart(call: AnyCall): void {

@@ -16,7 +16,7 @@ import { anyBudget } from "./account.ts";
 import { HeaderBlock } from "../_wire/headers.ts";
 import { engineOf } from "../_engines.ts";
 import type { HTTP2Engine } from "../_http2/engine.ts";
-import { Listener } from "../_http2/server/listener.ts";
+import { Acceptor } from "../_http2/server/acceptor.ts";
 import { systemClock } from "../_http2/system_clock.ts";
 import { Configuration } from "../core/config.ts";
 
@@ -26,7 +26,7 @@ const ANSWER_MS = 50;
 const HEAD = new HeaderBlock([":status", "200", "content-type", "text/plain"]);
 const BODY = new TextEncoder().encode("hello, world");
 
-const listener = new Listener({
+const listener = new Acceptor({
   config: new Configuration({ maxConcurrentStreams: 50 }).forServer(),
   clock: systemClock,
   budget: anyBudget(),

@@ -16,7 +16,7 @@ import process from "node:process";
 import type { Duplex, EventEmitter } from "node:stream";
 import { deadlines } from "../_call/scope.ts";
 import { Subchannel } from "../_http2/client/subchannel.ts";
-import { Listener } from "../_http2/server/listener.ts";
+import { Acceptor } from "../_http2/server/acceptor.ts";
 import { Channel, createStub, GRPCError, Status, type Stub } from "../mod.ts";
 import { startEcho } from "./echo_service.ts";
 import { Echo } from "./gen/echo_pb.ts";
@@ -89,9 +89,9 @@ Subchannel.prototype.claim = function (wanted) {
   claim.call(this, wanted);
 };
 
-const listeners = new Set<Listener>();
-const { listen } = Listener.prototype;
-Listener.prototype.listen = function (options) {
+const listeners = new Set<Acceptor>();
+const { listen } = Acceptor.prototype;
+Acceptor.prototype.listen = function (options) {
   listeners.add(this);
   return listen.call(this, options);
 };

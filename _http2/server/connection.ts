@@ -41,7 +41,7 @@ export type StreamHandler = (
   peer: Peer,
 ) => ByteSink;
 
-/** What all connections of a listener have in common. */
+/** What all connections of an acceptor have in common. */
 export interface ServerConnectionOptions {
   /** What is asked of clients and their connections. */
   readonly config: ResolvedConfiguration;

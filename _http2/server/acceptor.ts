@@ -23,7 +23,7 @@ import { explainPermission } from "../permission.ts";
 import { ServerTLS } from "./tls.ts";
 import { removeStaleSocket, restrictSocket } from "./unix_socket.ts";
 
-/** What a listener listens on, and how. */
+/** What a server listens on, and how. */
 export interface ListenOptions {
   readonly host?: string | undefined;
   /** The port; 0 or none for any that is free. */
@@ -40,13 +40,13 @@ export interface ListenOptions {
   readonly tls?: ServerTLSOptions | undefined;
 }
 
-/** Where a listener listens. */
+/** Where a server listens. */
 export type ListenAddress =
   | { readonly hostname: string; readonly port: number }
   | { readonly path: string };
 
-/** What all connections of a listener have in common. */
-export type ListenerOptions = Omit<ServerConnectionOptions, "onClosed">;
+/** What all connections of an acceptor have in common. */
+export type AcceptorOptions = Omit<ServerConnectionOptions, "onClosed">;
 
 /** How often connections are accepted for a last time, if there always are. */
 const MAX_ACCEPT_ROUNDS = 50;
@@ -57,7 +57,7 @@ const SHORT_TURN_MS = 0.5;
 const HANDSHAKE_MS = 500;
 
 /** A listening port with its connections. */
-export class Listener {
+export class Acceptor {
   readonly #options: ServerConnectionOptions;
   readonly #server: net.Server;
   readonly #watch: AcceptWatch;
@@ -79,7 +79,7 @@ export class Listener {
   #refused = 0;
   #address: ListenAddress | null = null;
 
-  constructor(options: ListenerOptions) {
+  constructor(options: AcceptorOptions) {
     this.#options = {
       ...options,
       onClosed: (connection) => {

@@ -14,7 +14,7 @@ import {
 } from "../../_testdata/raw_h2.ts";
 import { anyBudget } from "../../_testdata/account.ts";
 import { soon, turns, until } from "../../_testdata/waiting.ts";
-import { Listener } from "./listener.ts";
+import { Acceptor } from "./acceptor.ts";
 import { nodeEngine } from "../node/engine.ts";
 import { systemClock } from "../system_clock.ts";
 
@@ -34,7 +34,7 @@ const DEAF: ByteSink = {
 function makeListener() {
   const streams: ByteStream[] = [];
   const peers: string[] = [];
-  const listener = new Listener({
+  const listener = new Acceptor({
     config: new Configuration().forServer(),
     clock: systemClock,
     engine: nodeEngine,
@@ -63,14 +63,14 @@ function makeListener() {
   };
 }
 
-Deno.test("Listener.listen() tells where it listens", async () => {
+Deno.test("Acceptor.listen() tells where it listens", async () => {
   await using made = makeListener();
   const { hostname, port } = await made.listen();
   assertEquals(hostname, "127.0.0.1");
   using _client = await RawConnection.open(port);
 });
 
-Deno.test("Listener.listen() rejects when the port is in use, and can be called again", async () => {
+Deno.test("Acceptor.listen() rejects when the port is in use, and can be called again", async () => {
   await using first = makeListener();
   const { port } = await first.listen();
   await using second = makeListener();
@@ -86,7 +86,7 @@ Deno.test("Listener.listen() rejects when the port is in use, and can be called 
   using _client = await RawConnection.open(other.port);
 });
 
-Deno.test("Listener.counts tells of the connections and streams there are", async () => {
+Deno.test("Acceptor.counts tells of the connections and streams there are", async () => {
   await using made = makeListener();
   const { listener, streams } = made;
   const { port } = await made.listen();
@@ -112,13 +112,13 @@ Deno.test("Listener.counts tells of the connections and streams there are", asyn
   assertEquals(listener.counts, { connections: 1, streams: 0, refused: 0 });
 });
 
-Deno.test("Listener.stop() is enough when it never listened", async () => {
+Deno.test("Acceptor.stop() is enough when it never listened", async () => {
   const { listener } = makeListener();
   listener.stop();
   await soon(listener.closed);
 });
 
-Deno.test("Listener.stop() gives the port back when it is called while listening begins", async () => {
+Deno.test("Acceptor.stop() gives the port back when it is called while listening begins", async () => {
   const { listener, listen } = makeListener();
   const listening = listen();
   listener.stop();
@@ -127,7 +127,7 @@ Deno.test("Listener.stop() gives the port back when it is called while listening
   await assertRejects(() => Deno.connect({ hostname: "127.0.0.1", port }));
 });
 
-Deno.test("Listener.stop() is enough when listening then fails", async () => {
+Deno.test("Acceptor.stop() is enough when listening then fails", async () => {
   await using first = makeListener();
   const { port } = await first.listen();
   const { listener, listen } = makeListener();
@@ -137,7 +137,7 @@ Deno.test("Listener.stop() is enough when listening then fails", async () => {
   await soon(listener.closed);
 });
 
-Deno.test("Listener.stop() waits for streams, and refuses new connections", async () => {
+Deno.test("Acceptor.stop() waits for streams, and refuses new connections", async () => {
   await using made = makeListener();
   const { listener, streams } = made;
   const { port } = await made.listen();
@@ -158,7 +158,7 @@ Deno.test("Listener.stop() waits for streams, and refuses new connections", asyn
   assertEquals(listener.counts, { connections: 0, streams: 0, refused: 0 });
 });
 
-Deno.test("Listener.linger() ends connections whose clients stay", async () => {
+Deno.test("Acceptor.linger() ends connections whose clients stay", async () => {
   const { listener, listen, streams } = makeListener();
   const { port } = await listen();
   using client = await RawConnection.open(port);
