@@ -41,7 +41,7 @@ import { frameWriter } from "./_wire/frame.ts";
 import type { ClientHost } from "./_call/client/host.ts";
 import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
 import { compressorFor } from "./_call/compressor_for.ts";
-import { deadlinesOn } from "./_call/scope.ts";
+import { deadlinesOn } from "./_call/cancellation.ts";
 import {
   connectBy,
   type ConnectFunction,

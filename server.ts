@@ -49,7 +49,7 @@ import { compressorFor } from "./_call/compressor_for.ts";
 import { routesOf, type Service } from "./_call/server/handler.ts";
 import { CallList } from "./_call/server/call_list.ts";
 import { running } from "./_call/server/running.ts";
-import { deadlinesOn } from "./_call/scope.ts";
+import { deadlinesOn } from "./_call/cancellation.ts";
 import { type CallHost, CallServer } from "./_call/server/serve.ts";
 import { codecsOf } from "./_call/server/codecs.ts";
 import type { CallIdentity, RefusalReason } from "./_call/server/host.ts";

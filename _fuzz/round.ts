@@ -14,7 +14,7 @@ import {
 } from "../client.ts";
 import { CLIENT_EVENTS, SERVER_EVENTS } from "../core/events.ts";
 import { hostOf } from "../_channel.ts";
-import { deadlines } from "../_call/scope.ts";
+import { deadlines } from "../_call/cancellation.ts";
 import { running } from "../_call/server/running.ts";
 import { openConnections } from "../_http2/open_connections.ts";
 import { Echo } from "../_testdata/gen/echo_pb.ts";

@@ -8,7 +8,7 @@
  */
 
 import process from "node:process";
-import { deadlines } from "../_call/scope.ts";
+import { deadlines } from "../_call/cancellation.ts";
 import { createStub } from "../client.ts";
 import { openConnections } from "../_http2/open_connections.ts";
 import { ChannelFor, Faults } from "../testing/mod.ts";

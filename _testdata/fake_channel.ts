@@ -14,7 +14,7 @@ import {
   type UnaryStreamMethod,
   type UnaryUnaryMethod,
 } from "../_call/client/method.ts";
-import { deadlines } from "../_call/scope.ts";
+import { deadlines } from "../_call/cancellation.ts";
 import { Cardinality } from "../core/cardinality.ts";
 import { type Codec, ProtoCodec } from "../core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "../core/config.ts";

@@ -14,7 +14,7 @@ import {
 import type { Many } from "../_call/many.ts";
 import { Admission } from "../_call/server/admission.ts";
 import type { DeadlineQueue } from "../_call/deadline_queue.ts";
-import { deadlines } from "../_call/scope.ts";
+import { deadlines } from "../_call/cancellation.ts";
 import { type CallHost, CallServer } from "../_call/server/serve.ts";
 import { codecsOf, type ServerCodec } from "../_call/server/codecs.ts";
 import type { CallIdentity, RefusalReason } from "../_call/server/host.ts";

@@ -14,7 +14,7 @@
 import http2 from "node:http2";
 import process from "node:process";
 import type { Duplex, EventEmitter } from "node:stream";
-import { deadlines } from "../_call/scope.ts";
+import { deadlines } from "../_call/cancellation.ts";
 import { Subchannel } from "../_http2/client/subchannel.ts";
 import { Acceptor } from "../_http2/server/acceptor.ts";
 import { Channel, createStub, GRPCError, Status, type Stub } from "../mod.ts";

@@ -10,7 +10,7 @@ import { type CallOptions, Channel, createStub, type Stub } from "../client.ts";
 import type { ConfigurationOptions } from "../core/config.ts";
 import { GRPCError } from "../core/errors.ts";
 import type { Status } from "../core/status.ts";
-import { deadlines } from "../_call/scope.ts";
+import { deadlines } from "../_call/cancellation.ts";
 import { Echo, EchoReplySchema } from "./gen/echo_pb.ts";
 import {
   type Field,

@@ -30,7 +30,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["_wire/*"],
   ["_call/byte_stream.ts", "_call/account.ts"],
   ["_call/half.ts"],
-  ["_call/deadline_queue.ts", "_call/signal_watch.ts", "_call/scope.ts"],
+  ["_call/deadline_queue.ts", "_call/signal_watch.ts", "_call/cancellation.ts"],
   ["_call/*"],
   ["_call/server/serve.ts"],
   ["_http2/reset.ts", "_http2/reset_budget.ts", "_http2/read_gate.ts"],

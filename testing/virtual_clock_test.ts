@@ -13,7 +13,7 @@ import { Echo } from "../_testdata/gen/echo_pb.ts";
 import { Waiters } from "../_testdata/waiters.ts";
 import { soon } from "../_testdata/waiting.ts";
 import { openConnections } from "../_http2/open_connections.ts";
-import { deadlines } from "../_call/scope.ts";
+import { deadlines } from "../_call/cancellation.ts";
 import {
   assertRejectsStatus,
   ChannelFor,

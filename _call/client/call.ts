@@ -56,7 +56,7 @@ import {
   RequestSender,
   type SenderOwner,
 } from "./request_sender.ts";
-import { deadlineExceeded, Scope } from "../scope.ts";
+import { Cancellation, deadlineExceeded } from "../cancellation.ts";
 import { decodeDetails } from "../status_details.ts";
 import { TransparentRetry } from "./transparent_retry.ts";
 
@@ -89,7 +89,7 @@ export class ClientCall<Req, Rep>
   readonly #options: ClientCallOptions;
   readonly #sender: RequestSender;
   readonly #events: ClientEvents | null;
-  readonly #scope: Scope;
+  readonly #cancellation: Cancellation;
   readonly #inbox: Inbox<Rep>;
   readonly #reader: FrameReader;
   #decoding: Decoding | null = null;
@@ -128,7 +128,12 @@ export class ClientCall<Req, Rep>
     this.#method = method;
     this.#options = options;
     this.reply = new Half(isServerStreaming(cardinality));
-    this.#scope = new Scope(this, options.deadline, options.signal, deadlines);
+    this.#cancellation = new Cancellation(
+      this,
+      options.deadline,
+      options.signal,
+      deadlines,
+    );
     this.#inbox = new Inbox(this);
     this.#reader = new FrameReader(this, options.maxReceiveMessageSize);
     this.#events = audience === null
@@ -150,15 +155,15 @@ export class ClientCall<Req, Rep>
 
   /** When the call has to be complete, by the channel's clock. */
   get expiresAt(): number {
-    return this.#scope.expiresAt;
+    return this.#cancellation.expiresAt;
   }
 
   /** How many milliseconds the call may still take, or Infinity. */
   get timeLeftMs(): number {
     // Looking at the clock is what a deadline costs most.
     return this.#isBeginning
-      ? this.#scope.timeLeftOnEntry
-      : this.#scope.timeLeftMs;
+      ? this.#cancellation.timeLeftOnEntry
+      : this.#cancellation.timeLeftMs;
   }
 
   /** Whether the call waits through failed attempts to connect. */
@@ -245,7 +250,7 @@ export class ClientCall<Req, Rep>
   #watch(timeLeftMs: number | undefined): void {
     if (this.#finished) return;
     this.#watching = true;
-    this.#scope.enter(timeLeftMs);
+    this.#cancellation.enter(timeLeftMs);
   }
 
   /**
@@ -309,11 +314,11 @@ export class ClientCall<Req, Rep>
 
   // The scope
 
-  onScopeEnd(error: GRPCError): void {
+  onCancelled(error: GRPCError): void {
     const stream = this.#stream;
     const hasAsked = stream !== null && !this.#streamClosed &&
       this.#sender.isEnded;
-    if (this.#finished || !hasAsked || !this.#scope.expired) {
+    if (this.#finished || !hasAsked || !this.#cancellation.expired) {
       return this.cancel(error);
     }
     // The server keeps the deadline too, and is about to end the stream by
@@ -431,9 +436,9 @@ export class ClientCall<Req, Rep>
       const context = this.context ?? noContext;
       return context(() => this.#method.host.source.claim(this));
     }
-    if (why.status === Status.CANCELLED && this.#scope.expired) {
+    if (why.status === Status.CANCELLED && this.#cancellation.expired) {
       // The server's clock rang first: it is the deadline all the same.
-      return this.onScopeEnd(deadlineExceeded());
+      return this.onCancelled(deadlineExceeded());
     }
     this.#finish(endOf(why));
   }
@@ -569,7 +574,7 @@ export class ClientCall<Req, Rep>
     if (this.#finished) return;
     this.#finished = true;
     this.#error = error;
-    this.#scope[Symbol.dispose]();
+    this.#cancellation[Symbol.dispose]();
     this.#reader.stop();
     this.#releaseAll();
     if (this.#stream === null) this.#method.host.source.withdraw(this);

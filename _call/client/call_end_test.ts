@@ -13,7 +13,7 @@ import type { ClientStream } from "./stream.ts";
 import type { Many } from "../many.ts";
 import type { CallOptions } from "./options.ts";
 import type { StringValue } from "@bufbuild/protobuf/wkt";
-import { deadlines } from "../scope.ts";
+import { deadlines } from "../cancellation.ts";
 
 type Stream = ClientStream<Many<StringValue>, Many<StringValue>>;
 

@@ -53,7 +53,7 @@ import {
   tooMuchHeld,
   unfinishedRequest,
 } from "./request_faults.ts";
-import { Scope } from "../scope.ts";
+import { Cancellation } from "../cancellation.ts";
 import {
   type MessageArrival,
   ServerEvents,
@@ -85,7 +85,7 @@ export class ServerCall<Req, Rep>
   readonly #host: ServerHost;
   readonly #stream: ByteStream;
   readonly #owner: ServerCallOwner<ServerCall<Req, Rep>>;
-  readonly #scope: Scope;
+  readonly #cancellation: Cancellation;
   readonly #reader: FrameReader;
   readonly #inbox: Inbox<Req>;
   readonly #decoding: Decoding;
@@ -128,7 +128,12 @@ export class ServerCall<Req, Rep>
     this.#reader = new FrameReader(this, decoding.maxBytes);
     this.#decoding = decoding;
     const deadline = start.deadline ?? undefined;
-    this.#scope = new Scope(this, deadline, undefined, host.deadlines);
+    this.#cancellation = new Cancellation(
+      this,
+      deadline,
+      undefined,
+      host.deadlines,
+    );
     this.#events = audience === null
       ? null
       : new ServerEvents(this, audience, start);
@@ -149,7 +154,7 @@ export class ServerCall<Req, Rep>
 
   /** When the call has to be complete, by the server's clock. */
   get expiresAt(): number {
-    return this.#scope.expiresAt;
+    return this.#cancellation.expiresAt;
   }
 
   /** When the client stops to wait. */
@@ -183,7 +188,7 @@ export class ServerCall<Req, Rep>
     const { headBytes, timeoutMs } = this.start.request;
     if (headBytes > 0) this.hold(headBytes);
     // The deadline was made of this just now.
-    this.#scope.enter(timeoutMs ?? undefined);
+    this.#cancellation.enter(timeoutMs ?? undefined);
     this.#events?.recvRequest(this, (metadata, handle) => {
       this.#metadata = metadata;
       this.handle = handle;
@@ -293,12 +298,12 @@ export class ServerCall<Req, Rep>
 
   /** Aborted with the reason when the call ends before its time. */
   get signal(): AbortSignal {
-    return this.#scope.signal;
+    return this.#cancellation.signal;
   }
 
   /** Why the call ended before its time, if it did. */
   get aborted(): GRPCError | undefined {
-    return this.#scope.reason;
+    return this.#cancellation.reason;
   }
 
   /** Whether the answer is complete, or can no longer be given. */
@@ -375,12 +380,12 @@ export class ServerCall<Req, Rep>
 
   // The scope, the reply and the events
 
-  onScopeEnd(error: GRPCError): void {
+  onCancelled(error: GRPCError): void {
     this.fail(error);
   }
 
   onAnswered(): void {
-    this.#scope[Symbol.dispose]();
+    this.#cancellation[Symbol.dispose]();
   }
 
   onEventError(error: GRPCError): void {
@@ -572,7 +577,7 @@ export class ServerCall<Req, Rep>
     this.#inbox.abort(error);
     this.#unary = undefined;
     this.releaseAll();
-    this.#scope.abort(error);
+    this.#cancellation.abort(error);
     // A client that reads no more would have its senders wait for ever.
     this.#sender.abort(error);
     this.#owner.onAbort(this);

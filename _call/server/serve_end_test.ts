@@ -16,7 +16,7 @@ import { allTurns } from "../../_testdata/states.ts";
 import { GRPCError, StreamTerminatedError } from "../../core/errors.ts";
 import { Status } from "../../core/status.ts";
 import type { Many } from "../many.ts";
-import { deadlines } from "../scope.ts";
+import { deadlines } from "../cancellation.ts";
 import type { ServerStream } from "./stream.ts";
 
 type Call = ServerStream<Many<StringValue>, Many<StringValue>>;

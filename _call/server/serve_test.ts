@@ -12,7 +12,7 @@ import {
 import { allTurns } from "../../_testdata/states.ts";
 import type { Codec } from "../../core/codec.ts";
 import { Status } from "../../core/status.ts";
-import { deadlines } from "../scope.ts";
+import { deadlines } from "../cancellation.ts";
 
 /** A server that answers every request with its own text. */
 function echo(options: { codec?: Codec } = {}): FakeServer {

@@ -19,7 +19,7 @@ import {
   StreamTerminatedError,
   unaryUnary,
 } from "../../client.ts";
-import { deadlines } from "../../_call/scope.ts";
+import { deadlines } from "../../_call/cancellation.ts";
 import {
   type EchoHandlers,
   type EchoPair,

@@ -6,7 +6,7 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { Channel, createStub } from "../../client.ts";
 import { GRPCError } from "../../core/errors.ts";
 import { Status } from "../../core/status.ts";
-import { deadlines } from "../../_call/scope.ts";
+import { deadlines } from "../../_call/cancellation.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import {
   answer,

@@ -11,17 +11,17 @@ import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
 import {
   abortedByCaller,
+  Cancellation,
+  type CancellationOwner,
   deadlineExceeded,
   deadlines,
-  Scope,
-  type ScopeOwner,
-} from "./scope.ts";
+} from "./cancellation.ts";
 
 /** An owner that writes down what its call ended with. */
-class Owner implements ScopeOwner {
+class Owner implements CancellationOwner {
   readonly ends: GRPCError[] = [];
 
-  onScopeEnd(error: GRPCError): void {
+  onCancelled(error: GRPCError): void {
     this.ends.push(error);
   }
 }
@@ -55,9 +55,9 @@ Deno.test("abortedByCaller() keeps the reason as the cause when called", () => {
   assertStrictEquals(error.cause, reason);
 });
 
-Deno.test("Scope.enter() watches nothing when there is neither deadline nor signal", () => {
+Deno.test("Cancellation.enter() watches nothing when there is neither deadline nor signal", () => {
   const owner = new Owner();
-  using scope = new Scope(owner, undefined, undefined);
+  using scope = new Cancellation(owner, undefined, undefined);
   scope.enter();
   assertEquals(deadlines.size, 0);
   assertEquals(scope.expiresAt, Infinity);
@@ -65,10 +65,10 @@ Deno.test("Scope.enter() watches nothing when there is neither deadline nor sign
   assertEquals(owner.ends, []);
 });
 
-Deno.test("Scope.enter() tells the owner once when the deadline comes", () => {
+Deno.test("Cancellation.enter() tells the owner once when the deadline comes", () => {
   using clock = new FakeClock();
   const owner = new Owner();
-  using scope = new Scope(owner, Deadline.fromTimeout(10), undefined);
+  using scope = new Cancellation(owner, Deadline.fromTimeout(10), undefined);
   scope.enter();
   assertEquals(deadlines.size, 1);
   clock.advance(9);
@@ -83,11 +83,15 @@ Deno.test("Scope.enter() tells the owner once when the deadline comes", () => {
   assertEquals(clock.delays, []);
 });
 
-Deno.test("Scope.enter() tells the owner before it returns when the deadline is past", () => {
+Deno.test("Cancellation.enter() tells the owner before it returns when the deadline is past", () => {
   const owner = new Owner();
   const controller = new AbortController();
   const listeners = countListeners(controller.signal);
-  using scope = new Scope(owner, Deadline.fromTimeout(0), controller.signal);
+  using scope = new Cancellation(
+    owner,
+    Deadline.fromTimeout(0),
+    controller.signal,
+  );
   scope.enter();
   assertEquals(owner.ends.map(({ status }) => status), [
     Status.DEADLINE_EXCEEDED,
@@ -96,20 +100,20 @@ Deno.test("Scope.enter() tells the owner before it returns when the deadline is 
   assertEquals(listeners(), 0);
 });
 
-Deno.test("Scope.enter() tells the owner before it returns when the deadline is now", () => {
+Deno.test("Cancellation.enter() tells the owner before it returns when the deadline is now", () => {
   using clock = new FakeClock();
   const owner = new Owner();
-  using scope = new Scope(owner, new Deadline(clock.now), undefined);
+  using scope = new Cancellation(owner, new Deadline(clock.now), undefined);
   scope.enter();
   assertEquals(owner.ends.length, 1);
   assertEquals(clock.delays, []);
 });
 
-Deno.test("Scope.enter() tells the owner once when the caller aborts", () => {
+Deno.test("Cancellation.enter() tells the owner once when the caller aborts", () => {
   const owner = new Owner();
   const controller = new AbortController();
   const listeners = countListeners(controller.signal);
-  using scope = new Scope(
+  using scope = new Cancellation(
     owner,
     Deadline.fromTimeout(100_000),
     controller.signal,
@@ -123,20 +127,20 @@ Deno.test("Scope.enter() tells the owner once when the caller aborts", () => {
   assertEquals([listeners(), deadlines.size], [0, 0]);
 });
 
-Deno.test("Scope.enter() tells the owner before it returns when the signal is aborted already", () => {
+Deno.test("Cancellation.enter() tells the owner before it returns when the signal is aborted already", () => {
   const owner = new Owner();
   const signal = AbortSignal.abort("Enough");
-  using scope = new Scope(owner, Deadline.fromTimeout(0), signal);
+  using scope = new Cancellation(owner, Deadline.fromTimeout(0), signal);
   scope.enter();
   assertEquals(owner.ends.map(({ status }) => status), [Status.CANCELLED]);
   assertEquals(deadlines.size, 0);
 });
 
-Deno.test("Scope[Symbol.dispose]() takes everything back when it is called, even twice", () => {
+Deno.test("Cancellation[Symbol.dispose]() takes everything back when it is called, even twice", () => {
   const owner = new Owner();
   const controller = new AbortController();
   const listeners = countListeners(controller.signal);
-  const scope = new Scope(
+  const scope = new Cancellation(
     owner,
     Deadline.fromTimeout(100_000),
     controller.signal,
@@ -149,10 +153,10 @@ Deno.test("Scope[Symbol.dispose]() takes everything back when it is called, even
   assertEquals(owner.ends, []);
 });
 
-Deno.test("Scope[Symbol.dispose]() does nothing when the scope was never entered", () => {
+Deno.test("Cancellation[Symbol.dispose]() does nothing when the scope was never entered", () => {
   const controller = new AbortController();
   const listeners = countListeners(controller.signal);
-  const scope = new Scope(
+  const scope = new Cancellation(
     new Owner(),
     Deadline.fromTimeout(1),
     controller.signal,
@@ -161,14 +165,14 @@ Deno.test("Scope[Symbol.dispose]() does nothing when the scope was never entered
   assertEquals([listeners(), deadlines.size], [0, 0]);
 });
 
-Deno.test("Scope.signal is one signal when it is read again", () => {
-  using scope = new Scope(new Owner(), undefined, undefined);
+Deno.test("Cancellation.signal is one signal when it is read again", () => {
+  using scope = new Cancellation(new Owner(), undefined, undefined);
   assertStrictEquals(scope.signal, scope.signal);
   assertFalse(scope.signal.aborted);
 });
 
-Deno.test("Scope.abort() aborts the signal with the reason when it was read before", () => {
-  const scope = new Scope(new Owner(), undefined, undefined);
+Deno.test("Cancellation.abort() aborts the signal with the reason when it was read before", () => {
+  const scope = new Cancellation(new Owner(), undefined, undefined);
   const { signal } = scope;
   let told = 0;
   signal.addEventListener("abort", () => told++);
@@ -180,16 +184,16 @@ Deno.test("Scope.abort() aborts the signal with the reason when it was read befo
   assertEquals(told, 1);
 });
 
-Deno.test("Scope.abort() aborts the signal with the reason when it is read later", () => {
-  const scope = new Scope(new Owner(), undefined, undefined);
+Deno.test("Cancellation.abort() aborts the signal with the reason when it is read later", () => {
+  const scope = new Cancellation(new Owner(), undefined, undefined);
   const reason = new GRPCError(Status.UNAVAILABLE, "Gone");
   scope.abort(reason);
   assert(scope.signal.aborted);
   assertStrictEquals(scope.signal.reason, reason);
 });
 
-Deno.test("Scope.abort() keeps the first reason when there is a second", () => {
-  const scope = new Scope(new Owner(), undefined, undefined);
+Deno.test("Cancellation.abort() keeps the first reason when there is a second", () => {
+  const scope = new Cancellation(new Owner(), undefined, undefined);
   const first = new GRPCError(Status.UNAVAILABLE, "Gone");
   scope.abort(first);
   scope.abort(new GRPCError(Status.CANCELLED, "Later"));
@@ -197,11 +201,11 @@ Deno.test("Scope.abort() keeps the first reason when there is a second", () => {
   assertStrictEquals(scope.signal.reason, first);
 });
 
-Deno.test("Scope.abort() stops watching when it is called", () => {
+Deno.test("Cancellation.abort() stops watching when it is called", () => {
   const owner = new Owner();
   const controller = new AbortController();
   const listeners = countListeners(controller.signal);
-  const scope = new Scope(
+  const scope = new Cancellation(
     owner,
     Deadline.fromTimeout(100_000),
     controller.signal,
@@ -212,8 +216,8 @@ Deno.test("Scope.abort() stops watching when it is called", () => {
   assertEquals(owner.ends, []);
 });
 
-Deno.test("Scope.reason is undefined when nothing ended the scope", () => {
-  const scope = new Scope(new Owner(), undefined, undefined);
+Deno.test("Cancellation.reason is undefined when nothing ended the scope", () => {
+  const scope = new Cancellation(new Owner(), undefined, undefined);
   assertEquals(scope.reason, undefined);
   assertInstanceOf(scope.signal, AbortSignal);
 });

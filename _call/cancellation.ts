@@ -26,9 +26,9 @@ export function deadlinesOn(clock: Clock | undefined): DeadlineQueue {
 }
 
 /** The call that a scope belongs to. */
-export interface ScopeOwner {
+export interface CancellationOwner {
   /** The deadline came or the caller aborted: the call has to end with this. */
-  onScopeEnd(error: GRPCError): void;
+  onCancelled(error: GRPCError): void;
 }
 
 /** Makes the error of a call whose deadline has come. */
@@ -51,14 +51,14 @@ export function abortedByCaller(signal: AbortSignal): GRPCError {
  * The signal is made when it is first read, and the deadline is an entry in
  * one queue, so that a call that uses neither pays for neither.
  */
-export class Scope implements DeadlineEntry, SignalWatcher, Disposable {
+export class Cancellation implements DeadlineEntry, SignalWatcher, Disposable {
   readonly expiresAt: number;
   slot = -1;
   /** How much time was left when it was entered. */
   timeLeftOnEntry = Infinity;
   previousWatcher: SignalWatcher | null = null;
   nextWatcher: SignalWatcher | null = null;
-  readonly #owner: ScopeOwner;
+  readonly #owner: CancellationOwner;
   readonly #deadlines: DeadlineQueue;
   readonly #caller: AbortSignal | undefined;
   #controller: AbortController | undefined;
@@ -68,7 +68,7 @@ export class Scope implements DeadlineEntry, SignalWatcher, Disposable {
   #context: Context | undefined;
 
   constructor(
-    owner: ScopeOwner,
+    owner: CancellationOwner,
     deadline: Deadline | undefined,
     caller: AbortSignal | undefined,
     queue: DeadlineQueue = deadlines,
@@ -155,6 +155,6 @@ export class Scope implements DeadlineEntry, SignalWatcher, Disposable {
 
   #end(error: GRPCError): void {
     this[Symbol.dispose]();
-    this.#owner.onScopeEnd(error);
+    this.#owner.onCancelled(error);
   }
 }
