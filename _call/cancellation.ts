@@ -1,5 +1,6 @@
 /**
- * The scope of a call: what can end it from outside, joined into one.
+ * What can end a call from outside, joined into one: its deadline, and the
+ * signal of its caller.
  *
  * @module
  */
@@ -25,7 +26,7 @@ export function deadlinesOn(clock: Clock | undefined): DeadlineQueue {
   return queue;
 }
 
-/** The call that a scope belongs to. */
+/** The call that it is about. */
 export interface CancellationOwner {
   /** The deadline came or the caller aborted: the call has to end with this. */
   onCancelled(error: GRPCError): void;
@@ -129,7 +130,7 @@ export class Cancellation implements DeadlineEntry, SignalWatcher, Disposable {
     return this.#reason;
   }
 
-  /** Aborts the call's signal and leaves the scope. */
+  /** Aborts the call's signal and stops watching. */
   abort(reason: GRPCError): void {
     this[Symbol.dispose]();
     if (this.#reason !== undefined) return;

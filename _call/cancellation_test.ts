@@ -57,25 +57,29 @@ Deno.test("abortedByCaller() keeps the reason as the cause when called", () => {
 
 Deno.test("Cancellation.enter() watches nothing when there is neither deadline nor signal", () => {
   const owner = new Owner();
-  using scope = new Cancellation(owner, undefined, undefined);
-  scope.enter();
+  using cancellation = new Cancellation(owner, undefined, undefined);
+  cancellation.enter();
   assertEquals(deadlines.size, 0);
-  assertEquals(scope.expiresAt, Infinity);
-  assertFalse(scope.expired);
+  assertEquals(cancellation.expiresAt, Infinity);
+  assertFalse(cancellation.expired);
   assertEquals(owner.ends, []);
 });
 
 Deno.test("Cancellation.enter() tells the owner once when the deadline comes", () => {
   using clock = new FakeClock();
   const owner = new Owner();
-  using scope = new Cancellation(owner, Deadline.fromTimeout(10), undefined);
-  scope.enter();
+  using cancellation = new Cancellation(
+    owner,
+    Deadline.fromTimeout(10),
+    undefined,
+  );
+  cancellation.enter();
   assertEquals(deadlines.size, 1);
   clock.advance(9);
-  assertFalse(scope.expired);
+  assertFalse(cancellation.expired);
   assertEquals(owner.ends, []);
   clock.advance(100);
-  assert(scope.expired);
+  assert(cancellation.expired);
   assertEquals(owner.ends.map(({ status }) => status), [
     Status.DEADLINE_EXCEEDED,
   ]);
@@ -87,12 +91,12 @@ Deno.test("Cancellation.enter() tells the owner before it returns when the deadl
   const owner = new Owner();
   const controller = new AbortController();
   const listeners = countListeners(controller.signal);
-  using scope = new Cancellation(
+  using cancellation = new Cancellation(
     owner,
     Deadline.fromTimeout(0),
     controller.signal,
   );
-  scope.enter();
+  cancellation.enter();
   assertEquals(owner.ends.map(({ status }) => status), [
     Status.DEADLINE_EXCEEDED,
   ]);
@@ -103,8 +107,12 @@ Deno.test("Cancellation.enter() tells the owner before it returns when the deadl
 Deno.test("Cancellation.enter() tells the owner before it returns when the deadline is now", () => {
   using clock = new FakeClock();
   const owner = new Owner();
-  using scope = new Cancellation(owner, new Deadline(clock.now), undefined);
-  scope.enter();
+  using cancellation = new Cancellation(
+    owner,
+    new Deadline(clock.now),
+    undefined,
+  );
+  cancellation.enter();
   assertEquals(owner.ends.length, 1);
   assertEquals(clock.delays, []);
 });
@@ -113,12 +121,12 @@ Deno.test("Cancellation.enter() tells the owner once when the caller aborts", ()
   const owner = new Owner();
   const controller = new AbortController();
   const listeners = countListeners(controller.signal);
-  using scope = new Cancellation(
+  using cancellation = new Cancellation(
     owner,
     Deadline.fromTimeout(100_000),
     controller.signal,
   );
-  scope.enter();
+  cancellation.enter();
   assertEquals([listeners(), deadlines.size], [1, 1]);
   controller.abort("Enough");
   assertEquals(owner.ends.length, 1);
@@ -130,8 +138,8 @@ Deno.test("Cancellation.enter() tells the owner once when the caller aborts", ()
 Deno.test("Cancellation.enter() tells the owner before it returns when the signal is aborted already", () => {
   const owner = new Owner();
   const signal = AbortSignal.abort("Enough");
-  using scope = new Cancellation(owner, Deadline.fromTimeout(0), signal);
-  scope.enter();
+  using cancellation = new Cancellation(owner, Deadline.fromTimeout(0), signal);
+  cancellation.enter();
   assertEquals(owner.ends.map(({ status }) => status), [Status.CANCELLED]);
   assertEquals(deadlines.size, 0);
 });
@@ -140,12 +148,12 @@ Deno.test("Cancellation[Symbol.dispose]() takes everything back when it is calle
   const owner = new Owner();
   const controller = new AbortController();
   const listeners = countListeners(controller.signal);
-  const scope = new Cancellation(
+  const cancellation = new Cancellation(
     owner,
     Deadline.fromTimeout(100_000),
     controller.signal,
   );
-  scope.enter();
+  cancellation.enter();
   scope[Symbol.dispose]();
   scope[Symbol.dispose]();
   assertEquals([listeners(), deadlines.size], [0, 0]);
@@ -153,10 +161,10 @@ Deno.test("Cancellation[Symbol.dispose]() takes everything back when it is calle
   assertEquals(owner.ends, []);
 });
 
-Deno.test("Cancellation[Symbol.dispose]() does nothing when the scope was never entered", () => {
+Deno.test("Cancellation[Symbol.dispose]() does nothing when it was never entered", () => {
   const controller = new AbortController();
   const listeners = countListeners(controller.signal);
-  const scope = new Cancellation(
+  const cancellation = new Cancellation(
     new Owner(),
     Deadline.fromTimeout(1),
     controller.signal,
@@ -166,58 +174,58 @@ Deno.test("Cancellation[Symbol.dispose]() does nothing when the scope was never 
 });
 
 Deno.test("Cancellation.signal is one signal when it is read again", () => {
-  using scope = new Cancellation(new Owner(), undefined, undefined);
-  assertStrictEquals(scope.signal, scope.signal);
-  assertFalse(scope.signal.aborted);
+  using cancellation = new Cancellation(new Owner(), undefined, undefined);
+  assertStrictEquals(cancellation.signal, cancellation.signal);
+  assertFalse(cancellation.signal.aborted);
 });
 
 Deno.test("Cancellation.abort() aborts the signal with the reason when it was read before", () => {
-  const scope = new Cancellation(new Owner(), undefined, undefined);
+  const cancellation = new Cancellation(new Owner(), undefined, undefined);
   const { signal } = scope;
   let told = 0;
   signal.addEventListener("abort", () => told++);
   const reason = new GRPCError(Status.UNAVAILABLE, "Gone");
-  scope.abort(reason);
+  cancellation.abort(reason);
   assert(signal.aborted);
   assertStrictEquals(signal.reason, reason);
-  assertStrictEquals(scope.reason, reason);
+  assertStrictEquals(cancellation.reason, reason);
   assertEquals(told, 1);
 });
 
 Deno.test("Cancellation.abort() aborts the signal with the reason when it is read later", () => {
-  const scope = new Cancellation(new Owner(), undefined, undefined);
+  const cancellation = new Cancellation(new Owner(), undefined, undefined);
   const reason = new GRPCError(Status.UNAVAILABLE, "Gone");
-  scope.abort(reason);
-  assert(scope.signal.aborted);
-  assertStrictEquals(scope.signal.reason, reason);
+  cancellation.abort(reason);
+  assert(cancellation.signal.aborted);
+  assertStrictEquals(cancellation.signal.reason, reason);
 });
 
 Deno.test("Cancellation.abort() keeps the first reason when there is a second", () => {
-  const scope = new Cancellation(new Owner(), undefined, undefined);
+  const cancellation = new Cancellation(new Owner(), undefined, undefined);
   const first = new GRPCError(Status.UNAVAILABLE, "Gone");
-  scope.abort(first);
-  scope.abort(new GRPCError(Status.CANCELLED, "Later"));
-  assertStrictEquals(scope.reason, first);
-  assertStrictEquals(scope.signal.reason, first);
+  cancellation.abort(first);
+  cancellation.abort(new GRPCError(Status.CANCELLED, "Later"));
+  assertStrictEquals(cancellation.reason, first);
+  assertStrictEquals(cancellation.signal.reason, first);
 });
 
 Deno.test("Cancellation.abort() stops watching when it is called", () => {
   const owner = new Owner();
   const controller = new AbortController();
   const listeners = countListeners(controller.signal);
-  const scope = new Cancellation(
+  const cancellation = new Cancellation(
     owner,
     Deadline.fromTimeout(100_000),
     controller.signal,
   );
-  scope.enter();
-  scope.abort(new GRPCError(Status.UNAVAILABLE));
+  cancellation.enter();
+  cancellation.abort(new GRPCError(Status.UNAVAILABLE));
   assertEquals([listeners(), deadlines.size], [0, 0]);
   assertEquals(owner.ends, []);
 });
 
-Deno.test("Cancellation.reason is undefined when nothing ended the scope", () => {
-  const scope = new Cancellation(new Owner(), undefined, undefined);
-  assertEquals(scope.reason, undefined);
-  assertInstanceOf(scope.signal, AbortSignal);
+Deno.test("Cancellation.reason is undefined when nothing ended the call", () => {
+  const cancellation = new Cancellation(new Owner(), undefined, undefined);
+  assertEquals(cancellation.reason, undefined);
+  assertInstanceOf(cancellation.signal, AbortSignal);
 });

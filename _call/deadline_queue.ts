@@ -22,7 +22,7 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
  */
 const IDLE_TURNS = 4;
 
-/** Something with a deadline: usually the scope of a call. */
+/** Something with a deadline: usually a call. */
 export interface DeadlineEntry {
   /** The deadline, in milliseconds on the clock of the queue. */
   readonly expiresAt: number;

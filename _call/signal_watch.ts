@@ -8,7 +8,7 @@
  * @module
  */
 
-/** Something that watches a signal: the scope of a call. */
+/** Something that watches a signal: the cancellation of a call. */
 export interface SignalWatcher {
   /** Its neighbours among those that watch the same signal, kept by the watch. */
   previousWatcher: SignalWatcher | null;

@@ -42,7 +42,7 @@ import {
 import { Half } from "../half.ts";
 import { receivedTooLarge } from "../header_limit.ts";
 import { Inbox } from "../inbox.ts";
-import { LateAnswer } from "./late_answer.ts";
+import { DelayedReset } from "./delayed_reset.ts";
 import {
   checkComplete,
   endedBefore,
@@ -105,7 +105,7 @@ export class ClientCall<Req, Rep>
   readonly #retry = new TransparentRetry();
   /** Why the flow of bytes is stopped: how many reasons there are. */
   #holds = 0;
-  #lateAnswer: LateAnswer | undefined;
+  #delayedReset: DelayedReset | undefined;
   #finished = false;
   /** Whether the server wants no more requests, though there is more to read. */
   #stopped = false;
@@ -326,7 +326,7 @@ export class ClientCall<Req, Rep>
     this.#drop(error);
     this.#finish(error);
     if (this.#holds > 0) stream.resume();
-    this.#lateAnswer = new LateAnswer(stream, this.#method.host.deadlines);
+    this.#delayedReset = new DelayedReset(stream, this.#method.host.deadlines);
   }
 
   // The stream
@@ -420,7 +420,7 @@ export class ClientCall<Req, Rep>
 
   onClose(why: CloseReason): void {
     this.#streamClosed = true;
-    this.#lateAnswer?.[Symbol.dispose]();
+    this.#delayedReset?.[Symbol.dispose]();
     if (this.#finished) return;
     this.#sender.onStreamLost();
     // What came before the end of the stream counts.

@@ -16,7 +16,7 @@ import type { H2ClientOwner, H2ClientSession, H2Stream } from "../engine.ts";
 import { FullAccount } from "../full_account.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { Keepalive } from "../keepalive.ts";
-import { LastWords } from "../last_words.ts";
+import { DrainWatch } from "../drain_watch.ts";
 import { openConnections } from "../open_connections.ts";
 import { peerOf, setRef } from "../socket.ts";
 import { ResetBudget } from "../reset_budget.ts";
@@ -58,7 +58,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   #socket: Duplex | null = null;
   #session: H2ClientSession | null = null;
   #keepalive: Keepalive | null = null;
-  #lastWords: LastWords | null = null;
+  #drainWatch: DrainWatch | null = null;
   #connectTimer: ClockTimer | undefined;
   #lingerTimer: ClockTimer | undefined;
   #ready = false;
@@ -245,13 +245,13 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
     session.destroy();
     // A peer that has said nothing yet has nothing to hear.
     if (this.#ready) this.#linger();
-    else this.#lastWords?.cut();
+    else this.#drainWatch?.cut();
   }
 
   #handshake(socket: Duplex): void {
     const { engine, config, authority, scheme } = this.#dialing;
     this.#socket = socket;
-    this.#lastWords = new LastWords(
+    this.#drainWatch = new DrainWatch(
       socket,
       this.#dialing.clock,
       () => this.onClosed(),
@@ -295,7 +295,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   onEnding(): void {
     if (this.#gone) return;
     this.#noteEnd();
-    this.#lastWords?.watch();
+    this.#drainWatch?.watch();
   }
 
   onSocketClose(): void {
@@ -335,7 +335,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
     this.destroy(
       this.#loss(`no answer to a PING within ${keepaliveTimeoutMs} ms`),
     );
-    this.#lastWords?.cut();
+    this.#drainWatch?.cut();
   }
 
   onReset(): void {
@@ -409,7 +409,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   #linger(): void {
     if (this.#gone) return;
     this.#lingerTimer ??= this.#dialing.clock.setTimeout(
-      () => this.#lastWords?.cut(),
+      () => this.#drainWatch?.cut(),
       LINGER_MS,
     );
   }
@@ -446,7 +446,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
     const { clock } = this.#dialing;
     clock.clearTimeout(this.#connectTimer);
     clock.clearTimeout(this.#lingerTimer);
-    this.#lastWords?.stop();
+    this.#drainWatch?.stop();
     this.#idleTimer.stop();
     this.#keepalive?.stop();
     this.#noteEnd();

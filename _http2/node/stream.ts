@@ -33,7 +33,7 @@ import {
   listenToDrain,
   type StreamEvents,
 } from "./stream_events.ts";
-import { Unwritten } from "./unwritten.ts";
+import { WriteBuffer } from "./write_buffer.ts";
 
 /** The connection of a stream. */
 export interface StreamOwner {
@@ -99,7 +99,7 @@ export class NodeStream implements H2Stream, StreamEvents {
   /** What the peer reset the stream with, before the end of the connection. */
   #resetCode: number | null = null;
   #error: unknown;
-  readonly #unwritten = new Unwritten();
+  readonly #buffer = new WriteBuffer();
   /** How many bytes of large messages are not written yet. */
   #queuedBytes = 0;
   #flushScheduled = false;
@@ -165,14 +165,14 @@ export class NodeStream implements H2Stream, StreamEvents {
       if (this.#closed) return;
       return (this.#drained ??= Promise.withResolvers()).promise;
     }
-    this.#unwritten.add(bytes);
+    this.#buffer.add(bytes);
     if (bytes.length >= COUNTED_BYTES) this.#count(bytes.length);
     if (end) {
       this.#localEnded = true;
       this.#flush(true);
       return;
     }
-    if (this.#unwritten.bytes >= FLUSH_ABOVE_BYTES) {
+    if (this.#buffer.bytes >= FLUSH_ABOVE_BYTES) {
       this.#flush(false);
     } else if (!this.#flushScheduled) {
       this.#flushScheduled = true;
@@ -198,7 +198,7 @@ export class NodeStream implements H2Stream, StreamEvents {
   reset(code: ResetCode): void {
     if (this.#closed || this.#resetting) return;
     this.#resetting = true;
-    this.#unwritten.take();
+    this.#buffer.take();
     const h2 = this.#h2;
     if (h2 === null) {
       // Nothing was sent. Told later, as the end of any other stream is.
@@ -292,7 +292,7 @@ export class NodeStream implements H2Stream, StreamEvents {
   /** Writes what waits for it. */
   #flush(end: boolean): void {
     const h2 = this.#h2!;
-    const chunks = this.#unwritten.take();
+    const chunks = this.#buffer.take();
     // Corked, so that all of it is one write.
     if (chunks.length > 1) h2.cork();
     const last = end ? chunks.pop() : undefined;
@@ -348,7 +348,7 @@ export class NodeStream implements H2Stream, StreamEvents {
 
   flushPending(): void {
     this.#flushScheduled = false;
-    if (this.#unwritten.bytes > 0 && !this.#isGone) this.#flush(false);
+    if (this.#buffer.bytes > 0 && !this.#isGone) this.#flush(false);
   }
 
   onResponse(raw: RawHeaders, flags: number): void {
@@ -469,7 +469,7 @@ export class NodeStream implements H2Stream, StreamEvents {
   #close(why: CloseReason): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#unwritten.take();
+    this.#buffer.take();
     this.#count(-this.#queuedBytes);
     this.#drained?.resolve();
     this.#drained = null;

@@ -28,7 +28,7 @@ import type {
 } from "../engine.ts";
 import { FullAccount } from "../full_account.ts";
 import { Keepalive } from "../keepalive.ts";
-import { LastWords } from "../last_words.ts";
+import { DrainWatch } from "../drain_watch.ts";
 import { openConnections } from "../open_connections.ts";
 import { peerOf } from "../socket.ts";
 import { reasonOfGoaway, reasonOfLoss } from "../reset.ts";
@@ -91,7 +91,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
   readonly #strikes: PingStrikes;
   readonly #resets: RapidResets;
   readonly #full: FullAccount;
-  readonly #lastWords: LastWords;
+  readonly #drainWatch: DrainWatch;
   #keepalive: Keepalive | null = null;
   #lingerTimer: ClockTimer | undefined;
   #shutdownTimer: ClockTimer | undefined;
@@ -120,7 +120,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
     this.#options = options;
     this.account = new Account(options.budget, this);
     this.#full = new FullAccount(this.account, clock);
-    this.#lastWords = new LastWords(socket, clock, () => this.onClosed());
+    this.#drainWatch = new DrainWatch(socket, clock, () => this.onClosed());
     this.#peer = peerOf(socket, path, asked);
     this.#resets = new RapidResets(config.maxResetStreamsPerSecond);
     this.#session = options.engine.accept(socket, this, {
@@ -191,7 +191,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
     if (this.#gone) return;
     this.#closing = true;
     this.#session.destroy();
-    this.#lastWords.cut();
+    this.#drainWatch.cut();
   }
 
   onFull(isFull: boolean): void {
@@ -286,7 +286,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
   }
 
   onEnding(): void {
-    if (!this.#gone) this.#lastWords.watch();
+    if (!this.#gone) this.#drainWatch.watch();
   }
 
   onSocketClose(): void {
@@ -393,7 +393,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
     if (this.#gone) return;
     this.#gone = true;
     this.#options.clock.clearTimeout(this.#lingerTimer);
-    this.#lastWords.stop();
+    this.#drainWatch.stop();
     this.#options.clock.clearTimeout(this.#shutdownTimer);
     this.#lifetime.stop();
     this.#keepalive?.stop();

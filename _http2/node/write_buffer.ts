@@ -5,7 +5,7 @@
  */
 
 /** The bytes of one stream, in as few pieces as can be had without a copy. */
-export class Unwritten {
+export class WriteBuffer {
   #chunks: Uint8Array[] = [];
   #bytes = 0;
 

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Writable } from "node:stream";
 import type { Duplex } from "node:stream";
 import { VirtualClock } from "../testing/mod.ts";
-import { LastWords } from "./last_words.ts";
+import { DrainWatch } from "./drain_watch.ts";
 
 /** A socket whose peer takes a piece when the test says so. */
 class Unread extends Writable {
@@ -26,14 +26,14 @@ class Unread extends Writable {
 function watchOver(
   socket: Writable,
   clock: VirtualClock,
-): { words: LastWords; gone: () => number } {
+): { watch: DrainWatch; gone: () => number } {
   let gone = 0;
-  const words = new LastWords(
+  const watch = new DrainWatch(
     socket as unknown as Duplex,
     clock,
     () => gone++,
   );
-  return { words, gone: () => gone };
+  return { watch, gone: () => gone };
 }
 
 /** A socket that three pieces are written to, and that is ended. */
@@ -44,12 +44,12 @@ function unread(): Unread {
   return socket;
 }
 
-Deno.test("LastWords.watch() destroys the socket when its peer takes nothing", async () => {
+Deno.test("DrainWatch.watch() destroys the socket when its peer takes nothing", async () => {
   const clock = new VirtualClock();
   const socket = unread();
-  const { words, gone } = watchOver(socket, clock);
-  socket.on("close", () => words.stop());
-  words.watch();
+  const { watch, gone } = watchOver(socket, clock);
+  socket.on("close", () => watch.stop());
+  watch.watch();
   await clock.advance(999);
   assertEquals(socket.destroyed, false);
   await clock.advance(1);
@@ -58,11 +58,11 @@ Deno.test("LastWords.watch() destroys the socket when its peer takes nothing", a
   assertEquals(gone(), 0);
 });
 
-Deno.test("LastWords.cut() tells of a stream that never says that it is closed", async () => {
+Deno.test("DrainWatch.cut() tells of a stream that never says that it is closed", async () => {
   const clock = new VirtualClock();
   const socket = new Writable({ destroy() {} });
-  const { words, gone } = watchOver(socket, clock);
-  words.cut();
+  const { watch, gone } = watchOver(socket, clock);
+  watch.cut();
   assertEquals(socket.destroyed, true);
   await clock.advance(999);
   assertEquals(gone(), 0);
@@ -71,15 +71,15 @@ Deno.test("LastWords.cut() tells of a stream that never says that it is closed",
   assertEquals(clock.timers, 0);
 });
 
-Deno.test("LastWords.watch() waits when the peer takes something each second", async () => {
+Deno.test("DrainWatch.watch() waits when the peer takes something each second", async () => {
   const clock = new VirtualClock();
   const socket = unread();
-  const { words } = watchOver(socket, clock);
-  words.watch();
+  const { watch } = watchOver(socket, clock);
+  watch.watch();
   for (let i = 0; i < 2; i++) {
     await socket.take();
     await clock.advance(1000);
-    words.watch();
+    watch.watch();
     assertEquals(socket.destroyed, false);
     assertEquals(clock.timers, 1);
   }
@@ -87,13 +87,13 @@ Deno.test("LastWords.watch() waits when the peer takes something each second", a
   assertEquals(socket.destroyed, true);
 });
 
-Deno.test("LastWords.stop() leaves the socket alone", async () => {
+Deno.test("DrainWatch.stop() leaves the socket alone", async () => {
   const clock = new VirtualClock();
   const socket = unread();
-  const { words } = watchOver(socket, clock);
-  words.stop();
-  words.watch();
-  words.stop();
+  const { watch } = watchOver(socket, clock);
+  watch.stop();
+  watch.watch();
+  watch.stop();
   assertEquals(clock.timers, 0);
   await clock.advance(5000);
   assertEquals(socket.destroyed, false);

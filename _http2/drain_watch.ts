@@ -16,7 +16,7 @@ const PATIENCE_MS = 1000;
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9113#section-5.4.1}
  */
-export class LastWords {
+export class DrainWatch {
   readonly #socket: Duplex;
   readonly #clock: Clock;
   readonly #onGone: () => void;

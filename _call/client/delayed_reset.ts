@@ -12,7 +12,7 @@ import type { DeadlineEntry, DeadlineQueue } from "../deadline_queue.ts";
 const PATIENCE_MS = 500;
 
 /** Waits for the end of a stream, and resets it if that does not come. */
-export class LateAnswer implements DeadlineEntry, Disposable {
+export class DelayedReset implements DeadlineEntry, Disposable {
   readonly expiresAt: number;
   slot = -1;
   readonly #stream: ByteStream;
