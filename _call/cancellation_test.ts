@@ -154,8 +154,8 @@ Deno.test("Cancellation[Symbol.dispose]() takes everything back when it is calle
     controller.signal,
   );
   cancellation.enter();
-  scope[Symbol.dispose]();
-  scope[Symbol.dispose]();
+  cancellation[Symbol.dispose]();
+  cancellation[Symbol.dispose]();
   assertEquals([listeners(), deadlines.size], [0, 0]);
   controller.abort();
   assertEquals(owner.ends, []);
@@ -169,7 +169,7 @@ Deno.test("Cancellation[Symbol.dispose]() does nothing when it was never entered
     Deadline.fromTimeout(1),
     controller.signal,
   );
-  scope[Symbol.dispose]();
+  cancellation[Symbol.dispose]();
   assertEquals([listeners(), deadlines.size], [0, 0]);
 });
 

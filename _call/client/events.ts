@@ -24,7 +24,7 @@ import { decodeMetadata, type RawHeaders } from "../../_wire/headers.ts";
 import type { ParsedOutcome } from "../../_wire/outcome.ts";
 import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import { messageOf, tell } from "../listener_failure.ts";
-import { after, Serial, type Step } from "../serial.ts";
+import { after, type Step, StepQueue } from "../step_queue.ts";
 
 /** A call that has events: what is done when the listeners are through. */
 export interface ClientEventsOwner {
@@ -92,13 +92,13 @@ class ClientCallInfo implements CallInfo {
  */
 export class ClientEvents {
   /** What is sent, in order, behind listeners that take their time. */
-  readonly departures: Serial = new Serial();
+  readonly outgoing: StepQueue = new StepQueue();
   /** Whether somebody listens for what is sent. */
   readonly hearsMessages: boolean;
   /** Whether somebody listens for anything that comes behind the request. */
   readonly hearsMore: boolean;
   /** What came in, likewise. */
-  readonly #arrivals = new Serial();
+  readonly #incoming = new StepQueue();
   readonly #owner: ClientEventsOwner;
   readonly #audience: Audience<ClientEvent>;
   readonly #method: ClientMethod;
@@ -248,12 +248,12 @@ export class ClientEvents {
 
   /** Does something when the listeners of what came before are through. */
   behind(step: () => void): void {
-    if (this.#arrivals.tail !== null) this.#receive(step);
+    if (this.#incoming.tail !== null) this.#receive(step);
     else if (!this.#owner.finished) step();
   }
 
   #receive(step: Step): void {
-    const wait = this.#arrivals.run(() => this.#guard(step));
+    const wait = this.#incoming.run(() => this.#guard(step));
     if (wait === undefined) return;
     this.#owner.pause();
     wait.then(() => this.#owner.resume());

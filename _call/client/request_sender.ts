@@ -15,7 +15,7 @@ import type { Half } from "../half.ts";
 import { checkHeaderLimit } from "../header_limit.ts";
 import { Outbox } from "./outbox.ts";
 import { SendGate } from "../send_gate.ts";
-import { after } from "../serial.ts";
+import { after } from "../step_queue.ts";
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 
@@ -139,15 +139,13 @@ export class RequestSender {
     if (end) this.half.advance("end");
     const isLast = end || !this.half.many;
     if (prepared instanceof Uint8Array) return this.#send(prepared, isLast);
-    return this.#watchers!.departures.run(() =>
-      this.#watched(prepared, isLast)
-    );
+    return this.#watchers!.outgoing.run(() => this.#watched(prepared, isLast));
   }
 
   /** Ends the requests. */
   end(): void | Promise<void> {
     if (this.#watchers === null) return this.#send(EMPTY, true);
-    return this.#watchers.departures.run(() => {
+    return this.#watchers.outgoing.run(() => {
       if (this.#owner.takesRequests) return this.#send(EMPTY, true);
     });
   }
@@ -166,7 +164,7 @@ export class RequestSender {
   /** Nobody takes what is sent from now on: who waits to send is told so. */
   stop(): void {
     this.#gate?.open();
-    this.#watchers?.departures.abort(() => this.#owner.sendAfterEnd());
+    this.#watchers?.outgoing.abort(() => this.#owner.sendAfterEnd());
   }
 
   /** The call is over. */

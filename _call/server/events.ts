@@ -23,7 +23,7 @@ import type { Ending } from "./ending.ts";
 import { copyMetadata } from "../join_metadata.ts";
 import { messageOf, tell } from "../listener_failure.ts";
 import type { RequestStart } from "./host.ts";
-import { after, Serial, type Step } from "../serial.ts";
+import { after, type Step, StepQueue } from "../step_queue.ts";
 
 /** A call that has events. */
 export interface ServerEventsOwner {
@@ -54,13 +54,13 @@ export interface MessageArrival {
  */
 export class ServerEvents {
   /** What is sent, in order, behind listeners that take their time. */
-  readonly departures: Serial = new Serial();
+  readonly outgoing: StepQueue = new StepQueue();
   /** Whether somebody listens for the messages that come. */
   readonly hearsMessages: boolean;
   /** Whether somebody listens for anything that is sent. */
   readonly hearsReplies: boolean;
   /** What came in, likewise. */
-  readonly #arrivals = new Serial();
+  readonly #incoming = new StepQueue();
   readonly #owner: ServerEventsOwner;
   readonly #audience: Audience<ServerEvent>;
   readonly #start: RequestStart;
@@ -203,12 +203,12 @@ export class ServerEvents {
    * throws then ends the call.
    */
   behind(step: () => void): void {
-    if (this.#arrivals.tail !== null) this.#receive(step);
+    if (this.#incoming.tail !== null) this.#receive(step);
     else if (this.#owner.aborted === undefined) step();
   }
 
   #receive(step: Step): void {
-    const wait = this.#arrivals.run(() => this.#guard(step));
+    const wait = this.#incoming.run(() => this.#guard(step));
     if (wait === undefined) return;
     this.#owner.pause();
     wait.then(() => this.#owner.resume());

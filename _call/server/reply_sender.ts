@@ -23,7 +23,7 @@ import { checkHeaderLimit } from "../header_limit.ts";
 import { SendGate } from "../send_gate.ts";
 import type { ServerEvents } from "./events.ts";
 import type { CallIdentity, RequestStart, ServerHost } from "./host.ts";
-import { after } from "../serial.ts";
+import { after } from "../step_queue.ts";
 import { encodeDetails } from "../status_details.ts";
 import { trailersFor } from "./trailers.ts";
 
@@ -77,14 +77,14 @@ export class ReplySender {
       : compressorFor("Cannot send initial metadata", compression, compressors);
     const events = this.#events;
     if (events === null) return this.#sendHead(metadata, compressor);
-    return events.departures.run(() => this.#announce(metadata, compressor));
+    return events.outgoing.run(() => this.#announce(metadata, compressor));
   }
 
   /** Sends a message, and the initial metadata first if it was not sent. */
   message(message: unknown, compress: boolean): void | Promise<void> {
     const events = this.#events;
     if (events === null) return this.#sendMessage(message, compress);
-    return events.departures.run(() => {
+    return events.outgoing.run(() => {
       if (this.half.phase !== "idle") this.#require("message");
       const announced = this.half.phase === "idle"
         ? this.#announce(null, this.#host.compressor)
@@ -109,7 +109,7 @@ export class ReplySender {
   outcome(ending: Ending): void | Promise<void> {
     const events = this.#events;
     if (events === null) return this.#sendOutcome(ending);
-    return events.departures.run(() => {
+    return events.outgoing.run(() => {
       this.#require(inputOf(ending));
       return events.sendTrailingMetadata(
         ending,
@@ -120,7 +120,7 @@ export class ReplySender {
 
   /** Waits until all that was to be sent is sent. */
   whenSent(): void | Promise<void> {
-    return this.#events?.departures.tail ?? undefined;
+    return this.#events?.outgoing.tail ?? undefined;
   }
 
   /**
@@ -135,7 +135,7 @@ export class ReplySender {
   /** The call is over: who waits to send has to learn of it. */
   abort(error: GRPCError): void {
     this.#gate?.open();
-    this.#events?.departures.abort(() => error);
+    this.#events?.outgoing.abort(() => error);
   }
 
   /** Sends the head, when listeners have seen it. */

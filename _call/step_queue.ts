@@ -11,7 +11,7 @@ export type Step = () => void | Promise<void>;
  * Runs steps one after another: each at once if it can, or else when the one
  * before is through. A step that fails does not stop those behind it.
  */
-export class Serial {
+export class StepQueue {
   /** The end of the last step, if that is still to come. Never rejects. */
   #tail: Promise<void> | null = null;
   /** What tells those who wait for a step that they wait no longer. */

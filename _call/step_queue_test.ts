@@ -1,21 +1,21 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { microtasks } from "../_testdata/waiting.ts";
-import { Serial } from "./serial.ts";
+import { StepQueue } from "./step_queue.ts";
 
 class Broken extends Error {}
 
-/** A serial, and what its steps did. */
+/** A queue, and what its steps did. */
 function setUp() {
-  const serial = new Serial();
+  const queue = new StepQueue();
   const log: string[] = [];
   return {
-    serial,
+    queue,
     log,
-    run: (name: string) => serial.run(() => void log.push(name)),
+    run: (name: string) => queue.run(() => void log.push(name)),
     /** Runs a step that waits. */
     wait(name: string) {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const end = serial.run(() => {
+      const end = queue.run(() => {
         log.push(name);
         return promise;
       }) as Promise<void>;
@@ -25,20 +25,20 @@ function setUp() {
   };
 }
 
-Deno.test("Serial.run() runs a step at once when none is before it", () => {
-  const { serial, log, run } = setUp();
+Deno.test("StepQueue.run() runs a step at once when none is before it", () => {
+  const { queue, log, run } = setUp();
   assertEquals(run("a"), undefined);
   assertEquals(log, ["a"]);
-  assertEquals(serial.tail, null);
+  assertEquals(queue.tail, null);
   assertThrows(() =>
-    serial.run(() => {
+    queue.run(() => {
       throw new Broken();
     }), Broken);
   assertEquals(run("b"), undefined);
 });
 
-Deno.test("Serial.run() keeps the order when steps take their time", async () => {
-  const { serial, log, run, wait } = setUp();
+Deno.test("StepQueue.run() keeps the order when steps take their time", async () => {
+  const { queue, log, run, wait } = setUp();
   const first = wait("a");
   const second = wait("b");
   const third = run("c");
@@ -51,12 +51,12 @@ Deno.test("Serial.run() keeps the order when steps take their time", async () =>
   await third;
   assertEquals(log, ["a", "a ends", "b", "b ends", "c"]);
   await microtasks();
-  assertEquals(serial.tail, null);
+  assertEquals(queue.tail, null);
   assertEquals(run("d"), undefined);
 });
 
-Deno.test("Serial.run() goes on when a step fails", async () => {
-  const { serial, log, run, wait } = setUp();
+Deno.test("StepQueue.run() goes on when a step fails", async () => {
+  const { queue, log, run, wait } = setUp();
   const first = wait("a");
   const second = run("b");
   first.reject(new Broken());
@@ -64,23 +64,23 @@ Deno.test("Serial.run() goes on when a step fails", async () => {
   await second;
   assertEquals(log, ["a", "a fails", "b"]);
   await microtasks();
-  assertEquals(serial.tail, null);
+  assertEquals(queue.tail, null);
 });
 
-Deno.test("Serial.run() is through for who has waited for it", async () => {
-  const { serial, wait } = setUp();
+Deno.test("StepQueue.run() is through for who has waited for it", async () => {
+  const { queue, wait } = setUp();
   const step = wait("a");
   step.resolve();
   await step.end;
-  assertEquals(serial.tail, null);
+  assertEquals(queue.tail, null);
 });
 
-Deno.test("Serial.abort() ends the waiting of all, and of those to come", async () => {
-  const { serial, log, run, wait } = setUp();
+Deno.test("StepQueue.abort() ends the waiting of all, and of those to come", async () => {
+  const { queue, log, run, wait } = setUp();
   const first = wait("a");
   const second = wait("b");
   let made = 0;
-  serial.abort(() => {
+  queue.abort(() => {
     made++;
     return new Broken();
   });
@@ -92,19 +92,19 @@ Deno.test("Serial.abort() ends the waiting of all, and of those to come", async 
   for (const step of [first, second, third]) step.resolve();
   await microtasks();
   assertEquals(log.filter((line) => line.endsWith("ends")), []);
-  assertEquals(serial.tail, null);
+  assertEquals(queue.tail, null);
   // Who does not wait is told nothing.
   assertEquals(run("d"), undefined);
   assertEquals(made, 3);
 });
 
-Deno.test("Serial.abort() makes no error when nobody waits", async () => {
-  const { serial, run, wait } = setUp();
+Deno.test("StepQueue.abort() makes no error when nobody waits", async () => {
+  const { queue, run, wait } = setUp();
   run("a");
   const step = wait("b");
   step.resolve();
   await step.end;
-  serial.abort(() => {
+  queue.abort(() => {
     throw new Error("An error was made");
   });
 });
