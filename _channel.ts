@@ -36,11 +36,14 @@ import {
   targetOf,
 } from "./core/target.ts";
 import type { ChannelTLSOptions } from "./core/tls.ts";
-import { acceptEncodingOf, type Compression } from "./_wire/compression.ts";
+import {
+  acceptEncodingOf,
+  type Compression,
+  compressorFor,
+} from "./_wire/compression.ts";
 import { frameWriter } from "./_wire/frame.ts";
 import type { ClientHost } from "./_call/client/host.ts";
 import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
-import { compressorFor } from "./_call/compressor_for.ts";
 import { deadlinesOn } from "./_call/cancellation.ts";
 import {
   connectBy,

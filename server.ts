@@ -45,7 +45,6 @@ import { acceptEncodingOf } from "./_wire/compression.ts";
 import { frameWriter } from "./_wire/frame.ts";
 import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
 import { Admission } from "./_call/server/admission.ts";
-import { compressorFor } from "./_call/compressor_for.ts";
 import { routesOf, type Service } from "./_call/server/handler.ts";
 import { CallList } from "./_call/server/call_list.ts";
 import { running } from "./_call/server/running.ts";

@@ -45,12 +45,12 @@ import { Inbox } from "../inbox.ts";
 import { DelayedReset } from "./delayed_reset.ts";
 import {
   checkComplete,
-  endedBefore,
-  endOf,
+  endedBeforeStatus,
   noStatus,
-  secondReply,
+  secondMessage,
+  sentAfterEnd,
   tooMuchHeld,
-} from "./reply_faults.ts";
+} from "../faults.ts";
 import {
   type Prepared,
   RequestSender,
@@ -378,7 +378,7 @@ export class ClientCall<Req, Rep>
   onFrame(bytes: Uint8Array, compressed: boolean): void {
     if (this.#finished) return;
     if (!this.reply.advance("message")) {
-      return this.cancel(secondReply());
+      return this.cancel(secondMessage("reply"));
     }
     if (this.#events === null) this.#inbox.deliver(bytes, compressed);
     else this.#events.onFrame(bytes, compressed);
@@ -440,7 +440,7 @@ export class ClientCall<Req, Rep>
       // The server's clock rang first: it is the deadline all the same.
       return this.onCancelled(deadlineExceeded());
     }
-    this.#finish(endOf(why));
+    this.#finish(endedBeforeStatus(why));
   }
 
   // The inbox and the events
@@ -483,7 +483,7 @@ export class ClientCall<Req, Rep>
   }
 
   evict(): void {
-    this.cancel(tooMuchHeld());
+    this.cancel(tooMuchHeld("reply"));
   }
 
   decodeDetails(outcome: ParsedOutcome): readonly unknown[] {
@@ -556,7 +556,7 @@ export class ClientCall<Req, Rep>
       }
       return this.#end(error);
     }
-    this.#end(checkComplete(this.reply, this.#reader.truncated));
+    this.#end(checkComplete("reply", this.reply, this.#reader.truncated));
   }
 
   /** Whether all that was sent is still there, and nothing has come. */
@@ -588,7 +588,7 @@ export class ClientCall<Req, Rep>
   }
 
   sendAfterEnd(): Error {
-    return this.#error ?? endedBefore(this.#finished);
+    return this.#error ?? sentAfterEnd(this.#finished);
   }
 
   #behindEvents(step: () => void): void {

@@ -23,7 +23,7 @@ import type { Context } from "../../_context.ts";
 import { decodeMetadata, type RawHeaders } from "../../_wire/headers.ts";
 import type { ParsedOutcome } from "../../_wire/outcome.ts";
 import type { ClientCallOptions, ClientMethod } from "./host.ts";
-import { messageOf, tell } from "../listener_failure.ts";
+import { messageOf, tell } from "../events.ts";
 import { after, type Step, StepQueue } from "../step_queue.ts";
 
 /** A call that has events: what is done when the listeners are through. */

@@ -13,9 +13,8 @@ import {
 } from "../../core/_options.ts";
 import { Deadline } from "../../core/deadline.ts";
 import { Metadata, type MetadataInit } from "../../core/metadata.ts";
-import type { Compression } from "../../_wire/compression.ts";
+import { type Compression, compressorFor } from "../../_wire/compression.ts";
 import type { ClientCallOptions, ClientHost } from "./host.ts";
-import { compressorFor } from "../compressor_for.ts";
 
 /** Options of a call. */
 export interface CallOptions {

@@ -44,15 +44,15 @@ import {
 } from "./ending.ts";
 import { Half } from "../half.ts";
 import { type Decoded, Inbox, weightOf } from "../inbox.ts";
-import { ListenerError } from "../listener_failure.ts";
+import { ListenerError } from "../events.ts";
 import { type ReplyOwner, ReplySender } from "./reply_sender.ts";
 import {
-  brokenOff,
-  incompleteRequest,
-  secondRequest,
+  checkComplete,
+  endedBeforeReply,
+  secondMessage,
   tooMuchHeld,
   unfinishedRequest,
-} from "./request_faults.ts";
+} from "../faults.ts";
 import { Cancellation } from "../cancellation.ts";
 import {
   type MessageArrival,
@@ -263,7 +263,7 @@ export class ServerCall<Req, Rep>
 
   evict(): void {
     this.#host.onRefused("memory", this);
-    this.fail(tooMuchHeld());
+    this.fail(tooMuchHeld("request"));
   }
 
   /**
@@ -417,7 +417,9 @@ export class ServerCall<Req, Rep>
 
   onFrame(bytes: Uint8Array, compressed: boolean): void {
     if (this.aborted !== undefined) return;
-    if (!this.request.advance("message")) return this.fail(secondRequest());
+    if (!this.request.advance("message")) {
+      return this.fail(secondMessage("request"));
+    }
     if (!this.request.many) {
       this.#unary = bytes;
       this.#unaryCompressed = compressed;
@@ -439,7 +441,11 @@ export class ServerCall<Req, Rep>
 
   onEnd(_trailers: RawHeaders): void {
     if (this.aborted !== undefined) return;
-    const fault = incompleteRequest(this.request, this.#reader.truncated);
+    const fault = checkComplete(
+      "request",
+      this.request,
+      this.#reader.truncated,
+    );
     if (fault !== null) return this.fail(fault);
     if (this.#events !== null) {
       this.#events.behind(() =>
@@ -451,7 +457,7 @@ export class ServerCall<Req, Rep>
 
   onClose(why: CloseReason): void {
     if (this.answered && this.request.phase === "ended") return;
-    const error = brokenOff(why);
+    const error = endedBeforeReply(why);
     // After the answer there is nothing left to call off, only to read.
     if (this.answered) this.#inbox.abort(error);
     else this.#abort(error);

@@ -21,7 +21,7 @@ import { Metadata } from "../../core/metadata.ts";
 import { type Context, currentContext, noContext } from "../../_context.ts";
 import type { Ending } from "./ending.ts";
 import { copyMetadata } from "../join_metadata.ts";
-import { messageOf, tell } from "../listener_failure.ts";
+import { messageOf, tell } from "../events.ts";
 import type { RequestStart } from "./host.ts";
 import { after, type Step, StepQueue } from "../step_queue.ts";
 

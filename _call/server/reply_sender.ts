@@ -12,11 +12,11 @@ import {
   acceptsEncoding,
   type Compression,
   type Compressor,
+  compressorFor,
 } from "../../_wire/compression.ts";
 import { HeaderBlock, responseHead } from "../../_wire/headers.ts";
 import type { Account } from "../account.ts";
 import type { ByteStream } from "../byte_stream.ts";
-import { compressorFor } from "../compressor_for.ts";
 import { type Ending, INTERNAL_SERVER_ERROR } from "./ending.ts";
 import { type Half, misuse } from "../half.ts";
 import { checkHeaderLimit } from "../header_limit.ts";

@@ -1,5 +1,6 @@
 /**
- * What becomes of a call when a listener fails.
+ * The listeners of a call's events: calling them, and what becomes of the call
+ * when one fails.
  *
  * @module
  */
