@@ -41,7 +41,7 @@ import { Status } from "./core/status.ts";
 import { ProtoStatusDetailsCodec } from "./core/status_details.ts";
 import { formatTarget } from "./core/target.ts";
 import type { ServerTLSOptions } from "./core/tls.ts";
-import { acceptEncodingOf } from "./_wire/compression.ts";
+import { acceptEncodingOf, compressorFor } from "./_wire/compression.ts";
 import { frameWriter } from "./_wire/frame.ts";
 import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
 import { Admission } from "./_call/server/admission.ts";

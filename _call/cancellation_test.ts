@@ -181,7 +181,7 @@ Deno.test("Cancellation.signal is one signal when it is read again", () => {
 
 Deno.test("Cancellation.abort() aborts the signal with the reason when it was read before", () => {
   const cancellation = new Cancellation(new Owner(), undefined, undefined);
-  const { signal } = scope;
+  const { signal } = cancellation;
   let told = 0;
   signal.addEventListener("abort", () => told++);
   const reason = new GRPCError(Status.UNAVAILABLE, "Gone");

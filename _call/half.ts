@@ -129,7 +129,7 @@ export class Half {
 }
 
 /** Which half of the call a program is sending. */
-export type SendingHalf = "request" | "response";
+export type SendingHalf = "request" | "reply";
 
 /**
  * Returns the error for an input that a sending half does not allow.
@@ -147,7 +147,7 @@ export function misuse(
   return new ProtocolError(
     half === "request"
       ? requestMisuse(phase, input)
-      : responseMisuse(phase, input),
+      : replyMisuse(phase, input),
   );
 }
 
@@ -162,7 +162,7 @@ function requestMisuse(phase: Phase, input: Input): string {
     : "Unary request requires a single message to be sent";
 }
 
-function responseMisuse(phase: Phase, input: Input): string {
+function replyMisuse(phase: Phase, input: Input): string {
   if (phase === "ended") return "Trailing metadata was already sent";
   if (input === "head") return "Initial metadata was already sent";
   if (input === "message") {

@@ -99,7 +99,7 @@ const WORDS: Record<SendingHalf, Record<Phase, readonly string[]>> = {
     full: [ALREADY_SENT, SECOND, NO_MESSAGE, NO_MESSAGE],
     ended: [ALREADY_SENT, "Stream is ended", STREAM_ENDED, STREAM_ENDED],
   },
-  response: {
+  reply: {
     idle: [HAS_HEAD, NO_HEAD, NO_REPLY, NO_REPLY],
     open: [HAS_HEAD, NO_HEAD, NO_REPLY, NO_REPLY],
     full: [HAS_HEAD, SECOND, NO_REPLY, NO_REPLY],
@@ -107,7 +107,7 @@ const WORDS: Record<SendingHalf, Record<Phase, readonly string[]>> = {
   },
 };
 
-for (const half of ["request", "response"] as const) {
+for (const half of ["request", "reply"] as const) {
   for (const phase of PHASES) {
     Deno.test(`misuse() finds the words when a ${half} is ${phase}`, () => {
       const words = INPUTS.map((input) => {

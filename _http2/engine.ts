@@ -143,7 +143,7 @@ export interface H2SessionOwner {
   /** HEADERS or DATA of a call are sent. */
   onSent(): void;
   /** The peer answered a call. */
-  onAnswer(): void;
+  onReply(): void;
   /** RST_STREAM is sent for a stream. */
   onReset(): void;
   /** A stream is gone. It does not count any more. */

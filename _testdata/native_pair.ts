@@ -142,7 +142,7 @@ export class LoggedOwner implements H2ClientOwner, H2ServerOwner {
   }
   onReceived(): void {}
   onSent(): void {}
-  onAnswer(): void {}
+  onReply(): void {}
   onStreamClose(): void {
     this.log.push("stream closed");
   }

@@ -150,7 +150,7 @@ function stricterTimeout(a: string, b: string): string {
 }
 
 /** What the head of a response says about the call. */
-export interface ResponseHead {
+export interface ReplyHead {
   /** `:status`, the status of HTTP; NaN when absent or malformed. */
   readonly status: number;
   /** `content-type`. */
@@ -170,8 +170,8 @@ export interface ResponseHead {
  * @param raw The received fields.
  * @returns What they say. Of a field that must not be repeated the first counts.
  */
-export function parseResponseHead(raw: RawHeaders): ResponseHead {
-  const head: Mutable<ResponseHead> = {
+export function parseReplyHead(raw: RawHeaders): ReplyHead {
+  const head: Mutable<ReplyHead> = {
     status: NaN,
     contentType: null,
     encoding: null,
@@ -364,7 +364,7 @@ function definitionFields(
  * @param encoding The text for `grpc-encoding`, if there is one.
  * @returns The fields.
  */
-export function responseHead(
+export function replyHead(
   contentType: string,
   metadata: Metadata | null,
   encoding: string | null = null,

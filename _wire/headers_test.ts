@@ -9,12 +9,12 @@ import {
   contentSubtype,
   type HeaderBlock,
   HeadTemplate,
+  parseReplyHead,
   parseRequestHead,
-  parseResponseHead,
+  type ReplyHead,
+  replyHead,
   type RequestHead,
   requestHead,
-  type ResponseHead,
-  responseHead,
 } from "./headers.ts";
 
 // --- requests in
@@ -165,8 +165,8 @@ Deno.test("parseRequestHead() names the first -bin field that is malformed", () 
 
 // --- responses in
 
-Deno.test("parseResponseHead() reads every field of the call", () => {
-  const cases: [string[], ResponseHead][] = [
+Deno.test("parseReplyHead() reads every field of the call", () => {
+  const cases: [string[], ReplyHead][] = [
     [[], {
       status: NaN,
       contentType: null,
@@ -199,13 +199,13 @@ Deno.test("parseResponseHead() reads every field of the call", () => {
     }],
   ];
   for (const [raw, head] of cases) {
-    assertEquals(parseResponseHead(raw), head);
+    assertEquals(parseReplyHead(raw), head);
   }
 });
 
-Deno.test("parseResponseHead() gives NaN for a status that is malformed", () => {
+Deno.test("parseReplyHead() gives NaN for a status that is malformed", () => {
   for (const status of ["", "20", "2000", "abc", "2e2", " 200", "-20", "020"]) {
-    assertEquals(parseResponseHead([":status", status]).status, NaN, status);
+    assertEquals(parseReplyHead([":status", status]).status, NaN, status);
   }
 });
 
@@ -304,13 +304,13 @@ Deno.test("requestHead() shares the template's head only when it has nothing to 
   assertEquals(raw(template.head), before);
 });
 
-Deno.test("responseHead() writes status, content type and metadata in this order", () => {
-  const bare = responseHead("application/grpc+proto", null);
+Deno.test("replyHead() writes status, content type and metadata in this order", () => {
+  const bare = replyHead("application/grpc+proto", null);
   assertEquals(raw(bare), [
     ...[":status", "200", "content-type", "application/grpc+proto"],
   ]);
-  assertStrictEquals(responseHead("application/grpc+proto", null), bare);
-  assertEquals(raw(responseHead("application/grpc", METADATA, "gzip")), [
+  assertStrictEquals(replyHead("application/grpc+proto", null), bare);
+  assertEquals(raw(replyHead("application/grpc", METADATA, "gzip")), [
     ...[":status", "200", "content-type", "application/grpc"],
     ...["grpc-encoding", "gzip"],
     ...PAIRS.flat(),

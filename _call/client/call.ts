@@ -350,7 +350,7 @@ export class ClientCall<Req, Rep>
     this.#sender.forget();
     try {
       const method = this.#method;
-      this.#decoding = method.responses.head(raw, end, method, this.#options);
+      this.#decoding = method.replies.head(raw, end, method, this.#options);
     } catch (error) {
       return this.cancel(error as GRPCError);
     }
@@ -531,7 +531,7 @@ export class ClientCall<Req, Rep>
         receivedTooLarge("trailing metadata", maxHeaderListSize),
       );
     }
-    const outcome = this.#method.responses.outcome(raw);
+    const outcome = this.#method.replies.outcome(raw);
     if (this.#events === null) this.acceptOutcome(raw, outcome, null);
     else this.#events.onOutcome(raw, outcome, trailersOnly);
   }

@@ -17,7 +17,7 @@ import type { FrameWriter } from "../../_wire/frame.ts";
 import type { HeadTemplate } from "../../_wire/headers.ts";
 import type { StreamSource } from "../byte_stream.ts";
 import type { DeadlineQueue } from "../deadline_queue.ts";
-import type { ResponseReader } from "./response_head.ts";
+import type { ReplyReader } from "./reply_reader.ts";
 
 /** What a channel gives to its calls. */
 export interface ClientHost {
@@ -43,7 +43,7 @@ export interface ClientMethod {
   readonly replyType: unknown;
   readonly cardinality: Cardinality;
   /** Reads what comes back. */
-  readonly responses: ResponseReader;
+  readonly replies: ReplyReader;
 }
 
 /** The caller's wishes for one call, checked. */

@@ -19,7 +19,7 @@ import { ClientStream } from "./stream.ts";
 import type { ClientMethod } from "./host.ts";
 import type { Many } from "../many.ts";
 import { MessageIterator } from "../message_iterator.ts";
-import { ResponseReader } from "./response_head.ts";
+import { ReplyReader } from "./reply_reader.ts";
 import { type Send, sendAll, sendOne } from "./requests.ts";
 
 /** Messages to send: any iterable, sync or async; a `ReadableStream` is one. */
@@ -132,10 +132,10 @@ export interface StreamStreamMethod<Req, Rep> extends MethodInfo {
 
 /** Makes the callable object of a method, of whichever kind. */
 export function makeMethod(
-  method: Omit<ClientMethod, "responses">,
+  method: Omit<ClientMethod, "replies">,
   path: string,
 ): unknown {
-  const called: ClientMethod = { ...method, responses: new ResponseReader() };
+  const called: ClientMethod = { ...method, replies: new ReplyReader() };
   const { cardinality } = method;
   const defaults = defaultOptions(method.host);
   const makeCall = (options?: CallOptions): AnyCall =>

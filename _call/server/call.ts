@@ -65,7 +65,7 @@ import type { RequestStart, ServerCallOwner, ServerHost } from "./host.ts";
 export class ServerCall<Req, Rep>
   implements ByteSink, ReplyOwner, ServerEventsOwner, Admitted, Holder {
   readonly request: Half;
-  readonly response: Half;
+  readonly reply: Half;
   readonly start: RequestStart;
   /** Whether its handler was to start. */
   wasReady = false;
@@ -122,7 +122,7 @@ export class ServerCall<Req, Rep>
     this.start = start;
     this.#owner = owner;
     this.request = new Half(isClientStreaming(handler.cardinality));
-    this.response = new Half(isServerStreaming(handler.cardinality));
+    this.reply = new Half(isServerStreaming(handler.cardinality));
     this.request.advance("head");
     this.#inbox = new Inbox(this);
     this.#reader = new FrameReader(this, decoding.maxBytes);
@@ -139,7 +139,7 @@ export class ServerCall<Req, Rep>
       : new ServerEvents(this, audience, start);
     this.#sender = new ReplySender(
       this,
-      this.response,
+      this.reply,
       host,
       stream,
       start,
@@ -307,8 +307,8 @@ export class ServerCall<Req, Rep>
   }
 
   /** Whether the answer is complete, or can no longer be given. */
-  get answered(): boolean {
-    return this.response.phase === "ended";
+  get replied(): boolean {
+    return this.reply.phase === "ended";
   }
 
   /** Gives the next request, or null after the last. */
@@ -332,7 +332,7 @@ export class ServerCall<Req, Rep>
   /** Sends a message, and the initial metadata first if it was not sent. */
   sendMessage(message: unknown, compress = true): void | Promise<void> {
     // Whoever has the reply needs the request no longer.
-    if (!this.response.many && this.#workBytes > 0) {
+    if (!this.reply.many && this.#workBytes > 0) {
       const bytes = this.#workBytes;
       this.#workBytes = 0;
       this.account.workBytes -= bytes;
@@ -367,7 +367,7 @@ export class ServerCall<Req, Rep>
    * status: the handler's signal aborts and its pending operations reject.
    */
   fail(error: GRPCError): void {
-    if (!this.answered) this.#sendLast(error);
+    if (!this.replied) this.#sendLast(error);
     this.#abort(error);
   }
 
@@ -384,7 +384,7 @@ export class ServerCall<Req, Rep>
     this.fail(error);
   }
 
-  onAnswered(): void {
+  onReplied(): void {
     this.#cancellation[Symbol.dispose]();
   }
 
@@ -456,10 +456,10 @@ export class ServerCall<Req, Rep>
   }
 
   onClose(why: CloseReason): void {
-    if (this.answered && this.request.phase === "ended") return;
+    if (this.replied && this.request.phase === "ended") return;
     const error = endedBeforeReply(why);
     // After the answer there is nothing left to call off, only to read.
-    if (this.answered) this.#inbox.abort(error);
+    if (this.replied) this.#inbox.abort(error);
     else this.#abort(error);
   }
 
@@ -544,9 +544,9 @@ export class ServerCall<Req, Rep>
 
   /** A listener failed when the status was to be sent. */
   #onOutcomeError(error: unknown): void {
-    if (this.#events === null || this.answered) return;
+    if (this.#events === null || this.replied) return;
     if (!(error instanceof GRPCError)) return;
-    const headSent = this.response.phase !== "idle";
+    const headSent = this.reply.phase !== "idle";
     this.#sender.sendLast(this.#endingOf(error), headSent);
     this.#abort(error);
   }
@@ -554,8 +554,8 @@ export class ServerCall<Req, Rep>
   /** Sends the status of an error, which nothing else may overtake. */
   #sendLast(error: GRPCError): void {
     const ending = withMetadata(endingOf(error), this.trailingMetadata);
-    const headSent = this.response.phase !== "idle";
-    this.response.advance("fail");
+    const headSent = this.reply.phase !== "idle";
+    this.reply.advance("fail");
     const sender = this.#sender;
     if (!this.#events?.hearsReplies) return sender.sendLast(ending, headSent);
     const onError = (error: unknown): void =>
@@ -578,7 +578,7 @@ export class ServerCall<Req, Rep>
   }
 
   #abort(error: GRPCError): void {
-    this.response.advance("fail");
+    this.reply.advance("fail");
     this.#reader.stop();
     this.#inbox.abort(error);
     this.#unary = undefined;

@@ -14,7 +14,7 @@ import {
   type Compressor,
   compressorFor,
 } from "../../_wire/compression.ts";
-import { HeaderBlock, responseHead } from "../../_wire/headers.ts";
+import { HeaderBlock, replyHead } from "../../_wire/headers.ts";
 import type { Account } from "../account.ts";
 import type { ByteStream } from "../byte_stream.ts";
 import { type Ending, INTERNAL_SERVER_ERROR } from "./ending.ts";
@@ -32,7 +32,7 @@ export interface ReplyOwner extends CallIdentity {
   /** Why the call ended before its time, if it did. */
   readonly aborted: GRPCError | undefined;
   /** The status is on its way. */
-  onAnswered(): void;
+  onReplied(): void;
 }
 
 /** Sends the answer of one call. */
@@ -153,7 +153,7 @@ export class ReplySender {
   #sendHead(metadata: Metadata | null, wanted: Compressor | null): void {
     this.#require("head");
     const compressor = this.#chosen(wanted);
-    const head = responseHead(
+    const head = replyHead(
       this.#start.request.codec.contentType,
       metadata,
       compressor?.name ?? null,
@@ -207,7 +207,7 @@ export class ReplySender {
     // Before anything is decided: it may be that it can not be said.
     const trailers = this.#trailersOf(ending);
     this.half.advance(input);
-    this.#owner.onAnswered();
+    this.#owner.onReplied();
     this.#write(trailers, headSent);
   }
 
@@ -215,7 +215,7 @@ export class ReplySender {
     if (headSent) return this.#stream.sendTrailers(trailers);
     // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
     // A trailers-only answer: one frame that is head and trailers at once.
-    const head = responseHead(this.#start.request.codec.contentType, null);
+    const head = replyHead(this.#start.request.codec.contentType, null);
     this.#stream.sendHead(new HeaderBlock(head.shared, [], trailers), true);
   }
 
@@ -261,7 +261,7 @@ export class ReplySender {
   #require(input: "head" | "message" | "end" | "fail"): void {
     if (this.#owner.aborted !== undefined) throw this.#owner.aborted;
     if (!this.half.allows(input)) {
-      throw misuse("response", this.half.phase, input);
+      throw misuse("reply", this.half.phase, input);
     }
   }
 }

@@ -169,19 +169,19 @@ function handlerReturned(host: CallHost, call: AnyCall): void {
     return;
   }
   endCall(host, call, () => {
-    if (call.answered) return;
-    if (call.response.allows("end")) return answer(host, call, OK);
-    return reportAndAnswer(
+    if (call.replied) return;
+    if (call.reply.allows("end")) return sendOutcome(host, call, OK);
+    return reportAndSend(
       host,
       call,
-      misuse("response", call.response.phase, "end"),
+      misuse("reply", call.reply.phase, "end"),
     );
   });
 }
 
 function handlerThrew(host: CallHost, call: AnyCall, error: unknown): void {
   endCall(host, call, () => {
-    if (call.answered) {
+    if (call.replied) {
       // What a handler throws because its call is over is no news.
       const { aborted } = call;
       const expected = error instanceof GRPCError ||
@@ -193,11 +193,11 @@ function handlerThrew(host: CallHost, call: AnyCall, error: unknown): void {
         ending = endingOf(error);
       } catch (failure) {
         // A status of somebody's own making, of which nothing can be read.
-        return reportAndAnswer(host, call, failure);
+        return reportAndSend(host, call, failure);
       }
-      return answer(host, call, ending);
+      return sendOutcome(host, call, ending);
     } else {
-      return reportAndAnswer(host, call, error);
+      return reportAndSend(host, call, error);
     }
   });
 }
@@ -221,17 +221,17 @@ function endCall(
 }
 
 /** A handler's failure: whole to the server's owner, not a word to the client. */
-function reportAndAnswer(
+function reportAndSend(
   host: CallHost,
   call: AnyCall,
   error: unknown,
 ): void | Promise<void> {
-  const wait = answer(host, call, INTERNAL_SERVER_ERROR);
+  const wait = sendOutcome(host, call, INTERNAL_SERVER_ERROR);
   host.onHandlerError(error, call);
   return wait;
 }
 
-function answer(
+function sendOutcome(
   host: CallHost,
   call: AnyCall,
   ending: Ending,
@@ -242,11 +242,11 @@ function answer(
     host.onHandlerError(error, call);
     if (ending.details.length > 0) {
       // Details that cannot be encoded must not hide the status.
-      return answer(host, call, { ...ending, details: [] });
+      return sendOutcome(host, call, { ...ending, details: [] });
     }
-    if (ending !== INTERNAL_SERVER_ERROR && !call.answered) {
+    if (ending !== INTERNAL_SERVER_ERROR && !call.replied) {
       // Nor must anything else of which no trailers can be made.
-      return answer(host, call, INTERNAL_SERVER_ERROR);
+      return sendOutcome(host, call, INTERNAL_SERVER_ERROR);
     }
     // The stream took no answer: at least the client must not wait for one.
     call.cancel(new GRPCError(Status.UNKNOWN, "Internal Server Error"));

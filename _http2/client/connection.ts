@@ -218,7 +218,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
     this.#keepalive?.onSent();
   }
 
-  onAnswer(): void {
+  onReply(): void {
     this.wasUseful = true;
   }
 

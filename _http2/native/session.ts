@@ -189,8 +189,8 @@ export abstract class NativeSession
     this.#flush();
   }
 
-  onAnswer(): void {
-    this.#owner.onAnswer();
+  onReply(): void {
+    this.#owner.onReply();
   }
 
   onPeerReset(): void {}

@@ -46,7 +46,7 @@ export interface StreamOwner {
   /** HEADERS or DATA of a call are sent. */
   onSent(): void;
   /** The peer answered a call. */
-  onAnswer(): void;
+  onReply(): void;
   /** The peer reset the stream. */
   onPeerReset(): void;
   /** This side reset the stream. */
@@ -240,7 +240,7 @@ export class NativeStream implements H2Stream, StreamHandler {
   // Up: what the engine tells
 
   onHeaders(fields: RawHeaders, end: boolean): void {
-    this.#owner.onAnswer();
+    this.#owner.onReply();
     if (end) {
       this.#peerEnded = true;
       this.#dropUnsent();

@@ -256,8 +256,8 @@ export abstract class NodeSession<H2 extends Http2Session>
     this.#owner.onSent();
   }
 
-  onAnswer(): void {
-    this.#owner.onAnswer();
+  onReply(): void {
+    this.#owner.onReply();
   }
 
   onQueued(bytes: number): void {

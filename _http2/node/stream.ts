@@ -52,7 +52,7 @@ export interface StreamOwner {
   /** A frame of a call was sent. */
   onSent(): void;
   /** The peer answered a call. */
-  onAnswer(): void;
+  onReply(): void;
   /** A stream was opened by this side. */
   onOpened(streamId: number): void;
   /** A stream was reset by this side. */
@@ -353,7 +353,7 @@ export class NodeStream implements H2Stream, StreamEvents {
 
   onResponse(raw: RawHeaders, flags: number): void {
     if (this.#resetting) return;
-    this.#owner.onAnswer();
+    this.#owner.onReply();
     this.#headed = true;
     if (!this.#localEnded) listenToAborted(this.#h2!);
     const end = (flags & END_STREAM) !== 0;

@@ -232,7 +232,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
     this.#keepalive?.onSent();
   }
 
-  onAnswer(): void {}
+  onReply(): void {}
 
   onStreamClose(stream: H2Stream): void {
     if (this.streamCount === 0) {

@@ -7,7 +7,7 @@ import type { GRPCError } from "../../core/errors.ts";
 import { Status } from "../../core/status.ts";
 import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import { Configuration } from "../../core/config.ts";
-import { readResponseHead } from "./response_head.ts";
+import { readReplyHead } from "./reply_reader.ts";
 
 const GZIP: Compressor = {
   name: "gzip",
@@ -28,7 +28,7 @@ const OPTIONS = { maxReceiveMessageSize: 99 } as ClientCallOptions;
 
 function faultOf(raw: RawHeaders, end: boolean): GRPCError | null {
   try {
-    readResponseHead(raw, end, TARGET, OPTIONS);
+    readReplyHead(raw, end, TARGET, OPTIONS);
     return null;
   } catch (error) {
     return error as GRPCError;
@@ -37,23 +37,23 @@ function faultOf(raw: RawHeaders, end: boolean): GRPCError | null {
 
 const check = (fields: Record<string, string>) => faultOf(rawOf(fields), true);
 
-Deno.test("readResponseHead() finds no fault when the head is good", () => {
+Deno.test("readReplyHead() finds no fault when the head is good", () => {
   assertEquals(check(OK_HEAD as Record<string, string>), null);
   assertEquals(check({ ...OK_HEAD, "grpc-status": "5" }), null);
 });
 
-Deno.test("readResponseHead() finds the status of HTTP when there is no other", () => {
+Deno.test("readReplyHead() finds the status of HTTP when there is no other", () => {
   const fault = check({ ":status": "429", "content-type": "text/html" })!;
   assertEquals(fault.status, Status.UNAVAILABLE);
   assertEquals(fault.message, "Received :status = '429'");
 });
 
-Deno.test("readResponseHead() leaves the status of HTTP alone when there is a grpc-status", () => {
+Deno.test("readReplyHead() leaves the status of HTTP alone when there is a grpc-status", () => {
   const head = { ...OK_HEAD, ":status": "429", "grpc-status": "8" };
   assertEquals(check(head), null);
 });
 
-Deno.test("readResponseHead() finds a fault when the content-type is not of this codec", () => {
+Deno.test("readReplyHead() finds a fault when the content-type is not of this codec", () => {
   const { "content-type": _, ...missing } = OK_HEAD as Record<string, string>;
   const faults = [missing, { ...OK_HEAD, "content-type": "text/html" }]
     .map((fields) => check(fields as Record<string, string>)!);
@@ -63,7 +63,7 @@ Deno.test("readResponseHead() finds a fault when the content-type is not of this
   ]);
 });
 
-Deno.test("readResponseHead() goes by :status when a body follows a grpc-status", () => {
+Deno.test("readReplyHead() goes by :status when a body follows a grpc-status", () => {
   const head = [
     ":status",
     "503",
@@ -79,9 +79,9 @@ Deno.test("readResponseHead() goes by :status when a body follows a grpc-status"
   );
 });
 
-Deno.test("readResponseHead() says how the messages are decoded", () => {
+Deno.test("readReplyHead() says how the messages are decoded", () => {
   const read = (encoding: string) =>
-    readResponseHead(
+    readReplyHead(
       rawOf({ ...OK_HEAD, "grpc-encoding": encoding }),
       false,
       TARGET,
@@ -99,7 +99,7 @@ Deno.test("readResponseHead() says how the messages are decoded", () => {
   assertEquals(read("identity").compressor, null);
 });
 
-Deno.test("readResponseHead() finds a fault when nothing decompresses the messages", () => {
+Deno.test("readReplyHead() finds a fault when nothing decompresses the messages", () => {
   const fault = check({ ...OK_HEAD, "grpc-encoding": "snappy" })!;
   assertEquals([fault.status, fault.message], [
     Status.INTERNAL,

@@ -11,9 +11,9 @@ import {
   acceptsSubtype,
   contentSubtype,
   fitsWhenSplit,
-  parseResponseHead,
+  parseReplyHead,
   type RawHeaders,
-  type ResponseHead,
+  type ReplyHead,
 } from "../../_wire/headers.ts";
 import {
   type ParsedOutcome,
@@ -30,7 +30,7 @@ import { receivedTooLarge } from "../header_limit.ts";
  * Servers send the same heads and trailers again and again, and the native
  * engine gives the same lists for them: what was made of the last ones is kept.
  */
-export class ResponseReader {
+export class ReplyReader {
   #head: RawHeaders | null = null;
   #decoding: Decoding | null = null;
   #trailers: RawHeaders | null = null;
@@ -57,7 +57,7 @@ export class ResponseReader {
       raw === this.#head && !end &&
       last!.maxBytes === options.maxReceiveMessageSize
     ) return last!;
-    const decoding = readResponseHead(raw, end, method, options);
+    const decoding = readReplyHead(raw, end, method, options);
     if (!end) {
       this.#head = raw;
       this.#decoding = decoding;
@@ -93,14 +93,14 @@ export class ResponseReader {
  * @returns How the messages behind it are decoded.
  * @throws {GRPCError} What the call fails with, if the head is not good.
  */
-export function readResponseHead(
+export function readReplyHead(
   raw: RawHeaders,
   end: boolean,
   method: ClientMethod,
   options: ClientCallOptions,
 ): Decoding {
   const { host: { codec, compressors, config }, replyType: type } = method;
-  const head = parseResponseHead(raw);
+  const head = parseReplyHead(raw);
   checkStatus(head, end);
   checkContentType(head, codec.contentSubtype);
   const compressor = compressorOf(head, compressors);
@@ -117,13 +117,13 @@ export function readResponseHead(
  * counts in a head only if that is all there is.
  * https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
  */
-function checkStatus(head: ResponseHead, end: boolean): void {
+function checkStatus(head: ReplyHead, end: boolean): void {
   const { status, hasGrpcStatus } = head;
   if (status === 200 || (end && hasGrpcStatus)) return;
   throw new GRPCError(statusOfHttp(status), `Received :status = '${status}'`);
 }
 
-function checkContentType(head: ResponseHead, codecSubtype: string): void {
+function checkContentType(head: ReplyHead, codecSubtype: string): void {
   const { contentType } = head;
   if (contentType === null) {
     throw new GRPCError(Status.UNKNOWN, "Missing content-type header");
@@ -139,7 +139,7 @@ function checkContentType(head: ResponseHead, codecSubtype: string): void {
 
 /** Finds what decompresses the messages; null if they are not compressed. */
 function compressorOf(
-  head: ResponseHead,
+  head: ReplyHead,
   compressors: ReadonlyMap<string, Compressor>,
 ): Compressor | null {
   const { encoding } = head;
