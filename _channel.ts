@@ -30,7 +30,7 @@ import {
 } from "./core/status_details.ts";
 import {
   formatTarget,
-  parseTarget,
+  parseTargets,
   pathTargetOf,
   type Target,
   targetOf,
@@ -46,10 +46,18 @@ import type { ClientHost } from "./_call/client/host.ts";
 import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
 import { deadlinesOn } from "./_call/cancellation.ts";
 import {
+  addressesOf,
+  addressOf,
+  type Connector,
+  fixedAddresses,
+  joinedAddresses,
+} from "./_http2/client/addresses.ts";
+import {
   connectBy,
   type ConnectFunction,
   plaintext,
   secure,
+  type SocketSource,
 } from "./_http2/client/connect.ts";
 import type { ConnectivityState } from "./_http2/client/connectivity.ts";
 import { Subchannel } from "./_http2/client/subchannel.ts";
@@ -90,11 +98,12 @@ export interface ChannelOptions {
   readonly config?: Configuration | ConfigurationOptions;
   /**
    * The server as `host:port`, `dns:///host:port`, `unix:/run/x.sock` and the
-   * like, where no host is given before the options.
+   * like, where no host is given before the options; or several of them, of
+   * which the first is preferred.
    *
    * @default {"127.0.0.1:50051"}
    */
-  readonly target?: string;
+  readonly target?: string | readonly string[];
   /**
    * The path of a unix socket to connect to, in place of a host and port.
    *
@@ -244,7 +253,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       ? [first, undefined, second]
       : [first, second, last];
     checkOptions(action, options, CHANNEL_OPTIONS);
-    const target = readTarget(host, port, options);
+    const targets = readTargets(host, port, options);
     const {
       codec = new ProtoCodec(),
       statusDetailsCodec = new ProtoStatusDetailsCodec(),
@@ -267,28 +276,26 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       compressors,
     );
     const config = Configuration.from(options.config).forClient();
-    const { authority } = target;
+    // All are the same service, and answer to one name.
+    const { authority } = targets[0]!;
     const scheme = tls === false ? "http" : "https";
-    const path = target.kind === "path" ? target.path : undefined;
-    const connection = connect === undefined
-      ? plaintext(target)
-      : connectBy(connect);
+    this.#target = targets.map(formatTarget).join(",");
     const source = new Subchannel({
       authority,
-      target: connect === undefined ? formatTarget(target) : authority,
+      target: this.#target,
       scheme,
       config,
-      path,
+      addresses: joinedAddresses(
+        targets.map((target) => {
+          const connector = connectorTo(target, tls, config, connect);
+          return connect === undefined
+            ? addressesOf(target, connector)
+            : fixedAddresses([addressOf(target, connector)]);
+        }),
+      ),
       keepProcessAlive: options.keepProcessAlive ?? false,
       clock: clock ?? systemClock,
       engine: engineOf("Cannot create channel", http2),
-      connect: tls === false ? connection : secure(
-        connection,
-        clientTLSOptions(tls, {
-          hostname: target.kind === "host" ? target.hostname : authority,
-          nameOverride: config.tlsTargetNameOverride,
-        }),
-      ),
       likelyMixUp: likelyMixUp(tls),
       budget: new MemoryBudget(budgetLimitsOf(config)),
     });
@@ -306,7 +313,6 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       scheme,
       acceptEncoding: acceptEncodingOf(compressors.keys()),
     };
-    this.#target = formatTarget(target);
   }
 
   /** The classes of the events it has, for {@linkcode listen}. */
@@ -380,12 +386,34 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
   }
 }
 
+/**
+ * Says how to connect to the addresses of a target. It is the target's name that
+ * a certificate has to have, whatever address is connected to.
+ */
+function connectorTo(
+  target: Target,
+  tls: boolean | ChannelTLSOptions,
+  config: Configuration,
+  connect: ConnectFunction | undefined,
+): Connector {
+  const toSocket = (address: Target): SocketSource =>
+    connect === undefined
+      ? plaintext(address)
+      : connectBy(connect, formatTarget(address));
+  if (tls === false) return toSocket;
+  const options = clientTLSOptions(tls, {
+    hostname: target.kind === "host" ? target.hostname : target.authority,
+    nameOverride: config.tlsTargetNameOverride,
+  });
+  return (address) => secure(toSocket(address), options);
+}
+
 /** Reads the first arguments of a channel. */
-function readTarget(
+function readTargets(
   host: string | undefined,
   port: number | undefined,
   { path, target }: ChannelOptions,
-): Target {
+): Target[] {
   const isPlaced = host !== undefined || port !== undefined;
   if (
     [isPlaced, path !== undefined, target !== undefined].filter(Boolean)
@@ -395,11 +423,11 @@ function readTarget(
       "Cannot create channel: it connects to a host and port, or a path, or a target, received more than one of them",
     );
   }
-  if (path !== undefined) return pathTargetOf(path);
-  if (target !== undefined) return parseTarget(target);
+  if (path !== undefined) return [pathTargetOf(path)];
+  if (target !== undefined) return parseTargets(target);
   return port === undefined
-    ? parseTarget(host ?? "127.0.0.1")
-    : targetOf(host ?? "127.0.0.1", port);
+    ? parseTargets(host ?? "127.0.0.1")
+    : [targetOf(host ?? "127.0.0.1", port)];
 }
 
 /** Waits for a promise, but no longer than until a signal aborts. */

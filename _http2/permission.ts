@@ -9,6 +9,25 @@ export type Place =
   | { readonly hostname: string; readonly port: number }
   | { readonly path: string };
 
+/** The part of Deno that knows permissions; Node has none. */
+interface Permissions {
+  querySync(what: { name: "net"; host: string }): { state: string };
+}
+
+/**
+ * Tells whether an address may be connected to, without asking the user for it.
+ *
+ * @param hostname The address.
+ * @param port The port.
+ */
+export function isPermitted(hostname: string, port: number): boolean {
+  const { permissions } =
+    (globalThis as { Deno?: { permissions?: Permissions } }).Deno ?? {};
+  if (permissions === undefined) return true;
+  const host = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  return permissions.querySync({ name: "net", host }).state === "granted";
+}
+
 /**
  * Makes a missing permission to look up a name known as one, and says which
  * flag it takes: Deno tells of it as of a failure of the name service. The

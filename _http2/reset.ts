@@ -102,6 +102,29 @@ export function reasonOfLoss(
 }
 
 /**
+ * Says why no address of a server could be connected to, address by address.
+ *
+ * @param target The server.
+ * @param failures What failed, and why.
+ */
+export function reasonOfFailures(
+  target: string,
+  failures: readonly { readonly name: string; readonly cause: unknown }[],
+): CloseReason {
+  const stories = failures.map(({ name, cause }) => {
+    const why = describe(cause) || "the connection was closed";
+    return name === target || why.includes(name) ? why : `${name}: ${why}`;
+  });
+  const what = `Cannot connect to ${target}`;
+  return {
+    ...reasonOfLoss(what, stories.join("; ") || "it has no address", true),
+    cause: failures.length === 1
+      ? failures[0]!.cause
+      : new AggregateError(failures.map(({ cause }) => cause), what),
+  };
+}
+
+/**
  * Says why a call has no connection: the whole story, from the last attempt.
  *
  * @param last Why the last attempt failed.

@@ -61,6 +61,15 @@ export interface ConfigurationOptions {
    */
   readonly connectTimeoutMs?: number;
   /**
+   * Of a client: how long one address of a server that has several is tried
+   * before the next is tried beside it, in milliseconds; more than 0, at most
+   * 2³¹ − 1. The first that is connected is taken. RFC 8305 recommends 100 to
+   * 2000.
+   *
+   * @default {250}
+   */
+  readonly connectionAttemptDelayMs?: number;
+  /**
    * Of a client: how long it waits after the first failed attempt to connect,
    * in milliseconds; more than 0, at most 2³¹ − 1. Each further wait is 1.6
    * times as long, and all vary by a fifth either way.

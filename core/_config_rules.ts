@@ -102,6 +102,7 @@ export const RULES: {
   minCompressMessageSize: integer(MESSAGE, 1024),
   maxHeaderListSize: integer(HEADERS, 65_536),
   connectTimeoutMs: number(DELAY, 20_000),
+  connectionAttemptDelayMs: number(DELAY, 250),
   initialReconnectBackoffMs: number(DELAY, 1_000),
   maxReconnectBackoffMs: number(DELAY, 120_000),
   keepaliveTimeMs: number(DELAY_OR_NEVER, Infinity, 7_200_000),

@@ -62,6 +62,9 @@ export class Configuration {
   /** How long one attempt to connect may take, in milliseconds. */
   declare readonly connectTimeoutMs: number;
 
+  /** How long one address is tried alone, in milliseconds. */
+  declare readonly connectionAttemptDelayMs: number;
+
   /** The wait after the first failed attempt to connect, in milliseconds. */
   declare readonly initialReconnectBackoffMs: number;
 

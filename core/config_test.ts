@@ -21,6 +21,7 @@ const DEFAULTS: Fields = {
   minCompressMessageSize: 1024,
   maxHeaderListSize: 65_536,
   connectTimeoutMs: 20_000,
+  connectionAttemptDelayMs: 250,
   initialReconnectBackoffMs: 1_000,
   maxReconnectBackoffMs: 120_000,
   keepaliveTimeMs: undefined,
@@ -77,6 +78,7 @@ const INTEGERS: [Name, number, number, boolean][] = [
 /** Name, whether 0 is allowed, and whether Infinity is. */
 const DELAYS: [Name, boolean, boolean][] = [
   ["connectTimeoutMs", false, false],
+  ["connectionAttemptDelayMs", false, false],
   ["initialReconnectBackoffMs", false, false],
   ["maxReconnectBackoffMs", false, false],
   ["keepaliveTimeMs", false, true],

@@ -104,6 +104,11 @@ function nameByAddress(socket: tls.TLSSocket): void {
 
 /** Options of the function that makes a channel's connections. */
 export interface ConnectOptions {
+  /**
+   * What to connect to: the target of the channel, or one of its addresses where
+   * it has several, such as `10.0.0.1:50051` or `unix:/run/x.sock`.
+   */
+  readonly address: string;
   /** Aborts when the connection is not wanted any more. */
   readonly signal: AbortSignal;
 }
@@ -113,8 +118,11 @@ export type ConnectFunction = (
   options: ConnectOptions,
 ) => Connection | Promise<Connection>;
 
-/** Gets its connections from a function. */
-export function connectBy(connect: ConnectFunction): SocketSource {
+/** Gets connections to an address from a function. */
+export function connectBy(
+  connect: ConnectFunction,
+  address: string,
+): SocketSource {
   return (listener) => {
     const controller = new AbortController();
     let over = false;
@@ -126,7 +134,7 @@ export function connectBy(connect: ConnectFunction): SocketSource {
       listener.onSocket(socket);
     };
     new Promise<Connection>((resolve) =>
-      resolve(connect({ signal: controller.signal }))
+      resolve(connect({ address, signal: controller.signal }))
     ).then(onConnection).catch((error) => {
       if (over) return;
       over = true;

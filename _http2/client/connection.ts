@@ -10,6 +10,7 @@ import { Account, type AccountOwner } from "../../_call/account.ts";
 import type { CloseReason, StreamClaim } from "../../_call/byte_stream.ts";
 import type { ClockTimer } from "../../core/clock.ts";
 import { Peer } from "../../core/peer.ts";
+import type { Address } from "./addresses.ts";
 import type { SocketAttempt } from "./connect.ts";
 import type { Dialing } from "./dialing.ts";
 import type { H2ClientOwner, H2ClientSession, H2Stream } from "../engine.ts";
@@ -49,6 +50,7 @@ const ENHANCE_YOUR_CALM = 11;
 export class ClientConnection implements H2ClientOwner, AccountOwner {
   readonly account: Account;
   readonly #dialing: Dialing;
+  readonly #address: Address;
   readonly #listener: ConnectionListener;
   readonly #full: FullAccount;
   readonly #closed = Promise.withResolvers<void>();
@@ -82,11 +84,20 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   wasUseful = false;
 
   /**
+   * @param dialing What it shares with others.
+   * @param address Where to connect to.
    * @param calm What the time of keepalive is multiplied with, because the
    *   server complained of too many PINGs.
+   * @param listener Who uses it.
    */
-  constructor(dialing: Dialing, calm: number, listener: ConnectionListener) {
+  constructor(
+    dialing: Dialing,
+    address: Address,
+    calm: number,
+    listener: ConnectionListener,
+  ) {
     this.#dialing = dialing;
+    this.#address = address;
     this.account = new Account(dialing.budget, this);
     this.#full = new FullAccount(this.account, dialing.clock);
     this.#listener = listener;
@@ -111,7 +122,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
       this.onClosed();
     };
     try {
-      const attempt = this.#dialing.connect({
+      const attempt = this.#address.connect({
         onSocket: (socket) => {
           this.#attempt = null;
           try {
@@ -162,7 +173,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   }
 
   toString(): string {
-    return `connection to ${this.#dialing.target}`;
+    return `connection to ${this.#where}`;
   }
 
   /** Says whether calls wait for a stream of this connection. */
@@ -307,7 +318,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
     this.#ready = true;
     this.#dialing.clock.clearTimeout(this.#connectTimer);
     this.#connectTimer = undefined;
-    this.#peer = peerOf(this.#socket!, this.#dialing.path, true);
+    this.#peer = peerOf(this.#socket!, this.#address.path, true);
     const { config, clock } = this.#dialing;
     this.#keepalive = new Keepalive(
       {
@@ -356,7 +367,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
     if (code !== 0) {
       const resets = this.#resetCount;
       this.#endReason ??= reasonOfGoaway(
-        this.#dialing.target,
+        this.#where,
         code,
         text,
         // Servers that limit resets seldom say so.
@@ -433,10 +444,16 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   }
 
   #loss(cause: unknown): CloseReason {
-    const { target } = this.#dialing;
     return this.#ready
-      ? reasonOfLoss(`Connection to ${target} was lost`, cause)
-      : reasonOfLoss(`Cannot connect to ${target}`, cause, true);
+      ? reasonOfLoss(`Connection to ${this.#where} was lost`, cause)
+      : reasonOfLoss(`Cannot connect to ${this.#where}`, cause, true);
+  }
+
+  /** The server, and at which of its addresses. */
+  get #where(): string {
+    const { target } = this.#dialing;
+    const { name } = this.#address;
+    return name === target ? target : `${target} at ${name}`;
   }
 
   onClosed(): void {

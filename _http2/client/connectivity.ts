@@ -6,7 +6,9 @@
 
 import type { CloseReason, StreamClaim } from "../../_call/byte_stream.ts";
 import type { Clock, ClockTimer } from "../../core/clock.ts";
+import type { Address } from "./addresses.ts";
 import type { Backoff } from "./backoff.ts";
+import { ConnectRace, type RaceOwner } from "./connect_race.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { Dialing } from "./dialing.ts";
 import { reasonOfFailedConnect } from "../reset.ts";
@@ -31,7 +33,7 @@ export interface ConnectivityOwner {
   /** How many connections in a row were lost soon, and before any reply. */
   fruitless: number;
   /** When the last attempt to connect began, by the channel's clock. */
-  readonly attemptedAt: number;
+  attemptedAt: number;
   /** Whether calls wait for a stream. */
   readonly isAwaited: boolean;
   /** Whether somebody waits for another state. */
@@ -39,7 +41,7 @@ export interface ConnectivityOwner {
   /** Leaves the state for another. */
   become(state: State): void;
   /** Makes a connection, whose events go to the state of the moment. */
-  openConnection(): ClientConnection;
+  openConnection(address: Address): ClientConnection;
   /** Has a call wait for a stream. */
   enqueue(claim: StreamClaim): void;
   /** Gives the calls that wait their streams, as far as there is room. */
@@ -82,26 +84,46 @@ export class Idle extends State {
 }
 
 /** An attempt to connect, one for all calls that wait. */
-export class Connecting extends State {
+export class Connecting extends State implements RaceOwner {
   readonly name = "CONNECTING";
   readonly #owner: ConnectivityOwner;
-  #connection: ClientConnection | undefined;
+  readonly #race: ConnectRace;
 
   constructor(owner: ConnectivityOwner) {
     super();
     this.#owner = owner;
+    const { target, addresses, clock, config } = owner.dialing;
+    this.#race = new ConnectRace({
+      target,
+      addresses,
+      clock,
+      headStartMs: config.connectionAttemptDelayMs,
+      lookupTimeoutMs: config.connectTimeoutMs,
+    }, this);
   }
 
   override enter(): void {
-    this.#connection = this.#owner.openConnection();
+    this.#owner.attemptedAt = this.#owner.dialing.clock.now();
     this.onNeed();
+    this.#race.start();
+  }
+
+  override leave(): void {
+    this.#race.cancel();
   }
 
   /** What nobody waits for should not keep the process from its end. */
   override onNeed(): void {
     const { isAwaited, isWatched } = this.#owner;
-    if (this.#connection === undefined) return;
-    this.#connection.awaited = isAwaited || isWatched;
+    this.#race.awaited = isAwaited || isWatched;
+  }
+
+  openConnection(address: Address): ClientConnection {
+    return this.#owner.openConnection(address);
+  }
+
+  onRaceLost(why: CloseReason): void {
+    this.#owner.become(new TransientFailure(this.#owner, why));
   }
 
   claim(claim: StreamClaim): void {
@@ -109,13 +131,13 @@ export class Connecting extends State {
   }
 
   override onReady(connection: ClientConnection): void {
-    if (connection !== this.#connection) return;
+    if (!this.#race.has(connection)) return;
+    this.#race.onReady(connection);
     this.#owner.become(new Ready(this.#owner, connection));
   }
 
   override onClosed(connection: ClientConnection, why: CloseReason): void {
-    if (connection !== this.#connection) return;
-    this.#owner.become(new TransientFailure(this.#owner, why));
+    if (this.#race.has(connection)) this.#race.onClosed(connection, why);
   }
 }
 

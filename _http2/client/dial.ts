@@ -1,11 +1,6 @@
 /**
- * From a target to a connected socket.
+ * From an address to a connected socket.
  *
- * A name is connected to as it is, not by an address that was looked up before:
- * so the permission to connect is that of the name, and the runtime tries the
- * addresses one beside the other, families in turn.
- *
- * @see {@link https://www.rfc-editor.org/rfc/rfc8305}
  * @module
  */
 
@@ -14,7 +9,10 @@ import process from "node:process";
 import { explainPermission } from "../permission.ts";
 import { setRef } from "../socket.ts";
 
-/** How long an address is tried alone before the next is tried beside it. */
+/**
+ * How long the runtime tries an address of a name alone. It comes to that where
+ * there is a permission for the name, and none for its addresses.
+ */
 const HEAD_START_MS = 250;
 
 /** Where to connect to: a host and port, or the path of a unix socket. */

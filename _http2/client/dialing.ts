@@ -7,7 +7,7 @@
 import type { MemoryBudget } from "../../_call/account.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { ResolvedConfiguration } from "../../core/config.ts";
-import type { SocketSource } from "./connect.ts";
+import type { AddressSource } from "./addresses.ts";
 import type { Engine } from "../engine.ts";
 
 /** What a channel knows of its server, and how it talks to it. */
@@ -23,12 +23,10 @@ export interface Dialing {
   readonly clock: Clock;
   /** Whether an unused connection keeps the process alive. */
   readonly keepProcessAlive: boolean;
-  /** The path of the unix socket, if it is one. */
-  readonly path: string | undefined;
   /** What may be held for the server. */
   readonly budget: MemoryBudget;
   /** Runs HTTP/2 on a connected socket. */
   readonly engine: Engine;
-  /** Connects a socket. */
-  readonly connect: SocketSource;
+  /** Finds the addresses to connect to, for each attempt. */
+  readonly addresses: AddressSource;
 }

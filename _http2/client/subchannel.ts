@@ -26,6 +26,7 @@ import type {
   StreamSource,
 } from "../../_call/byte_stream.ts";
 import { currentContext, noContext } from "../../_context.ts";
+import type { Address } from "./addresses.ts";
 import { Backoff } from "./backoff.ts";
 import { CHANNEL_CLOSED } from "../reset.ts";
 import { ClientConnection, type ConnectionListener } from "./connection.ts";
@@ -132,8 +133,7 @@ export class Subchannel implements StreamSource, ConnectivityOwner {
   }
 
   /** Makes a connection, whose events go to the state of the moment. */
-  openConnection(): ClientConnection {
-    this.attemptedAt = this.dialing.clock.now();
+  openConnection(address: Address): ClientConnection {
     const listener: ConnectionListener = {
       onReady: (connection) => this.#state.onReady(connection),
       onRoom: (connection) => this.#state.onRoom(connection),
@@ -148,7 +148,7 @@ export class Subchannel implements StreamSource, ConnectivityOwner {
     };
     // It serves many calls, and would keep the context of the first.
     const connection = noContext(() =>
-      new ClientConnection(this.dialing, this.#calm, listener)
+      new ClientConnection(this.dialing, address, this.#calm, listener)
     );
     this.#connections.add(connection);
     return connection;

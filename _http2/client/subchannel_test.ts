@@ -17,6 +17,7 @@ import {
   StreamTerminatedError,
 } from "../../client.ts";
 import { Configuration } from "../../core/config.ts";
+import { fixedAddresses } from "./addresses.ts";
 import { Subchannel } from "./subchannel.ts";
 import { nodeEngine } from "../node/engine.ts";
 import { systemClock } from "../system_clock.ts";
@@ -438,12 +439,15 @@ for (const how of ["tells at once", "throws"] as const) {
       clock: systemClock,
       engine: nodeEngine,
       keepProcessAlive: false,
-      path: undefined,
-      connect(listener) {
-        if (how === "throws") throw new Error("mine");
-        listener.onFailure(new Error("mine"));
-        return { setRef() {}, cancel() {} };
-      },
+      addresses: fixedAddresses([{
+        name: "test",
+        path: undefined,
+        connect(listener) {
+          if (how === "throws") throw new Error("mine");
+          listener.onFailure(new Error("mine"));
+          return { setRef() {}, cancel() {} };
+        },
+      }]),
     });
     const closed = Promise.withResolvers<CloseReason>();
     session.claim({

@@ -51,6 +51,17 @@ Deno.test("Server.start() and Channel take a name by the permission for it", asy
   );
 });
 
+Deno.test("Channel looks a name up and connects to its addresses where all are permitted", async () => {
+  const port = freePort();
+  const hosts = ["localhost", "127.0.0.1", "[::1]"].map((it) =>
+    `${it}:${port}`
+  );
+  assertEquals(
+    await run([`--allow-net=${hosts}`], `${port}`, "localhost"),
+    ["server: listening", "client: hello"],
+  );
+});
+
 Deno.test("Server.start() and calls name the flag when there is no permission for a name", async () => {
   const port = freePort();
   const permission = `--allow-net=127.0.0.1:${port}`;
