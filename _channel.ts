@@ -307,7 +307,10 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       writer: frameWriter,
       compressors,
       compressor,
-      listeners: new Listeners("Channel", this),
+      listeners: new Listeners("Channel", this, (error) => {
+        // Nobody waits for what has failed, and nobody should miss it.
+        Promise.reject(error);
+      }),
       deadlines: deadlinesOn(clock),
       authority,
       scheme,

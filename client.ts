@@ -76,6 +76,7 @@ function methodOf(
   cardinality: Cardinality,
   requestType: unknown,
   replyType: unknown,
+  descriptor?: DescMethod,
 ): unknown {
   const host = hostOf(channel);
   const { contentSubtype } = host.codec;
@@ -97,7 +98,7 @@ function methodOf(
     acceptEncoding: host.acceptEncoding,
   });
   return makeMethod(
-    { host, head, requestType, replyType, cardinality },
+    { host, head, requestType, replyType, cardinality, descriptor },
     path,
   );
 }
@@ -375,6 +376,7 @@ export function createStub<S extends DescService>(
       cardinalityOf(method),
       method.input,
       method.output,
+      method,
     );
   }
   return stub as Stub<S>;

@@ -91,6 +91,7 @@ export {
 // What both speak
 export {
   type ByteWriter,
+  CallEnd,
   type CallInfo,
   Cardinality,
   type ChannelTLSOptions,
@@ -120,6 +121,7 @@ export {
   type MetadataInit,
   type MetadataValue,
   type MetadataValueOf,
+  type MethodDescriptor,
   type MethodFunc,
   Peer,
   type PeerAddress,

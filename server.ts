@@ -198,7 +198,12 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       compressors,
       compressor: compressorFor(action, compression, compressors),
       acceptEncoding: acceptEncodingOf(compressors.keys()),
-      listeners: new Listeners("Server", this),
+      listeners: new Listeners(
+        "Server",
+        this,
+        (error, { methodName, peer }) =>
+          onError(error, { methodName, peer: peer! }),
+      ),
       deadlines: deadlinesOn(clock),
       config,
       writer: frameWriter,

@@ -6,13 +6,15 @@
  */
 
 import {
+  CallEnd,
   createStub,
   GRPCError,
   type HTTP2Engine,
   listen,
   Status,
 } from "../client.ts";
-import { CLIENT_EVENTS, SERVER_EVENTS } from "../core/events.ts";
+import { CLIENT_EVENTS, type Event, SERVER_EVENTS } from "../core/events.ts";
+import { type Listenable, observe } from "../core/_listeners.ts";
 import { hostOf } from "../_channel.ts";
 import { deadlines } from "../_call/cancellation.ts";
 import { running } from "../_call/server/running.ts";
@@ -66,6 +68,10 @@ async function play(options: RoundOptions): Promise<string[]> {
   };
   const world = await makeWorld({ transport, engine, random, onFinding });
   const stub = createStub(Echo, world.channel);
+  const ends = [
+    new EndCount("channel", world.channel),
+    new EndCount("server", world.server),
+  ];
   const listeners = random.chance(0.4) ? addListeners(world, random) : null;
   const calls = new Map<number, string>();
   const make = async (id: number): Promise<void> => {
@@ -108,6 +114,7 @@ async function play(options: RoundOptions): Promise<string[]> {
     findings.push(...await probe(world));
   }
   findings.push(...await remains(() => leftovers(world)));
+  findings.push(...ends.flatMap((count) => count.findings));
   say("close");
   const closed = closeAll(world, random);
   if (!await isSoon(closed)) findings.push("the last close does not end");
@@ -120,6 +127,31 @@ async function play(options: RoundOptions): Promise<string[]> {
   await turns(2);
   findings.push(...stray.splice(0));
   return findings;
+}
+
+/** Counts calls that began, and how often each has ended. */
+class EndCount {
+  readonly #side: string;
+  readonly #ends: number[] = [];
+
+  constructor(side: string, target: Listenable<Event>) {
+    this.#side = side;
+    observe(target, {
+      start: () => {
+        const id = this.#ends.push(0) - 1;
+        return { end: () => void this.#ends[id]!++ };
+      },
+    });
+  }
+
+  /** What is not as it has to be when all calls are over. */
+  get findings(): string[] {
+    return this.#ends.flatMap((times, id) =>
+      times === 1
+        ? []
+        : [`call ${id} that the ${this.#side} saw has ended ${times} times`]
+    );
+  }
 }
 
 /** Has some listeners fail, or take their time, on either side. */
@@ -139,10 +171,14 @@ function addListeners(world: World, random: Random): DisposableStack {
     });
   };
   for (const type of CLIENT_EVENTS) {
-    if (own.chance(0.5)) stack.use(listen(world.channel, type, onEvent));
+    if (type !== CallEnd && own.chance(0.5)) {
+      stack.use(listen(world.channel, type, onEvent));
+    }
   }
   for (const type of SERVER_EVENTS) {
-    if (own.chance(0.5)) stack.use(listen(world.server, type, onEvent));
+    if (type !== CallEnd && own.chance(0.5)) {
+      stack.use(listen(world.server, type, onEvent));
+    }
   }
   return stack;
 }

@@ -58,7 +58,9 @@ export class FakeChannel implements Listenable<ClientEvent> {
       statusDetailsCodec: options.statusDetailsCodec ?? null,
       compressors: options.compressors ?? new Map(),
       compressor: options.compressor ?? null,
-      listeners: new Listeners("Channel", this),
+      listeners: new Listeners("Channel", this, (error) => {
+        throw error;
+      }),
       deadlines,
     };
     this.unaryUnary = this.#method(Cardinality.UNARY_UNARY);

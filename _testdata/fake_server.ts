@@ -11,6 +11,7 @@ import {
   type Route,
   type Service,
 } from "../_call/server/handler.ts";
+import { methodDescriptor } from "../_call/descriptor.ts";
 import type { Many } from "../_call/many.ts";
 import { Admission } from "../_call/server/admission.ts";
 import type { DeadlineQueue } from "../_call/deadline_queue.ts";
@@ -89,7 +90,11 @@ export class FakeServer implements CallHost, Listenable<ServerEvent> {
   readonly compressor: Compressor | null;
   readonly acceptEncoding: string;
   readonly events: readonly EventClass<ServerEvent>[] = SERVER_EVENTS;
-  readonly listeners: Listeners<ServerEvent> = new Listeners("Server", this);
+  readonly listeners: Listeners<ServerEvent> = new Listeners(
+    "Server",
+    this,
+    (error) => this.errors.push(error),
+  );
   readonly deadlines: DeadlineQueue = deadlines;
   readonly routes: ReadonlyMap<string, Route>;
   readonly admission: Admission<AnyCall>;
@@ -124,11 +129,13 @@ export class FakeServer implements CallHost, Listenable<ServerEvent> {
         replyType: StringValueSchema,
       };
       const path = PATHS[cardinality];
-      routes.set(path, { path, handler });
+      const method = methodDescriptor({ ...handler, path });
+      routes.set(path, { path, handler, method });
     }
     const more = options.service?.[mapping]() ?? {};
     for (const [path, handler] of Object.entries(more)) {
-      routes.set(path, { path, handler });
+      const method = methodDescriptor({ ...handler, path });
+      routes.set(path, { path, handler, method });
     }
     this.routes = routes;
     this.admission = new Admission<AnyCall>({

@@ -4,15 +4,37 @@
  * @module
  */
 
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { CallSummary } from "./_call_trace.ts";
+import type { Cardinality } from "./cardinality.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Peer } from "./peer.ts";
 import type { Status } from "./status.ts";
 
+/** What is known of a method. */
+export interface MethodDescriptor {
+  /** The path, such as `/helloworld.Greeter/SayHello`. */
+  readonly path: string;
+  /** The kind of call. */
+  readonly cardinality: Cardinality;
+  /** The type of the requests, as the codec needs it. */
+  readonly requestType: unknown;
+  /** The type of the replies, as the codec needs it. */
+  readonly replyType: unknown;
+  /**
+   * What the .proto file says of it, its options among that; `null` where that
+   * is not known, as for a method without protobuf.
+   */
+  readonly descriptor: DescMethod | null;
+}
+
 /** What all events of one call share. */
 export interface CallInfo {
   /** The path of the method, such as `/helloworld.Greeter/SayHello`. */
   readonly methodName: string;
+  /** The method, or `null` if it is one that the server does not have. */
+  readonly method: MethodDescriptor | null;
   /** When the caller stops to wait, or `null` if it waits without limit. */
   readonly deadline: Deadline | null;
   /** The other side, or `null` while a client has no connection for the call. */
@@ -190,7 +212,7 @@ export class RecvInitialMetadata extends Event {
 /**
  * A client has received the status and the trailing metadata of an answer. It
  * does not come for a call that ended in another way, such as by its deadline
- * or with its connection.
+ * or with its connection; {@linkcode CallEnd} comes for all.
  *
  * @example Usage
  * ```ts
@@ -363,5 +385,73 @@ export class SendTrailingMetadata extends Event {
     this.status = status;
     this.statusMessage = statusMessage;
     this.statusDetails = statusDetails;
+  }
+}
+
+/**
+ * A call is over, on either side: once for every call that began, whatever has
+ * ended it. On a client a call begins when its request is to be sent, though
+ * there may be no connection yet; on a server, when the head of the request has
+ * come, also if that is refused for what it says.
+ *
+ * Nobody waits for listeners, and nothing can be changed: what they throw goes
+ * to `onError` of a server, and is an unhandled rejection on a channel.
+ *
+ * @example Usage
+ * ```ts
+ * import { CallEnd, Channel, listen, statusName } from "@grpclib/grpclib";
+ *
+ * await using channel = new Channel("127.0.0.1", 50051);
+ * using _listener = listen(channel, CallEnd, (event) => {
+ *   const { methodName, status, durationMs, peer } = event;
+ *   console.log(methodName, statusName(status), `${durationMs} ms`, `${peer}`);
+ * });
+ * ```
+ */
+export class CallEnd extends Event {
+  /** The name of the event. */
+  override readonly type: "CallEnd" = "CallEnd";
+  /** The status. */
+  readonly status: Status;
+  /** The message that goes with the status; empty if there is none. */
+  readonly statusMessage: string;
+  /** The other side, or `null` for a call that had no connection. */
+  readonly peer: Peer | null;
+  /** How long the call took, in milliseconds. */
+  readonly durationMs: number;
+  /**
+   * How often the request was sent: 0 for a call that had no connection, more
+   * than 1 for one that was sent anew. On a server it is 1.
+   */
+  readonly attempts: number;
+  /** How many messages this side has sent. */
+  readonly sentMessages: number;
+  /** How many bytes these were, as they were sent: compressed, if they were. */
+  readonly sentBytes: number;
+  /** How many messages this side has received. */
+  readonly receivedMessages: number;
+  /** How many bytes these were, as they came. */
+  readonly receivedBytes: number;
+
+  readonly #summary: CallSummary;
+
+  /** @ignore Events come from calls. */
+  constructor(call: CallInfo, summary: CallSummary) {
+    super(call);
+    this.#summary = summary;
+    this.status = summary.status;
+    this.statusMessage = summary.message;
+    this.peer = summary.peer;
+    this.durationMs = summary.durationMs;
+    this.attempts = summary.attempts;
+    this.sentMessages = summary.sentMessages;
+    this.sentBytes = summary.sentBytes;
+    this.receivedMessages = summary.receivedMessages;
+    this.receivedBytes = summary.receivedBytes;
+  }
+
+  /** The details that go with the status; empty when there are none. */
+  get statusDetails(): readonly unknown[] {
+    return this.#summary.details;
   }
 }

@@ -5,8 +5,9 @@
  */
 
 import { isPromiseLike } from "./_promise_like.ts";
+import type { CallObserver } from "./_call_trace.ts";
 import { describe } from "./_describe.ts";
-import type { Event } from "./_events.ts";
+import { CallEnd, type CallInfo, type Event } from "./_events.ts";
 
 /** The class of an event, as `listen` takes it. */
 export type EventClass<E extends Event> =
@@ -20,6 +21,11 @@ export interface Listenable<T extends Event> {
   readonly events: readonly EventClass<T>[];
 }
 
+const NOBODY: Pick<Observers, "traced" | "listeners"> = {
+  traced: [],
+  listeners: [],
+};
+
 /** What is called for an event. */
 export type Callback = (event: never) => unknown;
 
@@ -32,6 +38,20 @@ export type Audience<T extends Event> = ReadonlyMap<
   readonly Callback[]
 >;
 
+/**
+ * Who observes calls as a whole, as it was when a call began: it never changes.
+ */
+export interface Observers {
+  readonly traced: readonly CallObserver[];
+  /** Who listens for `CallEnd`. */
+  readonly listeners: readonly Callback[];
+  /** Told what one of them threw, and which call it was about. */
+  readonly report: FailureReport;
+}
+
+/** Told what somebody threw who observes a call, and of which call. */
+export type FailureReport = (error: unknown, call: CallInfo) => void;
+
 /** The listeners of all channels and servers. */
 // deno-lint-ignore no-explicit-any
 const ALL = new WeakMap<object, Listeners<any>>();
@@ -43,26 +63,70 @@ export function listenersOf<T extends Event>(
   return ALL.get(target);
 }
 
+/**
+ * Has all calls of a channel or server observed that begin from now on.
+ *
+ * @param target The channel or server.
+ * @param observer Told of each call.
+ * @returns What ends it, for calls that begin later.
+ */
+export function observe(
+  target: Listenable<Event>,
+  observer: CallObserver,
+): Disposable {
+  const list = ALL.get(target);
+  if (list === undefined) {
+    throw new TypeError(
+      "Cannot observe: the target must be a Channel or a Server",
+    );
+  }
+  return list.observe(observer);
+}
+
 /** The listeners of one channel or server. */
 export class Listeners<T extends Event> {
   readonly #owner: string;
   readonly #types: readonly EventClass<T>[];
+  readonly #report: FailureReport;
   /** Never changed in place: a call keeps to what it began with. */
   #audience: Audience<T> = new Map();
+  /** Likewise; null if there are none. */
+  #observers: Observers | null = null;
 
   /**
    * @param owner What they belong to, in words.
    * @param target What `listen` finds them by.
+   * @param report Told what those throw who observe calls as a whole.
    */
-  constructor(owner: string, target: Listenable<T>) {
+  constructor(owner: string, target: Listenable<T>, report: FailureReport) {
     this.#owner = owner;
     this.#types = target.events;
+    this.#report = report;
     ALL.set(target, this);
   }
 
   /** Who listens to a call that begins now; null if nobody does. */
   get audience(): Audience<T> | null {
     return this.#audience.size === 0 ? null : this.#audience;
+  }
+
+  /** Who observes a call, as a whole, that begins now; null if nobody does. */
+  get observers(): Observers | null {
+    return this.#observers;
+  }
+
+  /** Adds an observer, behind those there are. */
+  observe(observer: CallObserver): Disposable {
+    // One that is there twice is two.
+    const own: CallObserver = { start: (call) => observer.start(call) };
+    const { traced, listeners } = this.#observers ?? NOBODY;
+    this.#setObservers([...traced, own], listeners);
+    return {
+      [Symbol.dispose]: () => {
+        const { traced, listeners } = this.#observers ?? NOBODY;
+        this.#setObservers(traced.filter((one) => one !== own), listeners);
+      },
+    };
   }
 
   /** Adds a listener, after those there are. */
@@ -82,9 +146,30 @@ export class Listeners<T extends Event> {
     }
     // A function may listen more than once; each time it is another listener.
     const listener = (event: E): unknown => callback(event);
+    if (type === CallEnd as unknown) return this.#addEndListener(listener);
     const list = this.#audience.get(type) ?? [];
     this.#replace(type, [...list, listener]);
     return { [Symbol.dispose]: () => this.#remove(type, listener) };
+  }
+
+  #addEndListener(listener: Callback): Disposable {
+    const { traced, listeners } = this.#observers ?? NOBODY;
+    this.#setObservers(traced, [...listeners, listener]);
+    return {
+      [Symbol.dispose]: () => {
+        const { traced, listeners } = this.#observers ?? NOBODY;
+        this.#setObservers(traced, listeners.filter((one) => one !== listener));
+      },
+    };
+  }
+
+  #setObservers(
+    traced: readonly CallObserver[],
+    listeners: readonly Callback[],
+  ): void {
+    const isNobody = traced.length + listeners.length === 0;
+    const report = this.#report;
+    this.#observers = isNobody ? null : { traced, listeners, report };
   }
 
   #remove(type: EventClass<T>, listener: Callback): void {

@@ -6,6 +6,7 @@
  */
 
 import {
+  CallEnd,
   type Event,
   RecvInitialMetadata,
   RecvMessage,
@@ -19,8 +20,10 @@ import {
 import { type EventClass, type Listenable, listenersOf } from "./_listeners.ts";
 
 export {
+  CallEnd,
   type CallInfo,
   Event,
+  type MethodDescriptor,
   type MethodFunc,
   RecvInitialMetadata,
   RecvMessage,
@@ -39,7 +42,8 @@ export type ClientEvent =
   | SendMessage
   | RecvInitialMetadata
   | RecvMessage
-  | RecvTrailingMetadata;
+  | RecvTrailingMetadata
+  | CallEnd;
 
 /** The events of a server. */
 export type ServerEvent =
@@ -47,7 +51,8 @@ export type ServerEvent =
   | RecvMessage
   | SendInitialMetadata
   | SendMessage
-  | SendTrailingMetadata;
+  | SendTrailingMetadata
+  | CallEnd;
 
 /** The classes of a channel's events. */
 export const CLIENT_EVENTS: readonly EventClass<ClientEvent>[] = [
@@ -56,6 +61,7 @@ export const CLIENT_EVENTS: readonly EventClass<ClientEvent>[] = [
   RecvInitialMetadata,
   RecvMessage,
   RecvTrailingMetadata,
+  CallEnd,
 ];
 
 /** The classes of a server's events. */
@@ -65,6 +71,7 @@ export const SERVER_EVENTS: readonly EventClass<ServerEvent>[] = [
   SendInitialMetadata,
   SendMessage,
   SendTrailingMetadata,
+  CallEnd,
 ];
 
 /**

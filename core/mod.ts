@@ -30,12 +30,14 @@ export {
   StreamTerminatedError,
 } from "./errors.ts";
 export {
+  CallEnd,
   type CallInfo,
   type ClientEvent,
   Event,
   type EventClass,
   listen,
   type Listenable,
+  type MethodDescriptor,
   type MethodFunc,
   RecvInitialMetadata,
   RecvMessage,

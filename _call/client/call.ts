@@ -12,17 +12,13 @@ import {
   isClientStreaming,
   isServerStreaming,
 } from "../../core/cardinality.ts";
-import { deferDetails, deferMetadata, GRPCError } from "../../core/errors.ts";
+import type { GRPCError } from "../../core/errors.ts";
 import type { Metadata } from "../../core/metadata.ts";
 import type { Peer } from "../../core/peer.ts";
 import { Status } from "../../core/status.ts";
 import { type Context, currentContext, noContext } from "../../_context.ts";
 import { FrameReader } from "../../_wire/frame.ts";
-import {
-  decodeMetadata,
-  fitsWhenSplit,
-  type RawHeaders,
-} from "../../_wire/headers.ts";
+import { fitsWhenSplit, type RawHeaders } from "../../_wire/headers.ts";
 import type { ParsedOutcome } from "../../_wire/outcome.ts";
 import { type Account, type Holder, MIN_HOLDER_BYTES } from "../account.ts";
 import {
@@ -31,7 +27,12 @@ import {
   ResetCode,
   type StreamClaim,
 } from "../byte_stream.ts";
-import { ClientEvents, type ClientEventsOwner } from "./events.ts";
+import type { CallRecord } from "../call_record.ts";
+import {
+  type ClientEvents,
+  type ClientEventsOwner,
+  watchersOf,
+} from "./events.ts";
 import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import {
   decodeMessage,
@@ -58,6 +59,7 @@ import {
 } from "./request_sender.ts";
 import { Cancellation, deadlineExceeded } from "../cancellation.ts";
 import { decodeDetails } from "../status_details.ts";
+import { failureOf } from "./reply_reader.ts";
 import { TransparentRetry } from "./transparent_retry.ts";
 
 type Gate = PromiseWithResolvers<void>;
@@ -84,6 +86,8 @@ export class ClientCall<Req, Rep>
   initialMetadata: Metadata | null = null;
   /** The trailing metadata, once somebody wanted to see it. */
   trailingMetadata: Metadata | null = null;
+  /** What is counted of it; null if nobody observes it. */
+  readonly record: CallRecord | null;
 
   readonly #method: ClientMethod;
   readonly #options: ClientCallOptions;
@@ -123,8 +127,7 @@ export class ClientCall<Req, Rep>
   #begun: Gate | undefined;
 
   constructor(method: ClientMethod, options: ClientCallOptions) {
-    const { cardinality, host: { listeners: { audience }, deadlines } } =
-      method;
+    const { cardinality, host: { deadlines } } = method;
     this.#method = method;
     this.#options = options;
     this.reply = new Half(isServerStreaming(cardinality));
@@ -136,9 +139,9 @@ export class ClientCall<Req, Rep>
     );
     this.#inbox = new Inbox(this);
     this.#reader = new FrameReader(this, options.maxReceiveMessageSize);
-    this.#events = audience === null
-      ? null
-      : new ClientEvents(this, audience, method, options);
+    const { events, record } = watchersOf(this, method, options);
+    this.#events = events;
+    this.record = record;
     this.#sender = new RequestSender(
       this,
       new Half(isClientStreaming(cardinality)),
@@ -216,6 +219,7 @@ export class ClientCall<Req, Rep>
    */
   begin(end = false): void {
     this.#sender.begin(end);
+    if (!this.#finished) this.record?.begin(this.context);
     this.#begun?.resolve();
     const wasWatching = this.#watching;
     if (!wasWatching) {
@@ -231,9 +235,9 @@ export class ClientCall<Req, Rep>
   }
 
   #keepContext(): void {
-    if (this.#events !== null) this.context ??= currentContext();
+    if (this.#events === null && this.record === null) return;
+    this.context ??= currentContext();
   }
-
   /** Waits until the call has begun, or is over. */
   whenBegun(): void | Promise<void> {
     if (this.#finished || this.request.phase !== "idle") return;
@@ -377,6 +381,7 @@ export class ClientCall<Req, Rep>
 
   onFrame(bytes: Uint8Array, compressed: boolean): void {
     if (this.#finished) return;
+    this.record?.received(bytes.length);
     if (!this.reply.advance("message")) {
       return this.cancel(secondMessage("reply"));
     }
@@ -543,18 +548,9 @@ export class ClientCall<Req, Rep>
   ): void {
     this.trailingHeaders = raw;
     this.trailingMetadata = metadata;
-    const { status, message, details } = outcome;
-    if (status !== Status.OK) {
+    if (outcome.status !== Status.OK) {
       this.reply.advance("fail");
-      const error = new GRPCError(status, message);
-      deferMetadata(
-        error,
-        () => this.trailingMetadata ??= decodeMetadata(raw),
-      );
-      if (details !== null) {
-        deferDetails(error, () => this.decodeDetails(outcome));
-      }
-      return this.#end(error);
+      return this.#end(failureOf(this, raw, outcome));
     }
     this.#end(checkComplete("reply", this.reply, this.#reader.truncated));
   }
@@ -580,6 +576,7 @@ export class ClientCall<Req, Rep>
     if (this.#stream === null) this.#method.host.source.withdraw(this);
     this.#sender.finish(error);
     this.#inbox.finish(error);
+    this.record?.fail(error, this.peer);
     this.#begun?.resolve();
     settle(this.#headed, error);
     settle(this.#done, error);

@@ -10,6 +10,7 @@ import type { GRPCError } from "../../core/errors.ts";
 import {
   type CallInfo,
   type ClientEvent,
+  type MethodDescriptor,
   RecvInitialMetadata,
   RecvMessage,
   RecvTrailingMetadata,
@@ -22,6 +23,7 @@ import type { Peer } from "../../core/peer.ts";
 import type { Context } from "../../_context.ts";
 import { decodeMetadata, type RawHeaders } from "../../_wire/headers.ts";
 import type { ParsedOutcome } from "../../_wire/outcome.ts";
+import { CallRecord } from "../call_record.ts";
 import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import { messageOf, tell } from "../events.ts";
 import { after, type Step, StepQueue } from "../step_queue.ts";
@@ -67,22 +69,53 @@ const NOW = Promise.resolve();
 /** What the events of a call say of it. */
 class ClientCallInfo implements CallInfo {
   readonly methodName: string;
+  readonly method: MethodDescriptor;
   readonly deadline: Deadline | null;
   readonly #owner: ClientEventsOwner;
 
   constructor(
     owner: ClientEventsOwner,
-    methodName: string,
-    deadline: Deadline | null,
+    method: MethodDescriptor,
+    deadline: Deadline | undefined,
   ) {
     this.#owner = owner;
-    this.methodName = methodName;
-    this.deadline = deadline;
+    this.methodName = method.path;
+    this.method = method;
+    this.deadline = deadline ?? null;
   }
 
   get peer(): Peer | null {
     return this.#owner.peer;
   }
+}
+
+/** Who watches a call. */
+export interface Watchers {
+  /** What tells its events; null if nobody listens. */
+  readonly events: ClientEvents | null;
+  /** What is counted of it; null if nobody observes it as a whole. */
+  readonly record: CallRecord | null;
+}
+
+const NOBODY: Watchers = { events: null, record: null };
+
+/** Makes what those need who watch a call that begins now. */
+export function watchersOf(
+  owner: ClientEventsOwner,
+  { host: { listeners, deadlines }, descriptor }: ClientMethod,
+  { deadline }: ClientCallOptions,
+): Watchers {
+  const { audience, observers } = listeners;
+  if (audience === null && observers === null) return NOBODY;
+  const info = new ClientCallInfo(owner, descriptor, deadline);
+  return {
+    events: audience === null ? null : new ClientEvents(owner, audience, info),
+    record: observers === null ? null : new CallRecord(
+      { side: "client", info, headers: null },
+      observers,
+      deadlines,
+    ),
+  };
 }
 
 /**
@@ -101,30 +134,18 @@ export class ClientEvents {
   readonly #incoming = new StepQueue();
   readonly #owner: ClientEventsOwner;
   readonly #audience: Audience<ClientEvent>;
-  readonly #method: ClientMethod;
-  readonly #options: ClientCallOptions;
-  #callInfo: CallInfo | undefined;
+  readonly #info: CallInfo;
 
   constructor(
     owner: ClientEventsOwner,
     audience: Audience<ClientEvent>,
-    method: ClientMethod,
-    options: ClientCallOptions,
+    info: CallInfo,
   ) {
     this.#owner = owner;
     this.#audience = audience;
-    this.#method = method;
-    this.#options = options;
+    this.#info = info;
     this.hearsMessages = audience.has(SendMessage);
     this.hearsMore = audience.size > 1 || !audience.has(SendRequest);
-  }
-
-  get #info(): CallInfo {
-    return this.#callInfo ??= new ClientCallInfo(
-      this.#owner,
-      this.#method.head.fields.path,
-      this.#options.deadline ?? null,
-    );
   }
 
   /** The request can be sent: gives its metadata to `next`. */

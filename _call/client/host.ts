@@ -8,7 +8,7 @@ import type { Cardinality } from "../../core/cardinality.ts";
 import type { Codec } from "../../core/codec.ts";
 import type { Configuration } from "../../core/config.ts";
 import type { Deadline } from "../../core/deadline.ts";
-import type { ClientEvent } from "../../core/events.ts";
+import type { ClientEvent, MethodDescriptor } from "../../core/events.ts";
 import type { Listeners } from "../../core/_listeners.ts";
 import type { Metadata } from "../../core/metadata.ts";
 import type { StatusDetailsCodec } from "../../core/status_details.ts";
@@ -42,6 +42,8 @@ export interface ClientMethod {
   readonly requestType: unknown;
   readonly replyType: unknown;
   readonly cardinality: Cardinality;
+  /** The same, and more, for who observes its calls. */
+  readonly descriptor: MethodDescriptor;
   /** Reads what comes back. */
   readonly replies: ReplyReader;
 }

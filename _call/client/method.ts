@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { DescMethod } from "@bufbuild/protobuf";
 import {
   type Cardinality,
   isClientStreaming,
@@ -15,6 +16,7 @@ import { Status } from "../../core/status.ts";
 import { currentContext } from "../../_context.ts";
 import { type CallOptions, defaultOptions, readOptions } from "./options.ts";
 import { ClientCall } from "./call.ts";
+import { methodDescriptor } from "../descriptor.ts";
 import { ClientStream } from "./stream.ts";
 import type { ClientMethod } from "./host.ts";
 import type { Many } from "../many.ts";
@@ -130,16 +132,24 @@ export interface StreamStreamMethod<Req, Rep> extends MethodInfo {
   open(options?: CallOptions): ClientStream<Many<Req>, Many<Rep>>;
 }
 
+/** What a method is made of. */
+export interface MethodInit
+  extends Omit<ClientMethod, "descriptor" | "replies"> {
+  /** What the .proto file says of it, if that is known. */
+  readonly descriptor?: DescMethod | undefined;
+}
+
 /** Makes the callable object of a method, of whichever kind. */
-export function makeMethod(
-  method: Omit<ClientMethod, "replies">,
-  path: string,
-): unknown {
-  const called: ClientMethod = { ...method, replies: new ReplyReader() };
-  const { cardinality } = method;
-  const defaults = defaultOptions(method.host);
+export function makeMethod(init: MethodInit, path: string): unknown {
+  const called: ClientMethod = {
+    ...init,
+    descriptor: methodDescriptor({ ...init, path }),
+    replies: new ReplyReader(),
+  };
+  const { cardinality, host } = called;
+  const defaults = defaultOptions(host);
   const makeCall = (options?: CallOptions): AnyCall =>
-    new ClientCall(called, readOptions(method.host, defaults, options));
+    new ClientCall(called, readOptions(host, defaults, options));
   const makeForLater = (options?: CallOptions): AnyCall => {
     const call = makeCall(options);
     call.beginLater();

@@ -4,12 +4,14 @@
  * @module
  */
 
-import { GRPCError } from "../../core/errors.ts";
+import { deferDetails, deferMetadata, GRPCError } from "../../core/errors.ts";
+import type { Metadata } from "../../core/metadata.ts";
 import { Status } from "../../core/status.ts";
 import type { Compressor } from "../../_wire/compression.ts";
 import {
   acceptsSubtype,
   contentSubtype,
+  decodeMetadata,
   fitsWhenSplit,
   parseReplyHead,
   type RawHeaders,
@@ -154,4 +156,24 @@ function compressorOf(
     Status.INTERNAL,
     `Unsupported grpc-encoding header: "${encoding}"`,
   );
+}
+
+/** A call that failed, and of which few read all that came with the status. */
+interface FailedCall {
+  trailingMetadata: Metadata | null;
+  decodeDetails(outcome: ParsedOutcome): readonly unknown[];
+}
+
+/** The error of a reply with a status that is not OK. */
+export function failureOf(
+  call: FailedCall,
+  raw: RawHeaders,
+  outcome: ParsedOutcome,
+): GRPCError {
+  const error = new GRPCError(outcome.status, outcome.message);
+  deferMetadata(error, () => call.trailingMetadata ??= decodeMetadata(raw));
+  if (outcome.details !== null) {
+    deferDetails(error, () => call.decodeDetails(outcome));
+  }
+  return error;
 }

@@ -6,9 +6,12 @@
  */
 
 import type { Metadata } from "../../core/metadata.ts";
+import type { Peer } from "../../core/peer.ts";
+import { FRAME_PREFIX_BYTES } from "../../_wire/frame.ts";
 import { requestHead } from "../../_wire/headers.ts";
 import { encodeTimeout } from "../../_wire/timeout.ts";
 import type { ByteStream } from "../byte_stream.ts";
+import type { CallRecord } from "../call_record.ts";
 import type { ClientEvents } from "./events.ts";
 import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import type { Half } from "../half.ts";
@@ -27,6 +30,10 @@ export interface SenderOwner {
   readonly takesRequests: boolean;
   /** How many milliseconds the call may still take, or Infinity. */
   readonly timeLeftMs: number;
+  /** The server, once there is a connection. */
+  readonly peer: Peer | null;
+  /** What is counted of the call; null if nobody observes it. */
+  readonly record: CallRecord | null;
   /** Ends the call from this side. */
   cancel(error: Error): void;
   /** Makes the error for what is sent after the end. */
@@ -176,15 +183,22 @@ export class RequestSender {
   }
 
   #open(stream: ByteStream): void {
+    const { record, peer } = this.#owner;
+    if (record === null) return this.#sendHead(stream, this.#metadata);
+    const metadata = record.attempt(this.#metadata, peer);
+    record.run(() => this.#sendHead(stream, metadata));
+  }
+
+  #sendHead(stream: ByteStream, metadata: Metadata | null): void {
     const { timeLeftMs } = this.#owner;
     const timeout = timeLeftMs === Infinity ? null : encodeTimeout(timeLeftMs);
     const block = requestHead(
       this.#method.head,
       timeout,
-      this.#metadata,
+      metadata,
       this.#options.compressor?.name ?? null,
     );
-    if (this.#metadata !== null) {
+    if (metadata !== null) {
       const fault = checkHeaderLimit("request", block);
       if (fault !== null) return this.#owner.cancel(fault);
     }
@@ -212,6 +226,10 @@ export class RequestSender {
   /** Sends a frame, after the ones that wait for the stream. */
   #send(frame: Uint8Array, end: boolean): void | Promise<void> {
     if (!this.#owner.takesRequests) throw this.#owner.sendAfterEnd();
+    const { record } = this.#owner;
+    if (record !== null && frame !== EMPTY) {
+      record.sent(frame.length - FRAME_PREFIX_BYTES);
+    }
     const stream = this.#stream;
     if (stream === null || !this.#isOpen) {
       this.#outbox.hold(frame, end);

@@ -417,6 +417,7 @@ export class ServerCall<Req, Rep>
 
   onFrame(bytes: Uint8Array, compressed: boolean): void {
     if (this.aborted !== undefined) return;
+    this.start.record?.received(bytes.length);
     if (!this.request.advance("message")) {
       return this.fail(secondMessage("request"));
     }
@@ -579,6 +580,7 @@ export class ServerCall<Req, Rep>
 
   #abort(error: GRPCError): void {
     this.reply.advance("fail");
+    this.start.record?.end(error, this.peer);
     this.#reader.stop();
     this.#inbox.abort(error);
     this.#unary = undefined;

@@ -64,7 +64,7 @@ export class ServerEvents {
   readonly #owner: ServerEventsOwner;
   readonly #audience: Audience<ServerEvent>;
   readonly #start: RequestStart;
-  #callInfo: CallInfo | undefined;
+  readonly #info: CallInfo;
   /** Whose context listeners run in: nobody's, and then the handler's. */
   #context: Context = noContext;
 
@@ -76,18 +76,10 @@ export class ServerEvents {
     this.#owner = owner;
     this.#audience = audience;
     this.#start = start;
+    this.#info = start.info!;
     this.hearsMessages = audience.has(RecvMessage);
     this.hearsReplies = audience.has(SendInitialMetadata) ||
       audience.has(SendMessage) || audience.has(SendTrailingMetadata);
-  }
-
-  get #info(): CallInfo {
-    const { request, deadline, peer } = this.#start;
-    return this.#callInfo ??= {
-      methodName: request.route.path,
-      deadline,
-      peer,
-    };
   }
 
   /**
@@ -101,15 +93,15 @@ export class ServerEvents {
     owner: { readonly metadata: Metadata },
     next: (metadata: Metadata | null, methodFunc: MethodFunc) => void,
   ): void {
-    const { head, route: { handler } } = this.#start.request;
-    // It takes time to keep a context: only for who runs in it.
-    const methodFunc: MethodFunc = this.hearsMessages || this.hearsReplies
-      ? (stream) => {
-        // The context of the handler is that of the call from now on.
-        this.#context = currentContext();
-        return handler.handle(stream);
-      }
-      : (stream) => handler.handle(stream);
+    const { request: { head, route: { handler } }, record } = this.#start;
+    const isKept = this.hearsMessages || this.hearsReplies;
+    const methodFunc: MethodFunc = (stream) => {
+      // The context of the handler is that of the call from now on. It takes
+      // time to keep it: only for who runs in it.
+      if (isKept) this.#context = currentContext();
+      record?.handling();
+      return handler.handle(stream);
+    };
     const listeners = this.#audience.get(RecvRequest);
     if (listeners === undefined) return next(null, methodFunc);
     const event = new RecvRequest(

@@ -4,7 +4,10 @@
  * @module
  */
 
+import type { DescMethod } from "@bufbuild/protobuf";
 import type { Cardinality } from "../../core/cardinality.ts";
+import type { MethodDescriptor } from "../../core/events.ts";
+import { methodDescriptor } from "../descriptor.ts";
 import type { ServerStream } from "./stream.ts";
 
 /** One method of a service, as the server calls it. */
@@ -24,6 +27,13 @@ export interface Handler {
   readonly requestType: unknown;
   /** The type of the replies, as the codec needs it. */
   readonly replyType: unknown;
+  /**
+   * What the .proto file says of the method, for who listens to its calls.
+   *
+   * @default {undefined} that of the service beside the messages, if there is
+   *   one
+   */
+  readonly descriptor?: DescMethod | undefined;
 }
 
 /**
@@ -131,6 +141,8 @@ export interface Route {
   readonly path: string;
   /** The handler. */
   readonly handler: Handler;
+  /** What is known of the method. */
+  readonly method: MethodDescriptor;
 }
 
 /**
@@ -156,7 +168,8 @@ export function routesOf(
       );
     }
     for (const [path, handler] of Object.entries(service[mapping](server))) {
-      routes.set(path, { path, handler });
+      const method = methodDescriptor({ ...handler, path });
+      routes.set(path, { path, handler, method });
     }
   }
   for (const service of all) service[attach]?.(server);

@@ -6,9 +6,10 @@
 
 import type { Configuration } from "../../core/config.ts";
 import type { Deadline } from "../../core/deadline.ts";
-import type { ServerEvent } from "../../core/events.ts";
+import type { CallInfo, ServerEvent } from "../../core/events.ts";
 import type { Listeners } from "../../core/_listeners.ts";
 import type { Peer } from "../../core/peer.ts";
+import type { CallRecord } from "../call_record.ts";
 import type { StatusDetailsCodec } from "../../core/status_details.ts";
 import type { Compressor } from "../../_wire/compression.ts";
 import type { FrameWriter } from "../../_wire/frame.ts";
@@ -61,6 +62,10 @@ export interface RequestStart {
   readonly headers: RawHeaders;
   readonly deadline: Deadline | null;
   readonly peer: Peer;
+  /** What events say of it; null if nobody listens. */
+  readonly info: CallInfo | null;
+  /** What is counted of it; null if nobody observes it. */
+  readonly record: CallRecord | null;
 }
 
 /** Whom calls tell about themselves. */

@@ -219,7 +219,8 @@ function bytesOf(raw: RawHeaders): number {
   return bytes;
 }
 
-function pathOf(raw: RawHeaders): string {
+/** The path in a head; empty if there is none. */
+export function pathOf(raw: RawHeaders): string {
   for (let i = 0; i + 1 < raw.length; i += 2) {
     if (raw[i] === ":path") return raw[i + 1]!;
   }

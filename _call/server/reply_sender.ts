@@ -14,6 +14,7 @@ import {
   type Compressor,
   compressorFor,
 } from "../../_wire/compression.ts";
+import { FRAME_PREFIX_BYTES } from "../../_wire/frame.ts";
 import { HeaderBlock, replyHead } from "../../_wire/headers.ts";
 import type { Account } from "../account.ts";
 import type { ByteStream } from "../byte_stream.ts";
@@ -129,6 +130,7 @@ export class ReplySender {
    * @param headSent Whether the head was sent when it ended.
    */
   sendLast(ending: Ending, headSent: boolean): void {
+    this.#start.record?.end(ending, this.#start.peer);
     this.#write(this.#lastTrailersOf(ending), headSent);
   }
 
@@ -192,6 +194,7 @@ export class ReplySender {
     );
     if (half.phase === "idle") this.#sendHead(null, host.compressor);
     half.advance("message");
+    this.#start.record?.sent(frame.length - FRAME_PREFIX_BYTES);
     const room = this.#stream.send(frame);
     if (room === undefined) return;
     const gate = this.#gate ??= new SendGate();
@@ -207,6 +210,7 @@ export class ReplySender {
     // Before anything is decided: it may be that it can not be said.
     const trailers = this.#trailersOf(ending);
     this.half.advance(input);
+    this.#start.record?.end(ending, this.#start.peer);
     this.#owner.onReplied();
     this.#write(trailers, headSent);
   }

@@ -7,17 +7,20 @@
 
 import { noContext } from "../../_context.ts";
 import { Deadline } from "../../core/deadline.ts";
+import type { CallStart } from "../../core/_call_trace.ts";
 import { GRPCError } from "../../core/errors.ts";
+import type { CallInfo } from "../../core/events.ts";
 import type { Peer } from "../../core/peer.ts";
 import { Status } from "../../core/status.ts";
 import { HeaderBlock, type RawHeaders } from "../../_wire/headers.ts";
 import type { Admission } from "./admission.ts";
 import type { ByteSink, ByteStream } from "../byte_stream.ts";
+import { CallRecord } from "../call_record.ts";
 import { type Ending, endingOf, INTERNAL_SERVER_ERROR, OK } from "./ending.ts";
 import { misuse } from "../half.ts";
 import type { Route } from "./handler.ts";
 import { isPromiseLike } from "../../core/_promise_like.ts";
-import { HeadReader, type Refusal } from "./read_head.ts";
+import { HeadReader, pathOf, type Refusal } from "./read_head.ts";
 import { ServerCall } from "./call.ts";
 import type { RequestStart, ServerCallOwner, ServerHost } from "./host.ts";
 import { ServerStream } from "./stream.ts";
@@ -63,12 +66,29 @@ export class CallServer implements ServerCallOwner<AnyCall> {
   serve(stream: ByteStream, raw: RawHeaders, peer: Peer): ByteSink {
     const host = this.#host;
     const request = this.#heads.read(raw);
-    if (request.refusal !== null) return refuse(stream, request.refusal);
-    const { timeoutMs } = request;
+    if (request.refusal !== null) {
+      recordRefusal(host, raw, request.refusal, peer);
+      return refuse(stream, request.refusal);
+    }
+    const { timeoutMs, route: { method } } = request;
     const deadline = timeoutMs === null
       ? null
       : Deadline.fromTimeout(timeoutMs, host.deadlines.clock);
-    const start: RequestStart = { request, headers: raw, deadline, peer };
+    const { listeners } = host;
+    const isWatched = listeners.audience !== null ||
+      listeners.observers !== null;
+    const info: CallInfo | null = isWatched
+      ? { methodName: method.path, method, deadline, peer }
+      : null;
+    const record = info === null ? null : recordOf(host, info, raw);
+    const start: RequestStart = {
+      request,
+      headers: raw,
+      deadline,
+      peer,
+      info,
+      record,
+    };
     const call: AnyCall = new ServerCall(host, stream, start, this);
     host.onCallStart(call);
     call.begin();
@@ -114,6 +134,33 @@ function leave(host: CallHost, call: AnyCall): void {
   host.onCallEnd(call);
 }
 
+/** Begins to follow a call, if somebody observes it. */
+function recordOf(
+  { listeners: { observers }, deadlines }: CallHost,
+  info: CallInfo,
+  headers: RawHeaders,
+): CallRecord | null {
+  if (observers === null) return null;
+  const start: CallStart = { side: "server", info, headers };
+  const record = new CallRecord(start, observers, deadlines);
+  record.attempts = 1;
+  record.begin();
+  return record;
+}
+
+/** A call that is refused for its head begins and ends all the same. */
+function recordRefusal(
+  host: CallHost,
+  raw: RawHeaders,
+  { status, message }: Refusal,
+  peer: Peer,
+): void {
+  const methodName = pathOf(raw);
+  const method = host.routes.get(methodName)?.method ?? null;
+  const info = { methodName, method, deadline: null, peer };
+  recordOf(host, info, raw)?.end({ status, message, details: [] }, peer);
+}
+
 /** Answers a call that no handler will see. */
 function refuse(stream: ByteStream, refusal: Refusal): ByteSink {
   const { http, status, message, contentType, acceptEncoding } = refusal;
@@ -142,11 +189,19 @@ const DEAF: ByteSink = {
 
 /** Runs the handler of a call. */
 function run(host: CallHost, call: AnyCall): void {
-  const { handle, start: { request: { route: { handler } } } } = call;
+  const { handle, start: { request: { route: { handler } }, record } } = call;
   const stream = new ServerStream(call);
   let result: unknown;
   try {
-    result = handle === null ? handler.handle(stream) : handle(stream);
+    if (record !== null) {
+      result = record.run(() => {
+        if (handle !== null) return handle(stream);
+        record.handling();
+        return handler.handle(stream);
+      });
+    } else {
+      result = handle === null ? handler.handle(stream) : handle(stream);
+    }
   } catch (error) {
     return handlerThrew(host, call, error);
   }

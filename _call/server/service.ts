@@ -125,6 +125,7 @@ function handlerOf(
     cardinality,
     requestType: method.input,
     replyType: method.output,
+    descriptor: method,
   };
 }
 

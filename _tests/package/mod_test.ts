@@ -7,7 +7,15 @@ import { USER_AGENT, VERSION } from "../../core/version.ts";
 /** What both sides speak. */
 const CORE = [
   ...["Clock", "ClockTimer"],
-  ...["CallInfo", "ClientEvent", "Compression", "Event", "EventClass"],
+  ...[
+    "CallEnd",
+    "CallInfo",
+    "MethodDescriptor",
+    "ClientEvent",
+    "Compression",
+    "Event",
+    "EventClass",
+  ],
   ...["Listenable", "MethodFunc", "ProtoJsonCodec"],
   ...["ProtoJsonCodecOptions", "ProtoStatusDetailsCodec"],
   ...["ProtoStatusDetailsCodecOptions"],

@@ -1,5 +1,5 @@
 /**
- * Gives each call an id, and tells how long it took.
+ * Gives each call an id, and tells how it ended and how long it took.
  *
  *     deno run --allow-net=127.0.0.1 examples/tracing/client.ts [port]
  *
@@ -7,11 +7,11 @@
  */
 
 import {
+  CallEnd,
   type CallInfo,
   Channel,
   createStub,
   listen,
-  RecvTrailingMetadata,
   SendRequest,
   statusName,
 } from "@grpclib/grpclib/client";
@@ -20,18 +20,21 @@ import { Greeter } from "../helloworld/gen/helloworld_pb.ts";
 await using channel = new Channel("127.0.0.1", Number(Deno.args[0] ?? 50051));
 
 let calls = 0;
-const startedAt = new WeakMap<CallInfo, number>();
+const ids = new WeakMap<CallInfo, string>();
 
 listen(channel, SendRequest, (event) => {
-  event.metadata.set("x-request-id", `call-${++calls}`);
-  startedAt.set(event.call, performance.now());
+  const id = `call-${++calls}`;
+  event.metadata.set("x-request-id", id);
+  ids.set(event.call, id);
 });
 
-listen(channel, RecvTrailingMetadata, (event) => {
-  const id = event.metadata.get("x-request-id");
-  const ms = performance.now() - startedAt.get(event.call)!;
-  const status = statusName(event.status);
-  console.log(`[${id}] ${event.methodName} ${status} ${ms.toFixed(1)} ms`);
+listen(channel, CallEnd, (event) => {
+  // A call that had no connection was never given an id.
+  const id = ids.get(event.call) ?? "-";
+  const { methodName, status, durationMs } = event;
+  console.log(
+    `[${id}] ${methodName} ${statusName(status)} ${durationMs.toFixed(1)} ms`,
+  );
 });
 
 const greeter = createStub(Greeter, channel);

@@ -9,12 +9,11 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import {
-  type CallInfo,
+  CallEnd,
   createService,
   gracefulExit,
   listen,
   RecvRequest,
-  SendTrailingMetadata,
   Server,
   statusName,
 } from "@grpclib/grpclib/server";
@@ -35,23 +34,16 @@ const greeter = createService(Greeter, {
 
 const server = new Server([greeter]);
 
-/** The ids of the calls that are running. */
-const running = new WeakMap<CallInfo, string>();
-
 listen(server, RecvRequest, (event) => {
   const id = event.metadata.get("x-request-id") ?? crypto.randomUUID();
-  running.set(event.call, id);
   // Whatever the handler does, and whatever that calls, finds the id.
   const handle = event.methodFunc;
   event.methodFunc = (stream) => requestId.run(id, () => handle(stream));
 });
 
-listen(server, SendTrailingMetadata, (event) => {
-  const id = running.get(event.call)!;
-  event.metadata.set("x-request-id", id);
-  requestId.run(id, () => {
-    log(`${event.methodName} ended with ${statusName(event.status)}`);
-  });
+// In the context of the handler, and so with its id.
+listen(server, CallEnd, (event) => {
+  log(`${event.methodName} ended with ${statusName(event.status)}`);
 });
 
 using _exit = gracefulExit([server]);
