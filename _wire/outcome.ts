@@ -9,29 +9,28 @@ import { isStatus, Status } from "../core/status.ts";
 import { HeaderBlock, metadataFields, type RawHeaders } from "./headers.ts";
 import { decodeBin, decodeMessage, encodeBin, encodeMessage } from "./text.ts";
 
-/** How a call ended, as this side says it. */
-export interface Outcome {
+/** How a call ended: its status, and all that goes with it. */
+export interface Outcome<Details = readonly unknown[]> {
   /** The status. */
   readonly status: Status;
   /** The text for `grpc-message`; empty for none. */
   readonly message: string;
-  /** The encoded details for `grpc-status-details-bin`. */
-  readonly details: Uint8Array | null;
-  /** The metadata to send behind the status. */
+  /** The details of the status. */
+  readonly details: Details;
+  /** The metadata behind the status. */
   readonly metadata: Metadata | null;
   /** When the client may try again, in milliseconds, if it is told. */
   readonly pushbackMs?: number;
 }
 
-/** How a call ended, as the other side said it. The metadata is left for `decodeMetadata()`. */
-export interface ParsedOutcome {
-  /** The status; UNKNOWN when there is none that is valid. */
-  readonly status: Status;
-  /** The decoded text of `grpc-message`, or what is wrong with the status. */
-  readonly message: string;
-  /** The encoded details, when there are some. */
-  readonly details: Uint8Array | null;
-}
+/** An outcome to be sent: its details are bytes, for `grpc-status-details-bin`. */
+export type EncodedOutcome = Outcome<Uint8Array | null>;
+
+/**
+ * An outcome that came in: UNKNOWN if there is no valid status. Its metadata is
+ * left for `decodeMetadata()`.
+ */
+export type ReceivedOutcome = Omit<EncodedOutcome, "metadata" | "pushbackMs">;
 
 // What nearly every call ends with.
 const OK_TRAILERS = new HeaderBlock(["grpc-status", "0"]);
@@ -48,7 +47,7 @@ const NONE: readonly string[] = [];
  * @param outcome How the call ended.
  * @returns The fields.
  */
-export function outcomeTrailers(outcome: Outcome): HeaderBlock {
+export function outcomeTrailers(outcome: EncodedOutcome): HeaderBlock {
   const { status, message, details, metadata, pushbackMs } = outcome;
   if (
     status === Status.OK && message === "" && details === null &&
@@ -82,7 +81,7 @@ export function outcomeTrailers(outcome: Outcome): HeaderBlock {
  * @param raw The received fields.
  * @returns The outcome.
  */
-export function parseOutcome(raw: RawHeaders): ParsedOutcome {
+export function parseOutcome(raw: RawHeaders): ReceivedOutcome {
   let status: string | null = null;
   let message = "";
   let details: Uint8Array | null = null;
@@ -114,7 +113,7 @@ export function parseOutcome(raw: RawHeaders): ParsedOutcome {
 }
 
 /** Makes the outcome of a call that ended without a usable status. */
-function synthesized(message: string): ParsedOutcome {
+function synthesized(message: string): ReceivedOutcome {
   return { status: Status.UNKNOWN, message, details: null };
 }
 

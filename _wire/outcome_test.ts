@@ -3,13 +3,18 @@ import { Metadata } from "../core/metadata.ts";
 import { Status } from "../core/status.ts";
 import type { HeaderBlock } from "./headers.ts";
 import {
-  type Outcome,
+  type EncodedOutcome,
   outcomeTrailers,
   parseOutcome,
   statusOfHttp,
 } from "./outcome.ts";
 
-const OK: Outcome = { status: 0, message: "", details: null, metadata: null };
+const OK: EncodedOutcome = {
+  status: 0,
+  message: "",
+  details: null,
+  metadata: null,
+};
 
 /** The fields as a peer would receive them. */
 function raw(block: HeaderBlock): string[] {
@@ -45,7 +50,7 @@ Deno.test("outcomeTrailers() writes status, message, details and metadata in thi
 });
 
 Deno.test("outcomeTrailers() writes what an OK comes with", () => {
-  const cases: [Partial<Outcome>, string[]][] = [
+  const cases: [Partial<EncodedOutcome>, string[]][] = [
     [{ message: "Done" }, ["grpc-message", "Done"]],
     [{ details: new Uint8Array([1]) }, ["grpc-status-details-bin", "AQ"]],
     [{ details: new Uint8Array() }, ["grpc-status-details-bin", ""]],
@@ -72,7 +77,7 @@ Deno.test("parseOutcome() reads every status", () => {
 });
 
 Deno.test("parseOutcome() undoes outcomeTrailers()", () => {
-  const cases: Outcome[] = [
+  const cases: EncodedOutcome[] = [
     OK,
     { ...OK, message: "Done" },
     { ...OK, status: 5, message: "%41 é \u{1F600}\n" },

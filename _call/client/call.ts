@@ -19,7 +19,7 @@ import { Status } from "../../core/status.ts";
 import { type Context, currentContext, noContext } from "../../_context.ts";
 import { FrameReader } from "../../_wire/frame.ts";
 import { fitsWhenSplit, type RawHeaders } from "../../_wire/headers.ts";
-import type { ParsedOutcome } from "../../_wire/outcome.ts";
+import type { ReceivedOutcome } from "../../_wire/outcome.ts";
 import { type Account, type Holder, MIN_HOLDER_BYTES } from "../account.ts";
 import {
   type ByteStream,
@@ -58,8 +58,7 @@ import {
   type SenderOwner,
 } from "./request_sender.ts";
 import { Cancellation, deadlineExceeded } from "../cancellation.ts";
-import { decodeDetails } from "../status_details.ts";
-import { failureOf } from "./reply_reader.ts";
+import { decodeDetails, failureOf } from "./reply_reader.ts";
 import { TransparentRetry } from "./transparent_retry.ts";
 
 type Gate = PromiseWithResolvers<void>;
@@ -491,7 +490,7 @@ export class ClientCall<Req, Rep>
     this.cancel(tooMuchHeld("reply"));
   }
 
-  decodeDetails(outcome: ParsedOutcome): readonly unknown[] {
+  decodeDetails(outcome: ReceivedOutcome): readonly unknown[] {
     return decodeDetails(this.#method.host.statusDetailsCodec, outcome);
   }
 
@@ -543,7 +542,7 @@ export class ClientCall<Req, Rep>
 
   acceptOutcome(
     raw: RawHeaders,
-    outcome: ParsedOutcome,
+    outcome: ReceivedOutcome,
     metadata: Metadata | null,
   ): void {
     this.trailingHeaders = raw;

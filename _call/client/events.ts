@@ -22,7 +22,7 @@ import { Metadata } from "../../core/metadata.ts";
 import type { Peer } from "../../core/peer.ts";
 import type { Context } from "../../_context.ts";
 import { decodeMetadata, type RawHeaders } from "../../_wire/headers.ts";
-import type { ParsedOutcome } from "../../_wire/outcome.ts";
+import type { ReceivedOutcome } from "../../_wire/outcome.ts";
 import { CallRecord } from "../call_record.ts";
 import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import { messageOf, tell } from "../events.ts";
@@ -35,7 +35,7 @@ export interface ClientEventsOwner {
   /** Whose context listeners run in; absent while it is that of the moment. */
   readonly context?: Context;
   cancel(error: Error): void;
-  decodeDetails(outcome: ParsedOutcome): readonly unknown[];
+  decodeDetails(outcome: ReceivedOutcome): readonly unknown[];
   /** @param metadata What listeners made of it; null if none has seen it. */
   acceptHead(raw: RawHeaders, metadata: Metadata | null): void;
   whenRoom(bytes: Uint8Array, compressed: boolean): void | Promise<void>;
@@ -54,7 +54,7 @@ export interface ClientEventsOwner {
   /** @param metadata What listeners made of it; null if none has seen it. */
   acceptOutcome(
     raw: RawHeaders,
-    outcome: ParsedOutcome,
+    outcome: ReceivedOutcome,
     metadata: Metadata | null,
   ): void;
   /** Stops the flow of bytes while listeners are at work. */
@@ -240,7 +240,7 @@ export class ClientEvents {
   /** @param trailersOnly Whether there was no head before. */
   onOutcome(
     raw: RawHeaders,
-    outcome: ParsedOutcome,
+    outcome: ReceivedOutcome,
     trailersOnly: boolean,
   ): void {
     const ofHead = this.#audience.get(RecvInitialMetadata);

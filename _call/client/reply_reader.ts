@@ -7,6 +7,7 @@
 import { deferDetails, deferMetadata, GRPCError } from "../../core/errors.ts";
 import type { Metadata } from "../../core/metadata.ts";
 import { Status } from "../../core/status.ts";
+import type { StatusDetailsCodec } from "../../core/status_details.ts";
 import type { Compressor } from "../../_wire/compression.ts";
 import {
   acceptsSubtype,
@@ -18,16 +19,18 @@ import {
   type ReplyHead,
 } from "../../_wire/headers.ts";
 import {
-  type ParsedOutcome,
   parseOutcome,
+  type ReceivedOutcome,
   statusOfHttp,
 } from "../../_wire/outcome.ts";
 import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import type { Decoding } from "../decode.ts";
 import { receivedTooLarge } from "../header_limit.ts";
 
+const NONE: readonly unknown[] = Object.freeze([]);
+
 /**
- * Reads the responses of a method.
+ * Reads the replies of a method.
  *
  * Servers send the same heads and trailers again and again, and the native
  * engine gives the same lists for them: what was made of the last ones is kept.
@@ -36,7 +39,7 @@ export class ReplyReader {
   #head: RawHeaders | null = null;
   #decoding: Decoding | null = null;
   #trailers: RawHeaders | null = null;
-  #outcome: ParsedOutcome | null = null;
+  #outcome: ReceivedOutcome | null = null;
 
   /**
    * Reads a head.
@@ -73,7 +76,7 @@ export class ReplyReader {
    * @param raw The trailers.
    * @returns How the call ended.
    */
-  outcome(raw: RawHeaders): ParsedOutcome {
+  outcome(raw: RawHeaders): ReceivedOutcome {
     if (raw === this.#trailers) return this.#outcome!;
     const outcome = parseOutcome(raw);
     // Only what most calls end with is worth it.
@@ -161,14 +164,14 @@ function compressorOf(
 /** A call that failed, and of which few read all that came with the status. */
 interface FailedCall {
   trailingMetadata: Metadata | null;
-  decodeDetails(outcome: ParsedOutcome): readonly unknown[];
+  decodeDetails(outcome: ReceivedOutcome): readonly unknown[];
 }
 
 /** The error of a reply with a status that is not OK. */
 export function failureOf(
   call: FailedCall,
   raw: RawHeaders,
-  outcome: ParsedOutcome,
+  outcome: ReceivedOutcome,
 ): GRPCError {
   const error = new GRPCError(outcome.status, outcome.message);
   deferMetadata(error, () => call.trailingMetadata ??= decodeMetadata(raw));
@@ -176,4 +179,25 @@ export function failureOf(
     deferDetails(error, () => call.decodeDetails(outcome));
   }
   return error;
+}
+
+/**
+ * Decodes details that came in. Details that are malformed never hide their
+ * status: then there are none.
+ *
+ * @param codec The codec, if there is one.
+ * @param outcome What came.
+ * @returns The details.
+ */
+export function decodeDetails(
+  codec: StatusDetailsCodec | null,
+  outcome: ReceivedOutcome,
+): readonly unknown[] {
+  const { status, message, details } = outcome;
+  if (codec === null || details === null) return NONE;
+  try {
+    return codec.decode(status, message, details);
+  } catch {
+    return NONE;
+  }
 }

@@ -36,12 +36,8 @@ import {
   decompressMessage,
   type Inflation,
 } from "../decode.ts";
-import {
-  type Ending,
-  endingOf,
-  INTERNAL_SERVER_ERROR,
-  withMetadata,
-} from "./ending.ts";
+import type { Outcome } from "../../_wire/outcome.ts";
+import { INTERNAL_SERVER_ERROR, outcomeOf, withMetadata } from "./outcome.ts";
 import { Half } from "../half.ts";
 import { type Decoded, Inbox, weightOf } from "../inbox.ts";
 import { ListenerError } from "../events.ts";
@@ -342,8 +338,8 @@ export class ServerCall<Req, Rep>
   }
 
   /** Sends the status and the trailing metadata, which end the call. */
-  sendOutcome(ending: Ending): void | Promise<void> {
-    const all = withMetadata(ending, this.trailingMetadata);
+  sendOutcome(outcome: Outcome): void | Promise<void> {
+    const all = withMetadata(outcome, this.trailingMetadata);
     let wait: void | Promise<void>;
     try {
       wait = this.#sender.outcome(all);
@@ -390,7 +386,7 @@ export class ServerCall<Req, Rep>
 
   onEventError(error: GRPCError): void {
     if (this.aborted !== undefined) return;
-    const { status, message } = this.#endingOf(error);
+    const { status, message } = this.#outcomeOf(error);
     this.fail(
       error instanceof ListenerError ? new GRPCError(status, message) : error,
     );
@@ -548,23 +544,23 @@ export class ServerCall<Req, Rep>
     if (this.#events === null || this.replied) return;
     if (!(error instanceof GRPCError)) return;
     const headSent = this.reply.phase !== "idle";
-    this.#sender.sendLast(this.#endingOf(error), headSent);
+    this.#sender.sendLast(this.#outcomeOf(error), headSent);
     this.#abort(error);
   }
 
   /** Sends the status of an error, which nothing else may overtake. */
   #sendLast(error: GRPCError): void {
-    const ending = withMetadata(endingOf(error), this.trailingMetadata);
+    const outcome = withMetadata(outcomeOf(error), this.trailingMetadata);
     const headSent = this.reply.phase !== "idle";
     this.reply.advance("fail");
     const sender = this.#sender;
-    if (!this.#events?.hearsReplies) return sender.sendLast(ending, headSent);
+    if (!this.#events?.hearsReplies) return sender.sendLast(outcome, headSent);
     const onError = (error: unknown): void =>
-      sender.sendLast(this.#endingOf(error as GRPCError), headSent);
+      sender.sendLast(this.#outcomeOf(error as GRPCError), headSent);
     try {
       this.#events.sendTrailingMetadata(
-        ending,
-        (metadata) => sender.sendLast({ ...ending, metadata }, headSent),
+        outcome,
+        (metadata) => sender.sendLast({ ...outcome, metadata }, headSent),
       )?.catch(onError);
     } catch (error) {
       onError(error);
@@ -572,8 +568,8 @@ export class ServerCall<Req, Rep>
   }
 
   /** What the client is told of a failure: of a listener's own one nothing. */
-  #endingOf(error: GRPCError): Ending {
-    if (!(error instanceof ListenerError)) return endingOf(error);
+  #outcomeOf(error: GRPCError): Outcome {
+    if (!(error instanceof ListenerError)) return outcomeOf(error);
     this.#host.onHandlerError(error.cause, this);
     return INTERNAL_SERVER_ERROR;
   }

@@ -19,8 +19,8 @@ import {
 import type { Audience, Callback } from "../../core/_listeners.ts";
 import { Metadata } from "../../core/metadata.ts";
 import { type Context, currentContext, noContext } from "../../_context.ts";
-import type { Ending } from "./ending.ts";
-import { copyMetadata } from "../join_metadata.ts";
+import type { Outcome } from "../../_wire/outcome.ts";
+import { copyMetadata } from "./outcome.ts";
 import { messageOf, tell } from "../events.ts";
 import type { RequestStart } from "./host.ts";
 import { after, type Step, StepQueue } from "../step_queue.ts";
@@ -172,18 +172,18 @@ export class ServerEvents {
 
   /** The status is to be sent: gives the metadata that goes with it to `next`. */
   sendTrailingMetadata(
-    ending: Ending,
+    outcome: Outcome,
     next: (metadata: Metadata | null) => void,
   ): void | Promise<void> {
     const listeners = this.#audience.get(SendTrailingMetadata);
-    if (listeners === undefined) return next(ending.metadata);
+    if (listeners === undefined) return next(outcome.metadata);
     const event = new SendTrailingMetadata(
       this.#info,
       // A copy: it may be that of an error which is thrown again.
-      copyMetadata(ending.metadata),
-      ending.status,
-      ending.message,
-      ending.details,
+      copyMetadata(outcome.metadata),
+      outcome.status,
+      outcome.message,
+      outcome.details,
     );
     return this.#context(() =>
       after(tell(listeners, event), () => next(event.metadata))

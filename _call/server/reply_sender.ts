@@ -18,15 +18,18 @@ import { FRAME_PREFIX_BYTES } from "../../_wire/frame.ts";
 import { HeaderBlock, replyHead } from "../../_wire/headers.ts";
 import type { Account } from "../account.ts";
 import type { ByteStream } from "../byte_stream.ts";
-import { type Ending, INTERNAL_SERVER_ERROR } from "./ending.ts";
+import type { Outcome } from "../../_wire/outcome.ts";
+import {
+  encodeDetails,
+  INTERNAL_SERVER_ERROR,
+  trailersFor,
+} from "./outcome.ts";
 import { type Half, misuse } from "../half.ts";
 import { checkHeaderLimit } from "../header_limit.ts";
 import { SendGate } from "../send_gate.ts";
 import type { ServerEvents } from "./events.ts";
 import type { CallIdentity, RequestStart, ServerHost } from "./host.ts";
 import { after } from "../step_queue.ts";
-import { encodeDetails } from "../status_details.ts";
-import { trailersFor } from "./trailers.ts";
 
 /** The call that the answer belongs to. */
 export interface ReplyOwner extends CallIdentity {
@@ -107,14 +110,14 @@ export class ReplySender {
    * @throws What stands against it, or what a listener threw; then nothing is
    *   sent.
    */
-  outcome(ending: Ending): void | Promise<void> {
+  outcome(outcome: Outcome): void | Promise<void> {
     const events = this.#events;
-    if (events === null) return this.#sendOutcome(ending);
+    if (events === null) return this.#sendOutcome(outcome);
     return events.outgoing.run(() => {
-      this.#require(inputOf(ending));
+      this.#require(inputOf(outcome));
       return events.sendTrailingMetadata(
-        ending,
-        (metadata) => this.#sendOutcome({ ...ending, metadata }),
+        outcome,
+        (metadata) => this.#sendOutcome({ ...outcome, metadata }),
       );
     });
   }
@@ -129,9 +132,9 @@ export class ReplySender {
    *
    * @param headSent Whether the head was sent when it ended.
    */
-  sendLast(ending: Ending, headSent: boolean): void {
-    this.#start.record?.end(ending, this.#start.peer);
-    this.#write(this.#lastTrailersOf(ending), headSent);
+  sendLast(outcome: Outcome, headSent: boolean): void {
+    this.#start.record?.end(outcome, this.#start.peer);
+    this.#write(this.#lastTrailersOf(outcome), headSent);
   }
 
   /** The call is over: who waits to send has to learn of it. */
@@ -203,14 +206,14 @@ export class ReplySender {
     });
   }
 
-  #sendOutcome(ending: Ending): void {
-    const input = inputOf(ending);
+  #sendOutcome(outcome: Outcome): void {
+    const input = inputOf(outcome);
     const headSent = this.half.phase !== "idle";
     this.#require(input);
     // Before anything is decided: it may be that it can not be said.
-    const trailers = this.#trailersOf(ending);
+    const trailers = this.#trailersOf(outcome);
     this.half.advance(input);
-    this.#start.record?.end(ending, this.#start.peer);
+    this.#start.record?.end(outcome, this.#start.peer);
     this.#owner.onReplied();
     this.#write(trailers, headSent);
   }
@@ -235,22 +238,22 @@ export class ReplySender {
   }
 
   /** Makes the trailers, or throws what stands against it. */
-  #trailersOf(ending: Ending): HeaderBlock {
+  #trailersOf(outcome: Outcome): HeaderBlock {
     const { statusDetailsCodec } = this.#host;
-    const { status, message } = ending;
+    const { status, message } = outcome;
     const details = encodeDetails(
       statusDetailsCodec,
       status,
       message,
-      ending.details,
+      outcome.details,
     );
-    return trailersFor({ ...ending, details });
+    return trailersFor({ ...outcome, details });
   }
 
   /** Makes the trailers of a status that has to be sent, or what can be of it. */
-  #lastTrailersOf(ending: Ending): HeaderBlock {
+  #lastTrailersOf(outcome: Outcome): HeaderBlock {
     // Details must not hide the status.
-    for (const attempt of [ending, { ...ending, details: [] }]) {
+    for (const attempt of [outcome, { ...outcome, details: [] }]) {
       try {
         return this.#trailersOf(attempt);
       } catch {
@@ -270,6 +273,6 @@ export class ReplySender {
   }
 }
 
-function inputOf({ status }: Ending): "end" | "fail" {
+function inputOf({ status }: Outcome): "end" | "fail" {
   return status === Status.OK ? "end" : "fail";
 }

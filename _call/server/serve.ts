@@ -16,7 +16,13 @@ import { HeaderBlock, type RawHeaders } from "../../_wire/headers.ts";
 import type { Admission } from "./admission.ts";
 import type { ByteSink, ByteStream } from "../byte_stream.ts";
 import { CallRecord } from "../call_record.ts";
-import { type Ending, endingOf, INTERNAL_SERVER_ERROR, OK } from "./ending.ts";
+import type { Outcome } from "../../_wire/outcome.ts";
+import {
+  INTERNAL_SERVER_ERROR,
+  OK,
+  outcomeOf,
+  trailersFor,
+} from "./outcome.ts";
 import { misuse } from "../half.ts";
 import type { Route } from "./handler.ts";
 import { isPromiseLike } from "../../core/_promise_like.ts";
@@ -24,7 +30,6 @@ import { HeadReader, pathOf, type Refusal } from "./read_head.ts";
 import { ServerCall } from "./call.ts";
 import type { RequestStart, ServerCallOwner, ServerHost } from "./host.ts";
 import { ServerStream } from "./stream.ts";
-import { trailersFor } from "./trailers.ts";
 
 type AnyCall = ServerCall<unknown, unknown>;
 
@@ -243,14 +248,14 @@ function handlerThrew(host: CallHost, call: AnyCall, error: unknown): void {
         (aborted !== undefined && isCausedBy(error, aborted));
       if (!expected) host.onHandlerError(error, call);
     } else if (error instanceof GRPCError) {
-      let ending: Ending;
+      let outcome: Outcome;
       try {
-        ending = endingOf(error);
+        outcome = outcomeOf(error);
       } catch (failure) {
         // A status of somebody's own making, of which nothing can be read.
         return reportAndSend(host, call, failure);
       }
-      return sendOutcome(host, call, ending);
+      return sendOutcome(host, call, outcome);
     } else {
       return reportAndSend(host, call, error);
     }
@@ -289,17 +294,17 @@ function reportAndSend(
 function sendOutcome(
   host: CallHost,
   call: AnyCall,
-  ending: Ending,
+  outcome: Outcome,
 ): void | Promise<void> {
   const onError = (error: unknown): void | Promise<void> => {
     // A listener's failure, or the end of the call: dealt with already.
     if (call.aborted !== undefined) return;
     host.onHandlerError(error, call);
-    if (ending.details.length > 0) {
+    if (outcome.details.length > 0) {
       // Details that cannot be encoded must not hide the status.
-      return sendOutcome(host, call, { ...ending, details: [] });
+      return sendOutcome(host, call, { ...outcome, details: [] });
     }
-    if (ending !== INTERNAL_SERVER_ERROR && !call.replied) {
+    if (outcome !== INTERNAL_SERVER_ERROR && !call.replied) {
       // Nor must anything else of which no trailers can be made.
       return sendOutcome(host, call, INTERNAL_SERVER_ERROR);
     }
@@ -307,7 +312,7 @@ function sendOutcome(
     call.cancel(new GRPCError(Status.UNKNOWN, "Internal Server Error"));
   };
   try {
-    return call.sendOutcome(ending)?.catch(onError);
+    return call.sendOutcome(outcome)?.catch(onError);
   } catch (error) {
     return onError(error);
   }

@@ -1,7 +1,7 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { appendUnchecked, Metadata } from "../core/metadata.ts";
-import { metadataFields } from "../_wire/metadata.ts";
-import { joinMetadata } from "./join_metadata.ts";
+import { appendUnchecked, Metadata } from "../../core/metadata.ts";
+import { metadataFields } from "../../_wire/metadata.ts";
+import { joinMetadata } from "./outcome.ts";
 
 Deno.test("joinMetadata() gives what there is when one of them is empty", () => {
   const some = new Metadata({ tag: "red" });
