@@ -8,11 +8,11 @@ import { type StringValue, StringValueSchema } from "@bufbuild/protobuf/wkt";
 import {
   type Handler,
   mapping,
-  type Route,
   type Service,
 } from "../_call/server/handler.ts";
 import { methodDescriptor } from "../_call/descriptor.ts";
 import type { Many } from "../_call/many.ts";
+import type { Route } from "../_call/server/route.ts";
 import { Admission } from "../_call/server/admission.ts";
 import type { DeadlineQueue } from "../_call/deadline_queue.ts";
 import { deadlines } from "../_call/cancellation.ts";

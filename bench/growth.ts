@@ -9,7 +9,7 @@ import { endAll } from "./child.ts";
 import type { Contender } from "./contenders.ts";
 import { BEFORE } from "./contenders.ts";
 import { Pair } from "./pair.ts";
-import type { Command } from "./peers/peer.ts";
+import type { Command } from "./peers/workload.ts";
 import type { Usage, WorkResult } from "./peers/workload.ts";
 import type { Absence, PointResult, Row, ScenarioResult } from "./results.ts";
 import { median } from "./stats.ts";

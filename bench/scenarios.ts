@@ -5,7 +5,7 @@
  */
 
 import type { Settings } from "./peers/contender.ts";
-import type { Command } from "./peers/peer.ts";
+import type { Command } from "./peers/workload.ts";
 
 /** Something to measure, for several contenders. */
 export interface Scenario {

@@ -352,8 +352,12 @@ export class ClientCall<Req, Rep>
     if (this.#finished) return;
     this.#sender.forget();
     try {
-      const method = this.#method;
-      this.#decoding = method.replies.head(raw, end, method, this.#options);
+      const { maxReceiveMessageSize } = this.#options;
+      this.#decoding = this.#method.replies.head(
+        raw,
+        end,
+        maxReceiveMessageSize,
+      );
     } catch (error) {
       return this.cancel(error as GRPCError);
     }

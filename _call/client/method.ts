@@ -144,7 +144,7 @@ export function makeMethod(init: MethodInit, path: string): unknown {
   const called: ClientMethod = {
     ...init,
     descriptor: methodDescriptor({ ...init, path }),
-    replies: new ReplyReader(),
+    replies: new ReplyReader(init),
   };
   const { cardinality, host } = called;
   const defaults = defaultOptions(host);

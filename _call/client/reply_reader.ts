@@ -1,9 +1,11 @@
 /**
- * What a client asks of a response: of its head, and of its trailers.
+ * What a client asks of a reply: of its head, and of its trailers.
  *
  * @module
  */
 
+import type { Codec } from "../../core/codec.ts";
+import type { Configuration } from "../../core/config.ts";
 import { deferDetails, deferMetadata, GRPCError } from "../../core/errors.ts";
 import type { Metadata } from "../../core/metadata.ts";
 import { Status } from "../../core/status.ts";
@@ -23,11 +25,24 @@ import {
   type ReceivedOutcome,
   statusOfHttp,
 } from "../../_wire/outcome.ts";
-import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import type { Decoding } from "../decode.ts";
 import { receivedTooLarge } from "../header_limit.ts";
 
 const NONE: readonly unknown[] = Object.freeze([]);
+
+/** A method, as far as it counts for what comes back. */
+export interface ReplyFormat {
+  readonly host: {
+    readonly codec: Codec;
+    /** What may decompress replies, by the name of the encoding. */
+    readonly compressors: ReadonlyMap<string, Compressor>;
+    readonly config: Pick<
+      Configuration,
+      "maxHeaderListSize" | "maxDecompressionRatio"
+    >;
+  };
+  readonly replyType: unknown;
+}
 
 /**
  * Reads the replies of a method.
@@ -36,33 +51,34 @@ const NONE: readonly unknown[] = Object.freeze([]);
  * engine gives the same lists for them: what was made of the last ones is kept.
  */
 export class ReplyReader {
+  readonly #method: ReplyFormat;
   #head: RawHeaders | null = null;
   #decoding: Decoding | null = null;
   #trailers: RawHeaders | null = null;
   #outcome: ReceivedOutcome | null = null;
 
+  /** @param method The method. */
+  constructor(method: ReplyFormat) {
+    this.#method = method;
+  }
+
   /**
    * Reads a head.
    *
    * @param raw The head, or trailers that came without one.
-   * @param end Whether it is all there is of the response.
-   * @param method What was called.
-   * @param options How it was called.
+   * @param end Whether it is all there is of the reply.
+   * @param maxBytes The largest message that the call takes, in bytes.
    * @returns How the messages behind it are decoded.
    * @throws {GRPCError} What the call fails with, if the head is not good.
    */
   head(
     raw: RawHeaders,
     end: boolean,
-    method: ClientMethod,
-    options: ClientCallOptions,
+    maxBytes: number,
   ): Decoding {
     const last = this.#decoding;
-    if (
-      raw === this.#head && !end &&
-      last!.maxBytes === options.maxReceiveMessageSize
-    ) return last!;
-    const decoding = readReplyHead(raw, end, method, options);
+    if (raw === this.#head && !end && last!.maxBytes === maxBytes) return last!;
+    const decoding = readReplyHead(this.#method, raw, { end, maxBytes });
     if (!end) {
       this.#head = raw;
       this.#decoding = decoding;
@@ -89,22 +105,22 @@ export class ReplyReader {
 }
 
 /**
- * Reads the head of a response.
+ * Reads the head of a reply.
  *
- * @param raw The head, or trailers that came without one.
- * @param end Whether it is all there is of the response.
  * @param method What was called.
- * @param options How it was called.
+ * @param raw The head, or trailers that came without one.
+ * @param options Whether it is all there is of the reply, and how large the
+ *   messages behind it may be.
  * @returns How the messages behind it are decoded.
  * @throws {GRPCError} What the call fails with, if the head is not good.
  */
 export function readReplyHead(
+  method: ReplyFormat,
   raw: RawHeaders,
-  end: boolean,
-  method: ClientMethod,
-  options: ClientCallOptions,
+  options: { readonly end: boolean; readonly maxBytes: number },
 ): Decoding {
   const { host: { codec, compressors, config }, replyType: type } = method;
+  const { end, maxBytes } = options;
   const head = parseReplyHead(raw);
   checkStatus(head, end);
   checkContentType(head, codec.contentSubtype);
@@ -112,7 +128,6 @@ export function readReplyHead(
   if (!fitsWhenSplit(raw, config.maxHeaderListSize)) {
     throw receivedTooLarge("initial metadata", config.maxHeaderListSize);
   }
-  const maxBytes = options.maxReceiveMessageSize;
   const maxRatio = config.maxDecompressionRatio;
   return { what: "reply", codec, type, compressor, maxBytes, maxRatio };
 }

@@ -5,9 +5,8 @@ import type { RawHeaders } from "../../_wire/headers.ts";
 import { ProtoCodec } from "../../core/codec.ts";
 import type { GRPCError } from "../../core/errors.ts";
 import { Status } from "../../core/status.ts";
-import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import { Configuration } from "../../core/config.ts";
-import { readReplyHead } from "./reply_reader.ts";
+import { readReplyHead, type ReplyFormat } from "./reply_reader.ts";
 
 const GZIP: Compressor = {
   name: "gzip",
@@ -15,20 +14,20 @@ const GZIP: Compressor = {
   decompress: (bytes) => bytes,
 };
 
-const TARGET = {
+const METHOD: ReplyFormat = {
   host: {
     codec: new ProtoCodec(),
     compressors: new Map([["gzip", GZIP]]),
     config: new Configuration({ maxHeaderListSize: 1024 }),
   },
   replyType: "a type",
-} as unknown as ClientMethod;
+};
 
-const OPTIONS = { maxReceiveMessageSize: 99 } as ClientCallOptions;
+const MAX_BYTES = 99;
 
 function faultOf(raw: RawHeaders, end: boolean): GRPCError | null {
   try {
-    readReplyHead(raw, end, TARGET, OPTIONS);
+    readReplyHead(METHOD, raw, { end, maxBytes: MAX_BYTES });
     return null;
   } catch (error) {
     return error as GRPCError;
@@ -82,18 +81,17 @@ Deno.test("readReplyHead() goes by :status when a body follows a grpc-status", (
 Deno.test("readReplyHead() says how the messages are decoded", () => {
   const read = (encoding: string) =>
     readReplyHead(
+      METHOD,
       rawOf({ ...OK_HEAD, "grpc-encoding": encoding }),
-      false,
-      TARGET,
-      OPTIONS,
+      { end: false, maxBytes: MAX_BYTES },
     );
-  const { codec } = TARGET.host;
+  const { codec } = METHOD.host;
   assertEquals(read("gzip"), {
     what: "reply",
     codec,
     type: "a type",
     compressor: GZIP,
-    maxBytes: 99,
+    maxBytes: MAX_BYTES,
     maxRatio: 1100,
   });
   assertEquals(read("identity").compressor, null);

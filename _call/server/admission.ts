@@ -15,7 +15,7 @@ import { noContext } from "../../_context.ts";
 import { Status } from "../../core/status.ts";
 import type { Account } from "../account.ts";
 import { RefusedError } from "./outcome.ts";
-import type { Route } from "./handler.ts";
+import type { Route } from "./route.ts";
 import type { RefusalReason } from "./host.ts";
 import { SLICE_WEIGHT, type Taker, turns } from "../../_turns.ts";
 

@@ -6,8 +6,8 @@
 
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Cardinality } from "../../core/cardinality.ts";
-import type { MethodDescriptor } from "../../core/events.ts";
 import { methodDescriptor } from "../descriptor.ts";
+import type { Route } from "./route.ts";
 import type { ServerStream } from "./stream.ts";
 
 /** One method of a service, as the server calls it. */
@@ -133,16 +133,6 @@ export interface Service {
    * @param server What it may know of it.
    */
   [attach]?(server: ServerContext): void;
-}
-
-/** A path with its handler. */
-export interface Route {
-  /** The path, such as `/helloworld.Greeter/SayHello`. */
-  readonly path: string;
-  /** The handler. */
-  readonly handler: Handler;
-  /** What is known of the method. */
-  readonly method: MethodDescriptor;
 }
 
 /**

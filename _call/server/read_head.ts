@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Configuration } from "../../core/config.ts";
 import { Status } from "../../core/status.ts";
 import type { Compressor } from "../../_wire/compression.ts";
 import {
@@ -13,18 +14,21 @@ import {
 } from "../../_wire/headers.ts";
 import { decodeTimeout } from "../../_wire/timeout.ts";
 import type { Decoding } from "../decode.ts";
-import type { Route } from "./handler.ts";
 import { receivedTooLarge } from "../header_limit.ts";
 import { codecFor, type ServerCodec } from "./codecs.ts";
-import type { ServerHost } from "./host.ts";
+import type { Route } from "./route.ts";
 
 /** What is needed to read a head. */
-export interface HeadHost
-  extends Pick<ServerHost, "codecs" | "compressors" | "acceptEncoding"> {
+export interface HeadHost {
+  readonly codecs: readonly ServerCodec[];
   readonly config: Pick<
-    ServerHost["config"],
+    Configuration,
     "maxReceiveMessageSize" | "maxHeaderListSize" | "maxDecompressionRatio"
   >;
+  /** What may decompress requests, by the name of the encoding. */
+  readonly compressors: ReadonlyMap<string, Compressor>;
+  /** The names of all encodings that may be received. */
+  readonly acceptEncoding: string;
   /** The methods by path. */
   readonly routes: ReadonlyMap<string, Route>;
 }

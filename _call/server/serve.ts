@@ -24,7 +24,7 @@ import {
   trailersFor,
 } from "./outcome.ts";
 import { misuse } from "../half.ts";
-import type { Route } from "./handler.ts";
+import type { Route } from "./route.ts";
 import { isPromiseLike } from "../../core/_promise_like.ts";
 import { HeadReader, pathOf, type Refusal } from "./read_head.ts";
 import { ServerCall } from "./call.ts";

@@ -12,7 +12,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import type { BenchClient, Contender, Settings } from "./contender.ts";
-import { Workload } from "./workload.ts";
+import { type Command, Workload } from "./workload.ts";
 
 /** What the process is to be. */
 export interface PeerOptions {
@@ -22,30 +22,6 @@ export interface PeerOptions {
   readonly role: "server" | "client" | "both";
   readonly port?: number;
   readonly settings?: Settings;
-}
-
-/** A command, and what of it there may be. */
-export interface Command {
-  /**
-   * - `call`: make calls, `concurrency` at a time, for `ms` or `count` of them;
-   * - `stream`: let `count` messages through, over `concurrency` streams;
-   * - `open`: leave `count` calls open, each with one message answered;
-   * - `wait`: leave `count` calls waiting for their answer;
-   * - `connect`: make `count` connections more, and call once on each;
-   * - `usage`: tell the CPU time and the memory; `collect`: after gc.
-   */
-  readonly do:
-    | "call"
-    | "stream"
-    | "open"
-    | "wait"
-    | "connect"
-    | "usage"
-    | "collect";
-  readonly work?: string;
-  readonly concurrency?: number;
-  readonly ms?: number;
-  readonly count?: number;
 }
 
 function tell(answer: unknown): void {

@@ -6,7 +6,30 @@
 
 import process from "node:process";
 import { type BenchClient, Unsupported } from "./contender.ts";
-import type { Command } from "./peer.ts";
+
+/** A command, and what of it there may be. */
+export interface Command {
+  /**
+   * - `call`: make calls, `concurrency` at a time, for `ms` or `count` of them;
+   * - `stream`: let `count` messages through, over `concurrency` streams;
+   * - `open`: leave `count` calls open, each with one message answered;
+   * - `wait`: leave `count` calls waiting for their answer;
+   * - `connect`: make `count` connections more, and call once on each;
+   * - `usage`: tell the CPU time and the memory; `collect`: after gc.
+   */
+  readonly do:
+    | "call"
+    | "stream"
+    | "open"
+    | "wait"
+    | "connect"
+    | "usage"
+    | "collect";
+  readonly work?: string;
+  readonly concurrency?: number;
+  readonly ms?: number;
+  readonly count?: number;
+}
 
 /** What came of some work. */
 export interface WorkResult {
