@@ -22,12 +22,16 @@
  * @module
  */
 
-import { ConnectionState, type Http2Options } from "./connection_state.ts";
+import {
+  type ConnectionHandler,
+  ConnectionState,
+  type Http2Options,
+} from "./connection_state.ts";
 import { ErrorCode } from "./errors.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { FrameType, MAX_STREAM_ID, PREFACE } from "./frames.ts";
 import { NOTICE_PING } from "./goaway.ts";
-import type { ConnectionHandler, StreamHandler } from "./handlers.ts";
+import type { StreamHandler } from "./stream_handler.ts";
 import type { HeaderList, HeaderParts } from "./hpack/mod.ts";
 import { Receiver } from "./receiver.ts";
 import type { Settings } from "./settings.ts";
@@ -81,9 +85,8 @@ export class Http2Connection {
 
   /** How many streams a client may open now. */
   get streamsLeft(): number {
-    const { isOver, isServer, farewell, peer, openCount, idsLeft } =
-      this.#state;
-    if (isOver || isServer || farewell.isReceived) return 0;
+    const { isOver, isServer, goaways, peer, openCount, idsLeft } = this.#state;
+    if (isOver || isServer || goaways.isReceived) return 0;
     const { maxConcurrentStreams } = peer.current;
     return Math.max(0, Math.min(maxConcurrentStreams - openCount, idsLeft));
   }
@@ -95,7 +98,7 @@ export class Http2Connection {
 
   /** Whether the peer has sent GOAWAY. */
   get isGoawayReceived(): boolean {
-    return this.#state.farewell.isReceived;
+    return this.#state.goaways.isReceived;
   }
 
   /** How many bytes of frames wait to be taken. */
@@ -321,8 +324,8 @@ export class Http2Connection {
   }
 
   #goaway(lastId: number, code: ErrorCode, debug: string): void {
-    const { output, farewell } = this.#state;
-    output.append(farewell.send(lastId, code, debug));
+    const { output, goaways } = this.#state;
+    output.append(goaways.send(lastId, code, debug));
     this.#state.announce();
   }
 

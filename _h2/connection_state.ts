@@ -13,9 +13,9 @@ import {
 } from "./errors.ts";
 import { batchOf, creditDue, ReceivePool } from "./flow_control.ts";
 import { frameName, FrameType, MAX_STREAM_ID } from "./frames.ts";
-import { Farewell } from "./goaway.ts";
-import type { ConnectionHandler, StreamEnd } from "./handlers.ts";
-import { HpackDecoder, HpackEncoder } from "./hpack/mod.ts";
+import { Goaways } from "./goaway.ts";
+import type { StreamEnd } from "./stream_handler.ts";
+import { type HeaderList, HpackDecoder, HpackEncoder } from "./hpack/mod.ts";
 import { Budgets, DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { Output } from "./output.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -28,7 +28,7 @@ import {
   State,
   Verdict,
 } from "./stream_state.ts";
-import type { Http2Stream } from "./stream.ts";
+import type { Http2Stream, StreamOwner } from "./stream.ts";
 
 /** Options for {@linkcode Http2Connection}. */
 export interface Http2Options {
@@ -54,8 +54,53 @@ export interface Http2Options {
   readonly limits?: Partial<Limits>;
 }
 
+/**
+ * What a connection tells its owner, at once, as its streams do: see
+ * `stream_handler.ts`.
+ */
+export interface ConnectionHandler {
+  /** There is something to write, and no batch is being written. */
+  onOutput(): void;
+  /**
+   * A client has opened a stream. Its `handler` has to be set, or it reset,
+   * before this returns. Servers only.
+   *
+   * @param stream The stream.
+   * @param fields The fields of the request.
+   * @param end Whether the request ends with them.
+   */
+  onStream(stream: Http2Stream, fields: HeaderList, end: boolean): void;
+  /** The peer's settings, for the first time or anew. */
+  onSettings(): void;
+  /** A PING of the peer's, which was answered. */
+  onPing(): void;
+  /** The answer to the oldest `ping` that has none. */
+  onPingAck(): void;
+  /** The peer knows of the notice to shut down: `goaway` may follow. */
+  onNoticeAck(): void;
+  /**
+   * The peer leaves. Streams that it does not process are told so after this.
+   *
+   * @param lastId The last stream that it processes.
+   * @param code Why.
+   * @param debug What it says to people.
+   */
+  onGoaway(lastId: number, code: number, debug: string): void;
+  /**
+   * The peer made a mistake on a stream that nobody owns, such as a request
+   * that is malformed. The stream was reset.
+   */
+  onStreamViolation(streamId: number, violation: Violation): void;
+  /**
+   * The peer made a mistake that ends the connection, or went over a limit.
+   * GOAWAY is in the output; the streams are told after this. Write what there
+   * is, then close the socket.
+   */
+  onViolation(violation: Violation): void;
+}
+
 /** The state of a connection. */
-export class ConnectionState {
+export class ConnectionState implements StreamOwner {
   readonly isServer: boolean;
   readonly handler: ConnectionHandler;
   readonly limits: Limits;
@@ -66,10 +111,10 @@ export class ConnectionState {
   readonly peer: PeerSettings = new PeerSettings();
   readonly local: LocalSettings = new LocalSettings();
   readonly pool: ReceivePool;
-  readonly scheduler: Scheduler;
+  readonly scheduler: Scheduler<Http2Stream>;
   readonly streams: StreamTable<Http2Stream> = new StreamTable();
   readonly closedStreams: ClosedStreams = new ClosedStreams();
-  readonly farewell: Farewell = new Farewell();
+  readonly goaways: Goaways = new Goaways();
   /** The time that was told last, in milliseconds. */
   now = 0;
   /** Whether nothing is sent or received any more. */
@@ -278,7 +323,7 @@ export class ConnectionState {
     const { code, message } = violation;
     this.enter();
     const last = this.isServer ? this.lastProcessedId : 0;
-    this.output.append(this.farewell.send(last, code, message));
+    this.output.append(this.goaways.send(last, code, message));
     this.isOver = true;
     this.handler.onViolation(violation);
     this.#endAll({ cause: "connection", code, message, unprocessed: false });

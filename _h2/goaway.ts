@@ -26,7 +26,7 @@ const MAX_DEBUG_BYTES = 512;
 export const NOTICE_PING: Uint8Array = new TextEncoder().encode("shutdown");
 
 /** How far both sides have gone in leaving. */
-export class Farewell {
+export class Goaways {
   /** The last stream of the peer's that this endpoint processes. */
   sentLastId: number = MAX_STREAM_ID;
   /** The last stream of this endpoint's that the peer processes. */

@@ -14,7 +14,7 @@ import {
 } from "./errors.ts";
 import { type CheckedFields, FieldChecker } from "./fields.ts";
 import { FrameType } from "./frames.ts";
-import { COMPLETE } from "./handlers.ts";
+import { COMPLETE } from "./stream_handler.ts";
 import { type HeaderList, HpackError } from "./hpack/mod.ts";
 import { Http2Stream } from "./stream.ts";
 import { Event, outcomeOf, State } from "./stream_state.ts";
@@ -132,9 +132,9 @@ export class MessageReader {
 
   #open(streamId: number, fields: HeaderList, isEnd: boolean): void {
     const connection = this.#connection;
-    const { farewell, streams, local, decoder } = connection;
+    const { goaways, streams, local, decoder } = connection;
     connection.latestPeerId = streamId;
-    if (streamId > farewell.sentLastId) {
+    if (streamId > goaways.sentLastId) {
       // https://www.rfc-editor.org/rfc/rfc9113#section-6.8
       connection.closedStreams.add(streamId, State.RESET_SENT);
       return;

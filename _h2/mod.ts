@@ -8,11 +8,8 @@
 
 export { Http2Connection, type Http2Options } from "./connection.ts";
 export { ErrorCode, errorName, type Violation } from "./errors.ts";
-export {
-  type ConnectionHandler,
-  type StreamEnd,
-  type StreamHandler,
-} from "./handlers.ts";
+export type { ConnectionHandler } from "./connection_state.ts";
+export type { StreamEnd, StreamHandler } from "./stream_handler.ts";
 export type { HeaderList, HeaderParts } from "./hpack/mod.ts";
 export { DEFAULT_LIMITS, type Limits, type Rate } from "./limits.ts";
 export type { Settings } from "./settings.ts";

@@ -363,7 +363,7 @@ export class Receiver implements FrameSink {
     const connection = this.#connection;
     const lastId = readUint31(bytes, start);
     const code = readUint32(bytes, start + 4);
-    const fault = connection.farewell.receive(lastId);
+    const fault = connection.goaways.receive(lastId);
     if (fault !== null) return connection.fail(fault);
     const debug = debugText(bytes, start + 8, end);
     connection.handler.onGoaway(lastId, code, debug);

@@ -11,10 +11,9 @@
  * @module
  */
 
-import type { ConnectionState } from "./connection_state.ts";
 import { DEFAULT_WINDOW_SIZE } from "./flow_control.ts";
-import type { Http2Stream } from "./stream.ts";
-import { StreamList } from "./stream_list.ts";
+import type { Output } from "./output.ts";
+import { type Linked, StreamList } from "./stream_list.ts";
 
 /** How many bytes may be in the output when a stream adds to it. */
 const OUTPUT_BYTES = 128 * 1024;
@@ -32,20 +31,35 @@ export const Turn = {
 /** One of the values of {@linkcode Turn}. */
 export type Turn = typeof Turn[keyof typeof Turn];
 
+/** A stream that takes turns. */
+export interface Scheduled<S extends Scheduled<S>> extends Linked<S> {
+  /** Sends what it may in one turn. */
+  takeTurn(): Turn;
+  /** Tells its owner that the queue is short again, if somebody waits for it. */
+  tellDrain(): void;
+}
+
+/** The connection that the streams send on. */
+export interface SchedulerOwner {
+  readonly output: Output;
+  /** Whether nothing is sent any more. */
+  readonly isOver: boolean;
+}
+
 /** The streams of a connection that have something to send. */
-export class Scheduler {
+export class Scheduler<S extends Scheduled<S>> {
   /** How much DATA the peer takes on the connection, in bytes. */
   window: number = DEFAULT_WINDOW_SIZE;
   /** How many bytes wait in all streams. */
   queuedBytes = 0;
   /** How many bytes are kept for that: a chunk stays whole until all is sent. */
   keptBytes = 0;
-  readonly #connection: ConnectionState;
-  readonly #ready: StreamList<Http2Stream> = new StreamList();
-  readonly #blocked: StreamList<Http2Stream> = new StreamList();
+  readonly #connection: SchedulerOwner;
+  readonly #ready: StreamList<S> = new StreamList();
+  readonly #blocked: StreamList<S> = new StreamList();
   #isPumping = false;
 
-  constructor(connection: ConnectionState) {
+  constructor(connection: SchedulerOwner) {
     this.#connection = connection;
   }
 
@@ -61,18 +75,18 @@ export class Scheduler {
   }
 
   /** Lists a stream that has something to send, unless it is listed. */
-  enqueue(stream: Http2Stream): void {
+  enqueue(stream: S): void {
     if (stream.list === null) this.#ready.push(stream);
   }
 
   /** Takes a stream out of its list. */
-  withdraw(stream: Http2Stream): void {
+  withdraw(stream: S): void {
     stream.list?.remove(stream);
   }
 
   /** The streams whose HEADERS wait to be sent. */
-  unopened(): Http2Stream[] {
-    const found: Http2Stream[] = [];
+  unopened(): S[] {
+    const found: S[] = [];
     for (let at = this.#ready.first; at !== null; at = at.next) {
       if (at.id === 0) found.push(at);
     }

@@ -8,14 +8,20 @@
  * @module
  */
 
-import type { ConnectionState } from "./connection_state.ts";
 import type { ErrorCode } from "./errors.ts";
 import { Flag, FrameType } from "./frames.ts";
-import { COMPLETE, DEAF, type StreamHandler } from "./handlers.ts";
-import type { HeaderList, HeaderParts } from "./hpack/mod.ts";
+import {
+  COMPLETE,
+  NO_HANDLER,
+  type StreamEnd,
+  type StreamHandler,
+} from "./stream_handler.ts";
+import type { HeaderList, HeaderParts, HpackEncoder } from "./hpack/mod.ts";
 import { DATA_FRAME_BYTES } from "./output.ts";
-import { Turn } from "./scheduler.ts";
-import type { Http2Stream } from "./stream.ts";
+import type { Budgets, Limits } from "./limits.ts";
+import type { Output } from "./output.ts";
+import { type Scheduled, type Scheduler, Turn } from "./scheduler.ts";
+import type { PeerSettings } from "./settings.ts";
 import type { StreamList } from "./stream_list.ts";
 import { Event, outcomeOf, State, Verdict } from "./stream_state.ts";
 
@@ -35,21 +41,45 @@ type Given = typeof Given[keyof typeof Given];
 const NO_FIELDS: HeaderList = [];
 const NOTHING = new Uint8Array(0);
 
-/** The sending half; {@linkcode Http2Stream} is the whole. */
-export abstract class SendingHalf {
+/** The connection, as its streams see it when they send. */
+export interface SendingOwner<S extends Scheduled<S>> {
+  readonly limits: Limits;
+  readonly budgets: Budgets;
+  readonly output: Output;
+  readonly encoder: HpackEncoder;
+  readonly peer: PeerSettings;
+  readonly scheduler: Scheduler<S>;
+  /** The identifier of the next stream of this client. */
+  readonly nextId: number;
+  /** The HEADERS of a client's stream are in the output. */
+  open(stream: S): void;
+  /** Tells the handler that there is output, unless it knows. */
+  announce(): void;
+}
+
+/**
+ * The sending half.
+ *
+ * @typeParam S The whole stream, `Http2Stream`.
+ * @typeParam C The connection, as the whole stream sees it.
+ */
+export abstract class SendingHalf<
+  S extends Scheduled<S>,
+  C extends SendingOwner<S>,
+> {
   /** The identifier; 0 until a client has sent HEADERS. */
   id = 0;
   /** Where the stream stands, by the frames that went into the output. */
   state: State = State.IDLE;
   /** What is told about the stream. */
-  handler: StreamHandler = DEAF;
+  handler: StreamHandler = NO_HANDLER;
   /** How much DATA the peer takes, in bytes; may be negative. */
   sendWindow: number;
-  list: StreamList<Http2Stream> | null = null;
-  next: Http2Stream | null = null;
-  previous: Http2Stream | null = null;
-  chained: Http2Stream | null = null;
-  protected readonly connection: ConnectionState;
+  list: StreamList<S> | null = null;
+  next: S | null = null;
+  previous: S | null = null;
+  chained: S | null = null;
+  protected readonly connection: C;
   #given: Given = Given.NOTHING;
   #wantsDrain = false;
   #queuedBytes = 0;
@@ -63,7 +93,7 @@ export abstract class SendingHalf {
   #ownTrailers: HeaderList = NO_FIELDS;
   #moreTrailers: HeaderParts | null = null;
 
-  constructor(connection: ConnectionState) {
+  constructor(connection: C) {
     this.connection = connection;
     this.sendWindow = connection.peer.current.initialWindowSize;
   }
@@ -195,7 +225,10 @@ export abstract class SendingHalf {
   }
 
   /** This object, as what it is. */
-  protected abstract readonly whole: Http2Stream;
+  protected abstract readonly whole: S;
+
+  /** Ends the stream, as what happened or was received says. */
+  abstract end(state: State, end: StreamEnd): void;
 
   /** Resets the stream, for its fields cannot be encoded. */
   protected abstract resetUnsendable(error: unknown): void;
@@ -334,7 +367,7 @@ export abstract class SendingHalf {
   /** END_STREAM is in the output. */
   #ended(): void {
     this.advance(Event.SEND_END_STREAM);
-    if (this.state === State.CLOSED) this.whole.end(State.CLOSED, COMPLETE);
+    if (this.state === State.CLOSED) this.end(State.CLOSED, COMPLETE);
     else this.onEndSent();
   }
 

@@ -4,14 +4,35 @@
  * @module
  */
 
-import type { ConnectionState } from "./connection_state.ts";
 import { ErrorCode } from "./errors.ts";
-import { COMPLETE, DEAF, type StreamEnd } from "./handlers.ts";
-import { SendingHalf } from "./sending_half.ts";
+import { COMPLETE, NO_HANDLER, type StreamEnd } from "./stream_handler.ts";
+import type { ReceivePool } from "./flow_control.ts";
+import { SendingHalf, type SendingOwner } from "./sending_half.ts";
+import type { LocalSettings } from "./settings.ts";
+import type { StreamTable } from "./stream_list.ts";
 import { Event, State } from "./stream_state.ts";
 
+/** The connection, as its streams see it. */
+export interface StreamOwner extends SendingOwner<Http2Stream> {
+  readonly local: LocalSettings;
+  readonly pool: ReceivePool;
+  readonly streams: StreamTable<Http2Stream>;
+  /** Whether nothing is sent or received any more. */
+  readonly isOver: boolean;
+  /** How many streams are open, with those whose HEADERS wait to be sent. */
+  openCount: number;
+  /** The largest identifier of a client's stream that was given to the handler. */
+  lastProcessedId: number;
+  /** Gives the peer the credit on the connection that it is due. */
+  grantConnection(): void;
+  /** Gives the peer the credit on a stream that it is due. */
+  grantStream(stream: Http2Stream): void;
+  /** Forgets a stream that is over. */
+  remove(stream: Http2Stream): void;
+}
+
 /** One stream of a connection, on either side. */
-export class Http2Stream extends SendingHalf {
+export class Http2Stream extends SendingHalf<Http2Stream, StreamOwner> {
   /** How much DATA the peer may send, in bytes; may be negative. */
   receiveWindow: number;
   /** How many received bytes nobody has taken yet. */
@@ -25,7 +46,7 @@ export class Http2Stream extends SendingHalf {
   /** The code to reset the stream with when this half is sent, or -1. */
   #resetWhenSent = -1;
 
-  constructor(connection: ConnectionState) {
+  constructor(connection: StreamOwner) {
     super(connection);
     this.receiveWindow = connection.local.acknowledged.initialWindowSize;
   }
@@ -84,7 +105,7 @@ export class Http2Stream extends SendingHalf {
    */
   reset(code: ErrorCode): void {
     if (this.isClosed) {
-      this.handler = DEAF;
+      this.handler = NO_HANDLER;
       return this.#releaseHeld();
     }
     if (this.#resetWhenSent >= 0) return;
@@ -92,16 +113,16 @@ export class Http2Stream extends SendingHalf {
       this.state === State.HALF_CLOSED_REMOTE;
     if (code === ErrorCode.NO_ERROR && this.isEnding && isQueued) {
       this.#resetWhenSent = code;
-      this.handler = DEAF;
+      this.handler = NO_HANDLER;
       this.#releaseHeld();
       return;
     }
-    this.handler = DEAF;
+    this.handler = NO_HANDLER;
     this.#resetNow(code, "");
   }
 
   /** Ends the stream, as what happened or was received says. */
-  end(state: State, end: StreamEnd): void {
+  override end(state: State, end: StreamEnd): void {
     this.state = state;
     this.drop();
     if (end !== COMPLETE) this.#releaseHeld();

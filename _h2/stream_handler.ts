@@ -1,5 +1,5 @@
 /**
- * What a connection and its streams tell.
+ * What a stream tells its owner.
  *
  * All of it is told at once, within the call that brought it about: mostly
  * `receive`, but the end of a stream also within the method that ended it. A
@@ -8,9 +8,7 @@
  * @module
  */
 
-import type { Violation } from "./errors.ts";
 import type { HeaderList } from "./hpack/mod.ts";
-import type { Http2Stream } from "./stream.ts";
 
 /** How a stream ended. */
 export interface StreamEnd {
@@ -57,48 +55,6 @@ export interface StreamHandler {
   onClose(end: StreamEnd): void;
 }
 
-/** What a connection tells its owner. */
-export interface ConnectionHandler {
-  /** There is something to write, and no batch is being written. */
-  onOutput(): void;
-  /**
-   * A client has opened a stream. Its `handler` has to be set, or it reset,
-   * before this returns. Servers only.
-   *
-   * @param stream The stream.
-   * @param fields The fields of the request.
-   * @param end Whether the request ends with them.
-   */
-  onStream(stream: Http2Stream, fields: HeaderList, end: boolean): void;
-  /** The peer's settings, for the first time or anew. */
-  onSettings(): void;
-  /** A PING of the peer's, which was answered. */
-  onPing(): void;
-  /** The answer to the oldest `ping` that has none. */
-  onPingAck(): void;
-  /** The peer knows of the notice to shut down: `goaway` may follow. */
-  onNoticeAck(): void;
-  /**
-   * The peer leaves. Streams that it does not process are told so after this.
-   *
-   * @param lastId The last stream that it processes.
-   * @param code Why.
-   * @param debug What it says to people.
-   */
-  onGoaway(lastId: number, code: number, debug: string): void;
-  /**
-   * The peer made a mistake on a stream that nobody owns, such as a request
-   * that is malformed. The stream was reset.
-   */
-  onStreamViolation(streamId: number, violation: Violation): void;
-  /**
-   * The peer made a mistake that ends the connection, or went over a limit.
-   * GOAWAY is in the output; the streams are told after this. Write what there
-   * is, then close the socket.
-   */
-  onViolation(violation: Violation): void;
-}
-
 /** The end of a stream that ended in good order. */
 export const COMPLETE: StreamEnd = {
   cause: "complete",
@@ -108,7 +64,7 @@ export const COMPLETE: StreamEnd = {
 };
 
 /** Hears nothing: the handler of a stream that has no other yet. */
-export const DEAF: StreamHandler = {
+export const NO_HANDLER: StreamHandler = {
   onHeaders() {},
   onInterim() {},
   onData() {},
