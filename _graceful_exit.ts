@@ -12,9 +12,12 @@ import {
   checkTimes,
   type OptionNames,
 } from "./core/_options.ts";
-import type { ClockTimer } from "./core/clock.ts";
+import { type ClockTimer, MAX_DELAY_MS } from "./core/clock.ts";
 import { systemClock } from "./_http2/system_clock.ts";
-import { type Running, running } from "./_call/server/running.ts";
+import {
+  runningHandlers,
+  type RunsHandlers,
+} from "./_call/server/call_list.ts";
 
 /** Options for {@linkcode gracefulExit}. */
 export interface GracefulExitOptions {
@@ -73,9 +76,6 @@ export interface Closable {
 
 /** How long handlers may take to end when the grace is over. */
 const OVERDUE_AFTER_MS = 1000;
-
-/** The longest delay of a timer; a longer one would fire at once. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 const EXIT_CODES: Readonly<Partial<Record<Deno.Signal, number>>> = {
   SIGHUP: 1,
@@ -142,7 +142,9 @@ export function gracefulExit(
     timer = systemClock.setTimeout(() => {
       try {
         onOverdue(
-          all.flatMap((server) => (server as Partial<Running>)[running] ?? []),
+          all.flatMap((server) =>
+            (server as Partial<RunsHandlers>)[runningHandlers] ?? []
+          ),
         );
       } finally {
         Deno.exit(code);

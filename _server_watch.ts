@@ -6,7 +6,11 @@
  * @module
  */
 
-import type { Clock, ClockTimer } from "./core/clock.ts";
+import {
+  type Clock,
+  type ClockTimer,
+  startBackgroundTimer,
+} from "./core/clock.ts";
 import type { ResolvedConfiguration } from "./core/config.ts";
 import { systemClock } from "./_http2/system_clock.ts";
 
@@ -86,8 +90,11 @@ export class ServerWatch {
     this.#dueAt = performance.now() + this.#periodMs;
     // The system's timer, whatever the server's clock is: that is asked what the
     // time is, and need not ring.
-    this.#timer = systemClock.setTimeout(() => this.#look(), this.#periodMs);
-    this.#timer.unref();
+    this.#timer = startBackgroundTimer(
+      systemClock,
+      () => this.#look(),
+      this.#periodMs,
+    );
   }
 
   #look(): void {

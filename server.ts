@@ -46,8 +46,7 @@ import { frameWriter } from "./_wire/frame.ts";
 import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
 import { Admission } from "./_call/server/admission.ts";
 import { routesOf, type Service } from "./_call/server/handler.ts";
-import { CallList } from "./_call/server/call_list.ts";
-import { running } from "./_call/server/running.ts";
+import { CallList, runningHandlers } from "./_call/server/call_list.ts";
 import { deadlinesOn } from "./_call/cancellation.ts";
 import { type CallHost, CallServer } from "./_call/server/serve.ts";
 import { codecsOf } from "./_call/server/codecs.ts";
@@ -435,7 +434,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   }
 
   /** @ignore For tests. */
-  get [running](): readonly string[] {
+  get [runningHandlers](): readonly string[] {
     return [...this.#calls].map(({ methodName }) => methodName);
   }
 

@@ -115,3 +115,12 @@ export interface StreamSource {
   /** Takes a claim back that was not answered yet. */
   withdraw(claim: StreamClaim): void;
 }
+
+/** The sink of a stream that has no call, or none any more. */
+export const NO_SINK: ByteSink = {
+  onHead() {},
+  onData() {},
+  onStop() {},
+  onEnd() {},
+  onClose() {},
+};

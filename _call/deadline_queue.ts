@@ -10,11 +10,8 @@
  * @module
  */
 
-import type { Clock } from "../core/clock.ts";
+import { type Clock, MAX_DELAY_MS } from "../core/clock.ts";
 import { noContext } from "../_context.ts";
-
-/** The longest delay a timer takes; a longer one would fire at once. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /**
  * How many microtasks an empty queue keeps its timer for: enough for a caller

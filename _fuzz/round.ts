@@ -17,7 +17,7 @@ import { CLIENT_EVENTS, type Event, SERVER_EVENTS } from "../core/events.ts";
 import { type Listenable, observe } from "../core/_listeners.ts";
 import { hostOf } from "../_channel.ts";
 import { deadlines } from "../_call/cancellation.ts";
-import { running } from "../_call/server/running.ts";
+import { runningHandlers } from "../_call/server/call_list.ts";
 import { openConnections } from "../_http2/open_connections.ts";
 import { Echo } from "../_testdata/gen/echo_pb.ts";
 import { after, turns } from "../_testdata/waiting.ts";
@@ -242,7 +242,7 @@ async function probe(world: World): Promise<string[]> {
 function leftovers({ channel, server }: World): string[] {
   const { waiting } = hostOf(channel).source.counts;
   return [
-    ...server[running].map((path) => `handler that runs: ${path}`),
+    ...server[runningHandlers].map((path) => `handler that runs: ${path}`),
     ...[...openConnections].filter(({ streamCount }) => streamCount > 0)
       .map((it) => `${it.streamCount} streams of a ${it}`),
     ...(waiting > 0 ? [`${waiting} calls that wait for a stream`] : []),

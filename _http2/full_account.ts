@@ -5,7 +5,11 @@
  */
 
 import type { Account, Holder } from "../_call/account.ts";
-import type { Clock, ClockTimer } from "../core/clock.ts";
+import {
+  type Clock,
+  type ClockTimer,
+  startBackgroundTimer,
+} from "../core/clock.ts";
 
 /** How often it is looked at. */
 const PERIOD_MS = 1000;
@@ -44,8 +48,11 @@ export class FullAccount {
     this.#seen = new Map(
       [...account.holders].map((holder) => [holder, holder.unfinishedBytes]),
     );
-    this.#timer = this.#clock.setTimeout(() => this.#look(), PERIOD_MS);
-    this.#timer.unref();
+    this.#timer = startBackgroundTimer(
+      this.#clock,
+      () => this.#look(),
+      PERIOD_MS,
+    );
   }
 
   #look(): void {

@@ -5,7 +5,11 @@
  * @module
  */
 
-import type { Clock, ClockTimer } from "../core/clock.ts";
+import {
+  type Clock,
+  type ClockTimer,
+  startBackgroundTimer,
+} from "../core/clock.ts";
 import { systemClock } from "./system_clock.ts";
 
 /** Settings of keepalive, as in `Configuration`. */
@@ -33,9 +37,6 @@ export interface KeepaliveOwner {
   /** The peer is not there any more: no answer came in time. */
   onDead(): void;
 }
-
-/** The longest delay a timer takes; a longer one would fire at once. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** The keepalive of one connection. */
 export class Keepalive {
@@ -120,9 +121,7 @@ export class Keepalive {
 
   /** A timer that keeps no process alive: that is up to the connection. */
   #after(ms: number, callback: () => void): ClockTimer {
-    const timer = this.#clock.setTimeout(callback, Math.min(ms, MAX_DELAY_MS));
-    timer.unref();
-    return timer;
+    return startBackgroundTimer(this.#clock, callback, ms);
   }
 
   #mayPing(): boolean {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CloseReason } from "../_call/byte_stream.ts";
+import { type CloseReason, ResetCode } from "../_call/byte_stream.ts";
 import { Status } from "../core/status.ts";
 
 /** The stream ended as it should. */
@@ -43,8 +43,8 @@ const RESETS: readonly (readonly [name: string, status: Status])[] = [
   ["HTTP_1_1_REQUIRED", Status.UNKNOWN],
 ];
 
-const REFUSED_STREAM = 7;
-const ENHANCE_YOUR_CALM = 11;
+/** The peer goes too far: too many PINGs, resets or header fields. */
+export const ENHANCE_YOUR_CALM = 11;
 
 /** Names an error code of HTTP/2, such as `CANCEL`. */
 export function resetName(code: number): string {
@@ -75,7 +75,7 @@ export function reasonOfReset(code: number, cause?: unknown): CloseReason {
     status: statusOfReset(code),
     message: `Stream was reset by the peer with ${resetName(code)}${hint}`,
     cause,
-    unprocessed: code === REFUSED_STREAM,
+    unprocessed: code === ResetCode.REFUSED_STREAM,
   };
 }
 
@@ -91,7 +91,7 @@ export function reasonOfLoss(
   cause?: unknown,
   unprocessed = false,
 ): CloseReason {
-  const why = describe(cause);
+  const why = errorText(cause);
   return {
     clean: false,
     status: Status.UNAVAILABLE,
@@ -174,12 +174,12 @@ export function debugText(data: Uint8Array | undefined): string {
 }
 
 /** The words of an error of the runtime, such as `ECONNREFUSED`. */
-function describe(error: unknown): string {
+function errorText(error: unknown): string {
   if (error === undefined || error === null) return "";
   if (!(error instanceof Error)) return String(error);
   // Of several addresses, each with an error of its own.
   if (error instanceof AggregateError && error.message === "") {
-    return error.errors.map(describe).join("; ");
+    return error.errors.map(errorText).join("; ");
   }
   const { code } = error as { code?: unknown };
   if (typeof code !== "string" || error.message.includes(code)) {

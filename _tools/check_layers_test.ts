@@ -130,11 +130,20 @@ Deno.test("checkLayers() reports a cycle of values once, with its way", () => {
   ]);
 });
 
-Deno.test("checkLayers() lets types and dynamic imports go in circles", () => {
+Deno.test("checkLayers() reports a cycle that types close", () => {
+  const found = checkLayers(tree([
+    "core/errors.ts imports core/status.ts",
+    "core/status.ts imports type core/errors.ts",
+  ]));
+  assertEquals(found.map(({ path, message }) => `${path} ${message}`), [
+    'core/errors.ts imports itself by way of a cycle: "core/errors.ts" → "core/status.ts" → "core/errors.ts"',
+  ]);
+});
+
+Deno.test("checkLayers() lets dynamic imports go in circles", () => {
   assertEquals(
     checkLayers(tree([
       "core/a.ts imports core/b.ts",
-      "core/b.ts imports type core/a.ts",
       "core/b.ts imports dynamic core/a.ts",
     ])),
     [],

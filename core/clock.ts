@@ -40,3 +40,25 @@ export interface Clock {
    */
   clearTimeout(timer: ClockTimer | undefined): void;
 }
+
+/** The longest delay of a timer, in milliseconds: with a longer one it fires at once. */
+export const MAX_DELAY_MS: number = 2 ** 31 - 1;
+
+/**
+ * Starts a timer that keeps no process alive. It fires early if the delay is
+ * longer than a timer takes: who starts one of those looks at the clock.
+ *
+ * @param clock What starts it.
+ * @param callback What to call.
+ * @param delayMs How much later, in milliseconds.
+ * @returns The timer.
+ */
+export function startBackgroundTimer(
+  clock: Clock,
+  callback: () => void,
+  delayMs: number,
+): ClockTimer {
+  const timer = clock.setTimeout(callback, Math.min(delayMs, MAX_DELAY_MS));
+  timer.unref();
+  return timer;
+}

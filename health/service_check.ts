@@ -5,6 +5,7 @@
  */
 
 import { noContext } from "../_context.ts";
+import { MAX_DELAY_MS } from "../core/clock.ts";
 import {
   type Check,
   type CheckListener,
@@ -12,9 +13,6 @@ import {
   type CheckStatus,
   requireStatus,
 } from "./check.ts";
-
-/** The longest delay of a timer; a longer one would fire at once. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /**
  * Finds out whether something is well. The signal aborts when the check has

@@ -7,7 +7,7 @@
 import { setTimeout } from "node:timers";
 import { AssertionError } from "@std/assert";
 import { hostOf } from "../_channel.ts";
-import { running } from "../_call/server/running.ts";
+import { runningHandlers } from "../_call/server/call_list.ts";
 import { openConnections } from "../_http2/open_connections.ts";
 import { Configuration } from "../core/config.ts";
 import { systemClock } from "../_http2/system_clock.ts";
@@ -283,7 +283,7 @@ function callsOf(channel: ChannelFor): string[] {
 
 /** The handlers that run, in words. */
 function handlersOf({ server }: ChannelFor): string[] {
-  return server[running].map((path) => `handler that runs: ${path}`);
+  return server[runningHandlers].map((path) => `handler that runs: ${path}`);
 }
 
 /** Waits until nothing remains, for a while; gives what does. */

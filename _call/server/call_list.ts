@@ -50,3 +50,12 @@ export class CallList<C extends Listed<C>> implements Iterable<C> {
     yield* all;
   }
 }
+
+/** What a server tells the paths of its running handlers with. */
+export const runningHandlers: unique symbol = Symbol("grpclib.runningHandlers");
+
+/** Something that runs handlers: for tests, and for the end of a program. */
+export interface RunsHandlers {
+  /** The path of the method of each handler that runs. */
+  readonly [runningHandlers]: readonly string[];
+}

@@ -14,7 +14,7 @@ import type { Peer } from "../../core/peer.ts";
 import { Status } from "../../core/status.ts";
 import { HeaderBlock, type RawHeaders } from "../../_wire/headers.ts";
 import type { Admission } from "./admission.ts";
-import type { ByteSink, ByteStream } from "../byte_stream.ts";
+import { type ByteSink, type ByteStream, NO_SINK } from "../byte_stream.ts";
 import { CallRecord } from "../call_record.ts";
 import type { Outcome } from "../../_wire/outcome.ts";
 import {
@@ -180,17 +180,8 @@ function refuse(stream: ByteStream, refusal: Refusal): ByteSink {
     fields.push("grpc-accept-encoding", acceptEncoding);
   }
   stream.sendHead(new HeaderBlock([], fields, trailers), true);
-  return DEAF;
+  return NO_SINK;
 }
-
-/** Hears nothing: the call was refused. */
-const DEAF: ByteSink = {
-  onHead() {},
-  onData() {},
-  onStop() {},
-  onEnd() {},
-  onClose() {},
-};
 
 /** Runs the handler of a call. */
 function run(host: CallHost, call: AnyCall): void {

@@ -21,7 +21,7 @@ import { DrainWatch } from "../drain_watch.ts";
 import { openConnections } from "../open_connections.ts";
 import { peerOf, setRef } from "../socket.ts";
 import { ResetBudget } from "../reset_budget.ts";
-import { reasonOfGoaway, reasonOfLoss } from "../reset.ts";
+import { ENHANCE_YOUR_CALM, reasonOfGoaway, reasonOfLoss } from "../reset.ts";
 import { explainAlert } from "../tls_faults.ts";
 
 /** What a connection tells the one who uses it. */
@@ -43,8 +43,6 @@ const LINGER_MS = 1000;
 
 /** After a longer silence the peer has to show that it is still there. */
 const VERIFY_AFTER_MS = 300_000;
-
-const ENHANCE_YOUR_CALM = 11;
 
 /** One HTTP/2 connection of a channel. */
 export class ClientConnection implements H2ClientOwner, AccountOwner {

@@ -4,11 +4,12 @@
  * @module
  */
 
-import type { Clock, ClockTimer } from "../../core/clock.ts";
+import {
+  type Clock,
+  type ClockTimer,
+  startBackgroundTimer,
+} from "../../core/clock.ts";
 import { systemClock } from "../system_clock.ts";
-
-/** The longest delay a timer takes; a longer one would fire at once. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /**
  * Tells when something was not in use for a time. One timer that looks now and
@@ -54,13 +55,12 @@ export class IdleTimer {
   }
 
   #start(ms: number): ClockTimer | undefined {
-    if (ms > MAX_DELAY_MS) return undefined;
-    const timer = this.#clock.setTimeout(
+    if (ms === Infinity) return undefined;
+    return startBackgroundTimer(
+      this.#clock,
       () => this.#onTimer(),
       Math.ceil(ms),
     );
-    timer.unref();
-    return timer;
   }
 
   #onTimer(): void {

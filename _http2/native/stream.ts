@@ -9,6 +9,7 @@ import type { Account } from "../../_call/account.ts";
 import {
   type ByteSink,
   type CloseReason,
+  NO_SINK,
   ResetCode,
 } from "../../_call/byte_stream.ts";
 import type {
@@ -109,7 +110,7 @@ export class NativeStream implements H2Stream, StreamHandler {
       this.#sink = of;
     } else {
       this.#h2 = of;
-      this.#sink = DEAF;
+      this.#sink = NO_SINK;
       of.handler = this;
     }
   }
@@ -442,12 +443,3 @@ const NONE: RawHeaders = [];
 
 /** Nothing of the call has left. */
 const UNSENT = { unprocessed: true, unsent: true };
-
-/** Hears nothing. */
-const DEAF: ByteSink = {
-  onHead() {},
-  onData() {},
-  onStop() {},
-  onEnd() {},
-  onClose() {},
-};

@@ -11,7 +11,7 @@ import http2, {
 } from "node:http2";
 import process from "node:process";
 import type { Duplex } from "node:stream";
-import { type ByteSink, ResetCode } from "../../_call/byte_stream.ts";
+import { NO_SINK, ResetCode } from "../../_call/byte_stream.ts";
 import type { RawHeaders } from "../../_wire/headers.ts";
 import type {
   H2ServerOptions,
@@ -107,7 +107,7 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
   }
 
   #accept(h2: ServerHttp2Stream, raw: RawHeaders): void {
-    const stream = new NodeStream(this, null, DEAF);
+    const stream = new NodeStream(this, null, NO_SINK);
     this.add(stream);
     stream.accept(h2);
     const sink = this.#owner.onStream(stream, raw);
@@ -115,12 +115,3 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
     else stream.start(sink);
   }
 }
-
-/** Hears nothing. */
-const DEAF: ByteSink = {
-  onHead() {},
-  onData() {},
-  onStop() {},
-  onEnd() {},
-  onClose() {},
-};

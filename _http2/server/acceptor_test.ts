@@ -4,7 +4,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import type { ByteSink, ByteStream } from "../../_call/byte_stream.ts";
+import { type ByteStream, NO_SINK } from "../../_call/byte_stream.ts";
 import { HeaderBlock } from "../../_wire/header_block.ts";
 import { Configuration } from "../../core/config.ts";
 import {
@@ -22,19 +22,11 @@ const TRAILERS_ONLY = new HeaderBlock([
   ...[":status", "200", "grpc-status", "0"],
 ]);
 
-const DEAF: ByteSink = {
-  onHead() {},
-  onData() {},
-  onStop() {},
-  onEnd() {},
-  onClose() {},
-};
-
-/** A listener that keeps the streams that clients opened. */
-function makeListener() {
+/** An acceptor that keeps the streams that clients opened. */
+function makeAcceptor() {
   const streams: ByteStream[] = [];
   const peers: string[] = [];
-  const listener = new Acceptor({
+  const acceptor = new Acceptor({
     config: new Configuration().forServer(),
     clock: systemClock,
     engine: nodeEngine,
@@ -42,38 +34,38 @@ function makeListener() {
     onStream: (stream, _raw, peer) => {
       streams.push(stream);
       peers.push(`${peer}`);
-      return DEAF;
+      return NO_SINK;
     },
   });
   const listen = async (port = 0) => {
-    const address = await listener.listen({ host: "127.0.0.1", port });
+    const address = await acceptor.listen({ host: "127.0.0.1", port });
     assert("port" in address);
     return address;
   };
   return {
-    listener,
+    acceptor,
     streams,
     peers,
     listen,
     async [Symbol.asyncDispose]() {
-      listener.stop();
-      listener.linger();
-      await soon(listener.closed, "the listener to close");
+      acceptor.stop();
+      acceptor.linger();
+      await soon(acceptor.closed, "the acceptor to close");
     },
   };
 }
 
 Deno.test("Acceptor.listen() tells where it listens", async () => {
-  await using made = makeListener();
+  await using made = makeAcceptor();
   const { hostname, port } = await made.listen();
   assertEquals(hostname, "127.0.0.1");
   using _client = await RawConnection.open(port);
 });
 
 Deno.test("Acceptor.listen() rejects when the port is in use, and can be called again", async () => {
-  await using first = makeListener();
+  await using first = makeAcceptor();
   const { port } = await first.listen();
-  await using second = makeListener();
+  await using second = makeAcceptor();
   for (let i = 0; i < 2; i++) {
     const error = await assertRejects(
       () => second.listen(port),
@@ -87,10 +79,10 @@ Deno.test("Acceptor.listen() rejects when the port is in use, and can be called 
 });
 
 Deno.test("Acceptor.counts tells of the connections and streams there are", async () => {
-  await using made = makeListener();
-  const { listener, streams } = made;
+  await using made = makeAcceptor();
+  const { acceptor, streams } = made;
   const { port } = await made.listen();
-  assertEquals(listener.counts, { connections: 0, streams: 0, refused: 0 });
+  assertEquals(acceptor.counts, { connections: 0, streams: 0, refused: 0 });
   using first = await RawConnection.open(port);
   using second = await RawConnection.open(port);
   for (const streamId of [1, 3]) {
@@ -99,54 +91,54 @@ Deno.test("Acceptor.counts tells of the connections and streams there are", asyn
   await until(() => streams.length === 2, "two streams are open");
   await second.headers(1, requestFields("/a/b"));
   await until(() => streams.length === 3, "all streams are open");
-  assertEquals(listener.counts, { connections: 2, streams: 3, refused: 0 });
+  assertEquals(acceptor.counts, { connections: 2, streams: 3, refused: 0 });
   assertEquals(new Set(made.peers).size, 2);
   // One is reset by the client, one with its connection, one is answered.
   await first.rstStream(1, 8);
-  await until(() => listener.counts.streams === 2, "one stream is gone");
+  await until(() => acceptor.counts.streams === 2, "one stream is gone");
   second.close();
-  await until(() => listener.counts.connections === 1, "one client is gone");
-  assertEquals(listener.counts.streams, 1);
+  await until(() => acceptor.counts.connections === 1, "one client is gone");
+  assertEquals(acceptor.counts.streams, 1);
   streams[1]!.sendHead(TRAILERS_ONLY, true);
-  await until(() => listener.counts.streams === 0, "the last stream is gone");
-  assertEquals(listener.counts, { connections: 1, streams: 0, refused: 0 });
+  await until(() => acceptor.counts.streams === 0, "the last stream is gone");
+  assertEquals(acceptor.counts, { connections: 1, streams: 0, refused: 0 });
 });
 
 Deno.test("Acceptor.stop() is enough when it never listened", async () => {
-  const { listener } = makeListener();
-  listener.stop();
-  await soon(listener.closed);
+  const { acceptor } = makeAcceptor();
+  acceptor.stop();
+  await soon(acceptor.closed);
 });
 
 Deno.test("Acceptor.stop() gives the port back when it is called while listening begins", async () => {
-  const { listener, listen } = makeListener();
+  const { acceptor, listen } = makeAcceptor();
   const listening = listen();
-  listener.stop();
+  acceptor.stop();
   const { port } = await listening;
-  await soon(listener.closed);
+  await soon(acceptor.closed);
   await assertRejects(() => Deno.connect({ hostname: "127.0.0.1", port }));
 });
 
 Deno.test("Acceptor.stop() is enough when listening then fails", async () => {
-  await using first = makeListener();
+  await using first = makeAcceptor();
   const { port } = await first.listen();
-  const { listener, listen } = makeListener();
+  const { acceptor, listen } = makeAcceptor();
   const listening = listen(port);
-  listener.stop();
+  acceptor.stop();
   await assertRejects(() => listening);
-  await soon(listener.closed);
+  await soon(acceptor.closed);
 });
 
 Deno.test("Acceptor.stop() waits for streams, and refuses new connections", async () => {
-  await using made = makeListener();
-  const { listener, streams } = made;
+  await using made = makeAcceptor();
+  const { acceptor, streams } = made;
   const { port } = await made.listen();
   using client = await RawConnection.open(port);
   await client.headers(1, requestFields("/a/b"), { end: true });
   await until(() => streams.length === 1, "the stream is open");
-  listener.stop();
+  acceptor.stop();
   let closed = false;
-  const closing = listener.closed.then(() => closed = true);
+  const closing = acceptor.closed.then(() => closed = true);
   await turns(20);
   assertEquals(closed, false);
   await assertRejects(() => Deno.connect({ hostname: "127.0.0.1", port }));
@@ -155,17 +147,17 @@ Deno.test("Acceptor.stop() waits for streams, and refuses new connections", asyn
   assertEquals(fields, [[":status", "200"], ["grpc-status", "0"]]);
   client.close();
   await soon(closing);
-  assertEquals(listener.counts, { connections: 0, streams: 0, refused: 0 });
+  assertEquals(acceptor.counts, { connections: 0, streams: 0, refused: 0 });
 });
 
 Deno.test("Acceptor.linger() ends connections whose clients stay", async () => {
-  const { listener, listen, streams } = makeListener();
+  const { acceptor, listen, streams } = makeAcceptor();
   const { port } = await listen();
   using client = await RawConnection.open(port);
   await client.headers(1, requestFields("/a/b"));
   await until(() => streams.length === 1, "the stream is open");
-  listener.stop();
-  listener.linger();
-  await soon(listener.closed);
+  acceptor.stop();
+  acceptor.linger();
+  await soon(acceptor.closed);
   await client.end();
 });

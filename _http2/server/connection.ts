@@ -31,7 +31,7 @@ import { Keepalive } from "../keepalive.ts";
 import { DrainWatch } from "../drain_watch.ts";
 import { openConnections } from "../open_connections.ts";
 import { peerOf } from "../socket.ts";
-import { reasonOfGoaway, reasonOfLoss } from "../reset.ts";
+import { ENHANCE_YOUR_CALM, reasonOfGoaway, reasonOfLoss } from "../reset.ts";
 import { ServerLifetime } from "./lifetime.ts";
 
 /** Takes on a stream that a client opened. */
@@ -77,8 +77,6 @@ const LINGER_MS = 1000;
  * be busy, and so may this side be, with what the client has sent unread.
  */
 const SHUTDOWN_MS = 5000;
-
-const ENHANCE_YOUR_CALM = 11;
 
 /** One connection of a client. */
 export class ServerConnection implements H2ServerOwner, AccountOwner {
@@ -134,9 +132,11 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
     this.#lifetime = new ServerLifetime(
       {
         onSilent: () =>
-          this.#give(`no HTTP/2 SETTINGS within ${config.connectTimeoutMs} ms`),
+          this.#abandon(
+            `no HTTP/2 SETTINGS within ${config.connectTimeoutMs} ms`,
+          ),
         onExpired: () => this.close(),
-        onOverdue: () => this.#give("the grace of its maximum age is over"),
+        onOverdue: () => this.#abandon("the grace of its maximum age is over"),
       },
       config,
       clock,
@@ -218,7 +218,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
       this.#writtenAt = now;
     }
     if (!this.account.isFull || now - this.#writtenAt < timeoutMs) return;
-    this.#give(
+    this.#abandon(
       `nothing of the ${unsent} bytes sent was taken for ${timeoutMs} ms`,
     );
   }
@@ -337,7 +337,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
       hasStreams: () => this.streamCount > 0,
       ping: (onAck) => this.#session.ping(onAck),
       onDead: () =>
-        this.#give(
+        this.#abandon(
           `no answer to a PING within ${config.keepaliveTimeoutMs} ms`,
         ),
     }, { ...config, clock });
@@ -367,7 +367,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
   }
 
   /** Gives the connection up, for a reason. */
-  #give(reason: string): void {
+  #abandon(reason: string): void {
     this.#endReason ??= this.#loss(new Error(reason));
     this.destroy();
   }

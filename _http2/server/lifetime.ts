@@ -5,7 +5,11 @@
  * @module
  */
 
-import type { Clock, ClockTimer } from "../../core/clock.ts";
+import {
+  type Clock,
+  type ClockTimer,
+  startBackgroundTimer,
+} from "../../core/clock.ts";
 import { systemClock } from "../system_clock.ts";
 
 /** Settings of {@linkcode ServerLifetime}, as in `Configuration`. */
@@ -29,9 +33,6 @@ export interface LifetimeOwner {
   /** The calls that were still running had time enough. */
   onOverdue(): void;
 }
-
-/** The longest delay a timer takes; a longer one would fire at once. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** The age varies, or all clients of a new server would come back at once. */
 const JITTER = 0.1;
@@ -106,12 +107,12 @@ export class ServerLifetime {
       this.#idleAt(now),
     );
     if (next === Infinity) return;
-    this.#timer = this.#clock.setTimeout(
+    this.#timer = startBackgroundTimer(
+      this.#clock,
       () => this.#look(),
       // A timer may be a little early, and must not turn in circles then.
-      Math.min(Math.max(1, Math.ceil(next - now)), MAX_DELAY_MS),
+      Math.max(1, Math.ceil(next - now)),
     );
-    this.#timer.unref();
   }
 
   /** When to look for idleness: with a call running, after a whole period. */

@@ -11,7 +11,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { running } from "../../_call/server/running.ts";
+import { runningHandlers } from "../../_call/server/call_list.ts";
 import { hostOf } from "../../_channel.ts";
 import {
   Channel,
@@ -105,7 +105,7 @@ for (const [name, leave] of Object.entries(WAYS)) {
       () => [...openConnections].every(({ streamCount }) => streamCount === 0),
       "no stream is left on either side",
     );
-    assertEquals(echo.server[running], []);
+    assertEquals(echo.server[runningHandlers], []);
   });
 }
 
@@ -215,7 +215,10 @@ Deno.test("ClientStream.sendMessage() rejects when the server ended the call and
   await using stream = echo.stub.bidi.open();
   await stream.sendRequest();
   await until(() => ended, "the handler has run");
-  await until(() => echo.server[running].length === 0, "the call has ended");
+  await until(
+    () => echo.server[runningHandlers].length === 0,
+    "the call has ended",
+  );
   await turns(5);
   const error = await assertRejects(async () => {
     // With an end, for nothing else would run if it went on for ever.

@@ -20,7 +20,7 @@ import {
   requestFields,
   uint32At,
 } from "../../_testdata/raw_h2.ts";
-import { running } from "../../_call/server/running.ts";
+import { runningHandlers } from "../../_call/server/call_list.ts";
 import { assertStatus, Waiters } from "../../_testdata/waiters.ts";
 import { soon } from "../../_testdata/waiting.ts";
 
@@ -106,7 +106,7 @@ Deno.test("Server.close() lets a call run on that came without others, after it"
   await waiters.started;
   // Far longer than a connection without calls is kept.
   await clock.advance(30_000);
-  assertEquals(echo.server[running], [PATHS.unary]);
+  assertEquals(echo.server[runningHandlers], [PATHS.unary]);
   await clock.advance(30_000);
   const { statuses } = await rest(client);
   assertEquals(statuses, { 1: `${Status.UNAVAILABLE}` });
