@@ -112,7 +112,7 @@ export function reasonOfFailures(
   failures: readonly { readonly name: string; readonly cause: unknown }[],
 ): CloseReason {
   const stories = failures.map(({ name, cause }) => {
-    const why = describe(cause) || "the connection was closed";
+    const why = errorText(cause) || "the connection was closed";
     return name === target || why.includes(name) ? why : `${name}: ${why}`;
   });
   const what = `Cannot connect to ${target}`;

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { CallInfo } from "./_events.ts";
+import type { CallInfo } from "./_call_info.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Peer } from "./peer.ts";
 import type { Status } from "./status.ts";

@@ -7,7 +7,8 @@
 import { isPromiseLike } from "./_promise_like.ts";
 import type { CallObserver } from "./_call_trace.ts";
 import { describe } from "./_describe.ts";
-import { CallEnd, type CallInfo, type Event } from "./_events.ts";
+import type { CallInfo } from "./_call_info.ts";
+import { CallEnd, type Event } from "./_events.ts";
 
 /** The class of an event, as `listen` takes it. */
 export type EventClass<E extends Event> =

@@ -19,11 +19,10 @@ import {
 } from "./_events.ts";
 import { type EventClass, type Listenable, listenersOf } from "./_listeners.ts";
 
+export type { CallInfo, MethodDescriptor } from "./_call_info.ts";
 export {
   CallEnd,
-  type CallInfo,
   Event,
-  type MethodDescriptor,
   type MethodFunc,
   RecvInitialMetadata,
   RecvMessage,
