@@ -15,6 +15,7 @@
 
 import { describe } from "./_describe.ts";
 import { Metadata, type MetadataInit } from "./metadata.ts";
+import type { Peer } from "./peer.ts";
 import { isStatus, Status, statusName } from "./status.ts";
 
 /** Options for {@linkcode GRPCError}. */
@@ -68,6 +69,19 @@ let setDetailsSource: (
 export class GRPCError extends Error {
   /** The status the call ended with. */
   readonly status: Status;
+
+  /**
+   * The path of the method that was called, such as
+   * `/helloworld.Greeter/SayHello`. Only an error that a call failed with on the
+   * client has it, whoever has made it.
+   */
+  declare readonly methodName?: string;
+
+  /**
+   * The server that was called; `null` if there was no connection for the call.
+   * It is there with {@linkcode methodName}.
+   */
+  declare readonly peer?: Peer | null;
 
   // What makes the details until they are first read, then they themselves.
   #details: readonly unknown[] | (() => readonly unknown[]);
@@ -187,6 +201,20 @@ export function deferDetails(
   make: () => readonly unknown[],
 ): void {
   setDetailsSource(error, make);
+}
+
+/**
+ * Says which call an error belongs to, unless it belongs to another already.
+ * Internal.
+ */
+export function assignCall(
+  error: Error | null,
+  methodName: string,
+  peer: Peer | null,
+): void {
+  if (!(error instanceof GRPCError) || error.methodName !== undefined) return;
+  if (!Object.isExtensible(error)) return;
+  Object.assign(error, { methodName, peer });
 }
 
 /**
