@@ -5,20 +5,15 @@
  * @module
  */
 
-import type {
-  CallSide,
-  CallStart,
-  CallSummary,
-  CallTrace,
-} from "../core/_call_trace.ts";
-import { dispatch, type Observers } from "../core/_listeners.ts";
+import type { CallStart, CallSummary, CallTrace } from "../core/_call_trace.ts";
+import { type Callback, dispatch, type Observers } from "../core/_listeners.ts";
 import type { Clock } from "../core/clock.ts";
-import { GRPCError } from "../core/errors.ts";
-import { CallEnd, type CallInfo } from "../core/events.ts";
 import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
+import { GRPCError } from "../core/errors.ts";
+import { CallEnd } from "../core/events.ts";
 import { Status } from "../core/status.ts";
-import { type Context, noContext } from "../_context.ts";
+import { type Context, currentContext, noContext } from "../_context.ts";
 
 /** How a call ended. */
 export interface CallOutcome {
@@ -29,16 +24,9 @@ export interface CallOutcome {
 
 const OK: CallOutcome = { status: Status.OK, message: "", details: [] };
 
-/**
- * Follows one call for all who observe it: what they are told of its beginning
- * and of its end is this one object.
- */
-export class CallRecord implements CallStart, CallSummary {
-  readonly side: CallSide;
-  readonly info: CallInfo;
-  readonly headers: readonly string[] | null;
-  /** Those of a server's call begin with the first one. */
-  attempts: number;
+/** Follows one call for all who observe it. */
+export class CallRecord implements CallSummary {
+  attempts = 0;
   sentMessages = 0;
   sentBytes = 0;
   receivedMessages = 0;
@@ -46,6 +34,7 @@ export class CallRecord implements CallStart, CallSummary {
   durationMs = 0;
   peer: Peer | null = null;
 
+  readonly #call: CallStart;
   readonly #observers: Observers;
   readonly #clock: Pick<Clock, "now">;
   readonly #traces: CallTrace[] = [];
@@ -54,21 +43,16 @@ export class CallRecord implements CallStart, CallSummary {
   #outcome: CallOutcome = OK;
 
   /**
-   * @param info The call, which has not begun.
-   * @param headers The head of its request on a server; null on a client.
+   * @param call The call, which has not begun.
    * @param observers Who observes it.
    * @param clock What its duration goes by.
    */
   constructor(
-    info: CallInfo,
-    headers: readonly string[] | null,
+    call: CallStart,
     observers: Observers,
     clock: Pick<Clock, "now">,
   ) {
-    this.side = headers === null ? "client" : "server";
-    this.attempts = headers === null ? 0 : 1;
-    this.info = info;
-    this.headers = headers;
+    this.#call = call;
     this.#observers = observers;
     this.#clock = clock;
   }
@@ -94,17 +78,14 @@ export class CallRecord implements CallStart, CallSummary {
   }
 
   #begin(): void {
+    const call = this.#call;
     const { traced, listeners } = this.#observers;
-    for (let i = 0; i < traced.length; i++) {
-      try {
-        const trace = traced[i]!.start(this);
-        if (trace !== null) this.#traces.push(trace);
-      } catch (error) {
-        this.#report(error);
-      }
+    for (const observer of traced) {
+      const trace = this.#guard(() => observer.start(call));
+      if (trace !== null && trace !== undefined) this.#traces.push(trace);
     }
     if (listeners.length > 0) {
-      this.#traces.push(new EndTeller(this, this.#observers));
+      this.#traces.push(new EndTeller(call, this.#observers));
     }
   }
 
@@ -124,26 +105,19 @@ export class CallRecord implements CallStart, CallSummary {
   attempt(metadata: Metadata | null, peer: Peer | null): Metadata | null {
     this.attempts++;
     let all = metadata;
-    for (let i = 0; i < this.#traces.length; i++) {
-      const trace = this.#traces[i]!;
+    for (const trace of this.#traces) {
       if (trace.attempt === undefined) continue;
-      try {
-        all = trace.attempt(all, peer);
-      } catch (error) {
-        this.#report(error);
-      }
+      const before = all;
+      const after = this.#guard(() => trace.attempt!(before, peer));
+      if (after !== undefined) all = after;
     }
     return all;
   }
 
   /** The handler begins, in the context that is its own. */
   handling(): void {
-    for (let i = 0; i < this.#traces.length; i++) {
-      try {
-        this.#traces[i]!.handling?.();
-      } catch (error) {
-        this.#report(error);
-      }
+    for (const trace of this.#traces) {
+      if (trace.handling !== undefined) this.#guard(() => trace.handling!());
     }
   }
 
@@ -151,12 +125,8 @@ export class CallRecord implements CallStart, CallSummary {
   sent(bytes: number): void {
     this.sentMessages++;
     this.sentBytes += bytes;
-    for (let i = 0; i < this.#traces.length; i++) {
-      try {
-        this.#traces[i]!.sent?.(bytes);
-      } catch (error) {
-        this.#report(error);
-      }
+    for (const trace of this.#traces) {
+      if (trace.sent !== undefined) this.#guard(() => trace.sent!(bytes));
     }
   }
 
@@ -165,16 +135,14 @@ export class CallRecord implements CallStart, CallSummary {
     if (!this.#isRunning) return;
     this.receivedMessages++;
     this.receivedBytes += bytes;
-    for (let i = 0; i < this.#traces.length; i++) {
-      try {
-        this.#traces[i]!.received?.(bytes);
-      } catch (error) {
-        this.#report(error);
+    for (const trace of this.#traces) {
+      if (trace.received !== undefined) {
+        this.#guard(() => trace.received!(bytes));
       }
     }
   }
 
-  /** The call is over: of several ends the first counts. */
+  /** The call is over; what was told before counts. */
   end(outcome: CallOutcome, peer: Peer | null): void {
     if (!this.#isRunning) return;
     this.#isRunning = false;
@@ -183,13 +151,7 @@ export class CallRecord implements CallStart, CallSummary {
     this.durationMs = this.#clock.now() - this.#startedAt;
     // What waited for a connection in vain was not sent.
     if (this.attempts === 0) this.sentMessages = this.sentBytes = 0;
-    for (let i = 0; i < this.#traces.length; i++) {
-      try {
-        this.#traces[i]!.end(this);
-      } catch (error) {
-        this.#report(error);
-      }
-    }
+    for (const trace of this.#traces) this.#guard(() => trace.end(this));
   }
 
   /** The call is over, with what its caller gets to see, or well. */
@@ -201,50 +163,40 @@ export class CallRecord implements CallStart, CallSummary {
     this.end({ status: Status.CANCELLED, message, details: [] }, peer);
   }
 
-  #report(error: unknown): void {
-    this.#observers.report(error, this.info);
+  #guard<R>(fn: () => R): R | undefined {
+    try {
+      return fn();
+    } catch (error) {
+      this.#observers.report(error, this.#call.info);
+      return undefined;
+    }
   }
 }
 
-/**
- * Tells those who listen for the end, in the context of the call.
- *
- * It is kept by a promise: what waits for one goes on in the context that it
- * began to wait in, and that takes a twentieth of the time that it takes to keep
- * a context and to enter it.
- */
+/** Tells those who listen for the end, in the context of the call. */
 class EndTeller implements CallTrace {
-  readonly #record: CallRecord;
+  readonly #call: CallStart;
   readonly #observers: Observers;
-  readonly #ended = Promise.withResolvers<void>();
-  #isAwaited = false;
+  /** On a server that of the handler, as soon as there is one. */
+  #context: Context;
 
-  constructor(record: CallRecord, observers: Observers) {
-    this.#record = record;
+  constructor(call: CallStart, observers: Observers) {
+    this.#call = call;
     this.#observers = observers;
-    // A server's call has that of its handler, as soon as there is one.
-    if (record.side === "client") this.handling();
+    this.#context = call.side === "client" ? currentContext() : noContext;
   }
 
   handling(): void {
-    if (this.#isAwaited) return;
-    this.#isAwaited = true;
-    this.#ended.promise.then(() => this.#tell());
+    this.#context = currentContext();
   }
 
-  end(): void {
-    if (this.#isAwaited) this.#ended.resolve();
-    else noContext(() => this.#tell());
-  }
-
-  #tell(): void {
-    const { info } = this.#record;
+  end(summary: CallSummary): void {
+    const { info } = this.#call;
     const { listeners, report } = this.#observers;
-    try {
-      dispatch(listeners, new CallEnd(info, this.#record))
-        ?.catch((error) => report(error, info));
-    } catch (error) {
-      report(error, info);
-    }
+    const event = new CallEnd(info, summary);
+    this.#context(() =>
+      dispatch(listeners as readonly Callback[], event)
+        ?.catch((error) => report(error, info))
+    );
   }
 }

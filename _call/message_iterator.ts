@@ -12,23 +12,15 @@
 export class MessageIterator<M> implements AsyncIterableIterator<M, undefined> {
   readonly #next: () => M | null | Promise<M | null>;
   readonly #leave: () => void;
-  readonly #reject: (error: unknown) => Promise<never>;
   #left = false;
 
   /**
    * @param next Gives the next message, or null at the end.
    * @param leave Told when the iteration is left before its end.
-   * @param reject Makes the promise that fails, of what `next` failed with.
    */
-  constructor(
-    next: () => M | null | Promise<M | null>,
-    leave: () => void,
-    reject: (error: unknown) => Promise<never> = (error) =>
-      Promise.reject(error),
-  ) {
+  constructor(next: () => M | null | Promise<M | null>, leave: () => void) {
     this.#next = next;
     this.#leave = leave;
-    this.#reject = reject;
   }
 
   next(): Promise<IteratorResult<M, undefined>> {
@@ -37,10 +29,10 @@ export class MessageIterator<M> implements AsyncIterableIterator<M, undefined> {
     try {
       message = this.#next();
     } catch (error) {
-      return this.#reject(error);
+      return Promise.reject(error);
     }
     return message instanceof Promise
-      ? message.then(resultOf, this.#reject)
+      ? message.then(resultOf)
       : Promise.resolve(resultOf(message));
   }
 

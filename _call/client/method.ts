@@ -16,7 +16,6 @@ import { Status } from "../../core/status.ts";
 import { currentContext } from "../../_context.ts";
 import { type CallOptions, defaultOptions, readOptions } from "./options.ts";
 import { ClientCall } from "./call.ts";
-import { rejection } from "./caller_stack.ts";
 import { methodDescriptor } from "../descriptor.ts";
 import { ClientStream } from "./stream.ts";
 import type { ClientMethod } from "./host.ts";
@@ -148,7 +147,7 @@ export function makeMethod(init: MethodInit, path: string): unknown {
     replies: new ReplyReader(init),
   };
   const { cardinality, host } = called;
-  const defaults = defaultOptions(host);
+  const defaults = defaultOptions(host, path);
   const makeCall = (options?: CallOptions): AnyCall =>
     new ClientCall(called, readOptions(host, defaults, options));
   const makeForLater = (options?: CallOptions): AnyCall => {
@@ -161,8 +160,8 @@ export function makeMethod(init: MethodInit, path: string): unknown {
     ? (requests: unknown, options?: CallOptions) =>
       new Replies(makeForLater(options), send, requests)
     : (requests: unknown, options?: CallOptions) =>
-      new Promise((resolve) => {
-        callForReply(makeCall(options), send, requests, resolve);
+      new Promise((resolve, reject) => {
+        callForReply(makeCall(options), send, requests, resolve, reject);
       });
   return Object.assign(call, {
     open: (options?: CallOptions) => new ClientStream(makeForLater(options)),
@@ -179,13 +178,14 @@ function callForReply(
   send: Send,
   requests: unknown,
   resolve: (reply: unknown) => void,
+  reject: (error: unknown) => void,
 ): void {
   call.onFinish((error) => {
-    if (error !== null) return resolve(rejection(error));
+    if (error !== null) return reject(error);
     try {
       resolve(call.take());
     } catch (error) {
-      resolve(rejection(error));
+      reject(error);
     }
   });
   send(call, requests);
@@ -211,11 +211,7 @@ class Replies implements AsyncIterable<unknown> {
       );
     }
     this.#iterated = true;
-    return new MessageIterator(
-      () => this.#next(),
-      () => this.#leave(),
-      rejection,
-    );
+    return new MessageIterator(() => this.#next(), () => this.#leave());
   }
 
   #next(): unknown {

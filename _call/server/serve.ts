@@ -7,6 +7,7 @@
 
 import { noContext } from "../../_context.ts";
 import { Deadline } from "../../core/deadline.ts";
+import type { CallStart } from "../../core/_call_trace.ts";
 import { GRPCError } from "../../core/errors.ts";
 import type { CallInfo } from "../../core/events.ts";
 import type { Peer } from "../../core/peer.ts";
@@ -145,7 +146,9 @@ function recordOf(
   headers: RawHeaders,
 ): CallRecord | null {
   if (observers === null) return null;
-  const record = new CallRecord(info, headers, observers, deadlines);
+  const start: CallStart = { side: "server", info, headers };
+  const record = new CallRecord(start, observers, deadlines);
+  record.attempts = 1;
   record.begin();
   return record;
 }

@@ -103,7 +103,6 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
   #ready = false;
   /** When something came in last, by the clock. */
   #receivedAt = 0;
-  #receivedBefore = 0;
   #gone = false;
   /** How much was written when somebody looked last, and since when. */
   #writtenThen = -1;
@@ -255,7 +254,6 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
     this.#keepalive?.onSent();
     const call = this.#options.onStream(stream, raw, this.#peer);
     stream.openedAt = this.#receivedAt;
-    stream.sentAfter = this.#receivedBefore;
     stream.expiresAt = call.expiresAt ?? Infinity;
     return call;
   }
@@ -268,7 +266,6 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
 
   onReceived(): void {
     // Once for all that came together: a look at the clock is not free.
-    this.#receivedBefore = this.#receivedAt;
     this.#receivedAt = this.#options.clock.now();
     this.#keepalive?.onReceived();
   }
