@@ -5,15 +5,20 @@
  * @module
  */
 
-import type { CallStart, CallSummary, CallTrace } from "../core/_call_trace.ts";
-import { type Callback, dispatch, type Observers } from "../core/_listeners.ts";
+import type {
+  CallSide,
+  CallStart,
+  CallSummary,
+  CallTrace,
+} from "../core/_call_trace.ts";
+import { dispatch, type Observers } from "../core/_listeners.ts";
 import type { Clock } from "../core/clock.ts";
+import { GRPCError } from "../core/errors.ts";
+import { CallEnd, type CallInfo } from "../core/events.ts";
 import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
-import { GRPCError } from "../core/errors.ts";
-import { CallEnd } from "../core/events.ts";
 import { Status } from "../core/status.ts";
-import { type Context, currentContext, noContext } from "../_context.ts";
+import { type Context, noContext } from "../_context.ts";
 
 /** How a call ended. */
 export interface CallOutcome {
@@ -24,9 +29,16 @@ export interface CallOutcome {
 
 const OK: CallOutcome = { status: Status.OK, message: "", details: [] };
 
-/** Follows one call for all who observe it. */
-export class CallRecord implements CallSummary {
-  attempts = 0;
+/**
+ * Follows one call for all who observe it: what they are told of its beginning
+ * and of its end is this one object.
+ */
+export class CallRecord implements CallStart, CallSummary {
+  readonly side: CallSide;
+  readonly info: CallInfo;
+  readonly headers: readonly string[] | null;
+  /** Those of a server's call begin with the first one. */
+  attempts: number;
   sentMessages = 0;
   sentBytes = 0;
   receivedMessages = 0;
@@ -34,7 +46,6 @@ export class CallRecord implements CallSummary {
   durationMs = 0;
   peer: Peer | null = null;
 
-  readonly #call: CallStart;
   readonly #observers: Observers;
   readonly #clock: Pick<Clock, "now">;
   readonly #traces: CallTrace[] = [];
@@ -43,16 +54,21 @@ export class CallRecord implements CallSummary {
   #outcome: CallOutcome = OK;
 
   /**
-   * @param call The call, which has not begun.
+   * @param info The call, which has not begun.
+   * @param headers The head of its request on a server; null on a client.
    * @param observers Who observes it.
    * @param clock What its duration goes by.
    */
   constructor(
-    call: CallStart,
+    info: CallInfo,
+    headers: readonly string[] | null,
     observers: Observers,
     clock: Pick<Clock, "now">,
   ) {
-    this.#call = call;
+    this.side = headers === null ? "client" : "server";
+    this.attempts = headers === null ? 0 : 1;
+    this.info = info;
+    this.headers = headers;
     this.#observers = observers;
     this.#clock = clock;
   }
@@ -78,14 +94,17 @@ export class CallRecord implements CallSummary {
   }
 
   #begin(): void {
-    const call = this.#call;
     const { traced, listeners } = this.#observers;
-    for (const observer of traced) {
-      const trace = this.#guard(() => observer.start(call));
-      if (trace !== null && trace !== undefined) this.#traces.push(trace);
+    for (let i = 0; i < traced.length; i++) {
+      try {
+        const trace = traced[i]!.start(this);
+        if (trace !== null) this.#traces.push(trace);
+      } catch (error) {
+        this.#report(error);
+      }
     }
     if (listeners.length > 0) {
-      this.#traces.push(new EndTeller(call, this.#observers));
+      this.#traces.push(new EndTeller(this, this.#observers));
     }
   }
 
@@ -105,19 +124,26 @@ export class CallRecord implements CallSummary {
   attempt(metadata: Metadata | null, peer: Peer | null): Metadata | null {
     this.attempts++;
     let all = metadata;
-    for (const trace of this.#traces) {
+    for (let i = 0; i < this.#traces.length; i++) {
+      const trace = this.#traces[i]!;
       if (trace.attempt === undefined) continue;
-      const before = all;
-      const after = this.#guard(() => trace.attempt!(before, peer));
-      if (after !== undefined) all = after;
+      try {
+        all = trace.attempt(all, peer);
+      } catch (error) {
+        this.#report(error);
+      }
     }
     return all;
   }
 
   /** The handler begins, in the context that is its own. */
   handling(): void {
-    for (const trace of this.#traces) {
-      if (trace.handling !== undefined) this.#guard(() => trace.handling!());
+    for (let i = 0; i < this.#traces.length; i++) {
+      try {
+        this.#traces[i]!.handling?.();
+      } catch (error) {
+        this.#report(error);
+      }
     }
   }
 
@@ -125,8 +151,12 @@ export class CallRecord implements CallSummary {
   sent(bytes: number): void {
     this.sentMessages++;
     this.sentBytes += bytes;
-    for (const trace of this.#traces) {
-      if (trace.sent !== undefined) this.#guard(() => trace.sent!(bytes));
+    for (let i = 0; i < this.#traces.length; i++) {
+      try {
+        this.#traces[i]!.sent?.(bytes);
+      } catch (error) {
+        this.#report(error);
+      }
     }
   }
 
@@ -135,14 +165,16 @@ export class CallRecord implements CallSummary {
     if (!this.#isRunning) return;
     this.receivedMessages++;
     this.receivedBytes += bytes;
-    for (const trace of this.#traces) {
-      if (trace.received !== undefined) {
-        this.#guard(() => trace.received!(bytes));
+    for (let i = 0; i < this.#traces.length; i++) {
+      try {
+        this.#traces[i]!.received?.(bytes);
+      } catch (error) {
+        this.#report(error);
       }
     }
   }
 
-  /** The call is over; what was told before counts. */
+  /** The call is over: of several ends the first counts. */
   end(outcome: CallOutcome, peer: Peer | null): void {
     if (!this.#isRunning) return;
     this.#isRunning = false;
@@ -151,7 +183,13 @@ export class CallRecord implements CallSummary {
     this.durationMs = this.#clock.now() - this.#startedAt;
     // What waited for a connection in vain was not sent.
     if (this.attempts === 0) this.sentMessages = this.sentBytes = 0;
-    for (const trace of this.#traces) this.#guard(() => trace.end(this));
+    for (let i = 0; i < this.#traces.length; i++) {
+      try {
+        this.#traces[i]!.end(this);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
   }
 
   /** The call is over, with what its caller gets to see, or well. */
@@ -163,40 +201,50 @@ export class CallRecord implements CallSummary {
     this.end({ status: Status.CANCELLED, message, details: [] }, peer);
   }
 
-  #guard<R>(fn: () => R): R | undefined {
-    try {
-      return fn();
-    } catch (error) {
-      this.#observers.report(error, this.#call.info);
-      return undefined;
-    }
+  #report(error: unknown): void {
+    this.#observers.report(error, this.info);
   }
 }
 
-/** Tells those who listen for the end, in the context of the call. */
+/**
+ * Tells those who listen for the end, in the context of the call.
+ *
+ * It is kept by a promise: what waits for one goes on in the context that it
+ * began to wait in, and that takes a twentieth of the time that it takes to keep
+ * a context and to enter it.
+ */
 class EndTeller implements CallTrace {
-  readonly #call: CallStart;
+  readonly #record: CallRecord;
   readonly #observers: Observers;
-  /** On a server that of the handler, as soon as there is one. */
-  #context: Context;
+  readonly #ended = Promise.withResolvers<void>();
+  #isAwaited = false;
 
-  constructor(call: CallStart, observers: Observers) {
-    this.#call = call;
+  constructor(record: CallRecord, observers: Observers) {
+    this.#record = record;
     this.#observers = observers;
-    this.#context = call.side === "client" ? currentContext() : noContext;
+    // A server's call has that of its handler, as soon as there is one.
+    if (record.side === "client") this.handling();
   }
 
   handling(): void {
-    this.#context = currentContext();
+    if (this.#isAwaited) return;
+    this.#isAwaited = true;
+    this.#ended.promise.then(() => this.#tell());
   }
 
-  end(summary: CallSummary): void {
-    const { info } = this.#call;
+  end(): void {
+    if (this.#isAwaited) this.#ended.resolve();
+    else noContext(() => this.#tell());
+  }
+
+  #tell(): void {
+    const { info } = this.#record;
     const { listeners, report } = this.#observers;
-    const event = new CallEnd(info, summary);
-    this.#context(() =>
-      dispatch(listeners as readonly Callback[], event)
-        ?.catch((error) => report(error, info))
-    );
+    try {
+      dispatch(listeners, new CallEnd(info, this.#record))
+        ?.catch((error) => report(error, info));
+    } catch (error) {
+      report(error, info);
+    }
   }
 }

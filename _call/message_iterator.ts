@@ -12,15 +12,23 @@
 export class MessageIterator<M> implements AsyncIterableIterator<M, undefined> {
   readonly #next: () => M | null | Promise<M | null>;
   readonly #leave: () => void;
+  readonly #reject: (error: unknown) => Promise<never>;
   #left = false;
 
   /**
    * @param next Gives the next message, or null at the end.
    * @param leave Told when the iteration is left before its end.
+   * @param reject Makes the promise that fails, of what `next` failed with.
    */
-  constructor(next: () => M | null | Promise<M | null>, leave: () => void) {
+  constructor(
+    next: () => M | null | Promise<M | null>,
+    leave: () => void,
+    reject: (error: unknown) => Promise<never> = (error) =>
+      Promise.reject(error),
+  ) {
     this.#next = next;
     this.#leave = leave;
+    this.#reject = reject;
   }
 
   next(): Promise<IteratorResult<M, undefined>> {
@@ -29,10 +37,10 @@ export class MessageIterator<M> implements AsyncIterableIterator<M, undefined> {
     try {
       message = this.#next();
     } catch (error) {
-      return Promise.reject(error);
+      return this.#reject(error);
     }
     return message instanceof Promise
-      ? message.then(resultOf)
+      ? message.then(resultOf, this.#reject)
       : Promise.resolve(resultOf(message));
   }
 

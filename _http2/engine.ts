@@ -76,6 +76,8 @@ export interface H2Stream extends ByteStream {
   readonly path: string;
   /** When it was opened, by the connection's clock; kept for a server's policy. */
   openedAt: number;
+  /** When the connection was read before that: the client sent it after this. */
+  sentAfter: number;
   /** When its call has to be complete, by that clock; kept likewise. */
   expiresAt: number;
   /** Whether it ended, if it has, before this side was through or gave up. */

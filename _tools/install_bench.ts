@@ -15,6 +15,8 @@
 // deno-lint-ignore-file no-console
 
 import {
+  binary,
+  digestOf,
   findGo,
   install,
   pathOf,
@@ -82,7 +84,7 @@ async function buildGo(): Promise<string | undefined> {
   );
   const { success, reason } = await run(go, [
     ...["build", "-mod=mod", "-trimpath", "-ldflags=-s -w"],
-    ...["-o", pathOf(new URL(`bin/bench-go${EXE}`, ROOT)), "."],
+    ...["-o", pathOf(binary("bench-go")), "."],
   ], dir);
   if (!success) return reason;
   await Deno.remove(dir, { recursive: true });
@@ -105,19 +107,11 @@ async function buildTonic(): Promise<string | undefined> {
   if (!success) return reason;
   await Deno.copyFile(
     new URL(`target/release/bench-tonic${EXE}`, dir),
-    new URL(`bin/bench-tonic${EXE}`, ROOT),
+    binary("bench-tonic"),
   );
   // Not before: what took too long goes on from there the next time.
   await Deno.remove(dir, { recursive: true });
   return undefined;
-}
-
-/** A few digits that differ when one of the files does. */
-async function digestOf(...paths: readonly string[]): Promise<string> {
-  const texts = paths.map((path) => Deno.readTextFile(new URL(path, PEERS)));
-  const bytes = new TextEncoder().encode((await Promise.all(texts)).join(""));
-  const digest = await crypto.subtle.digest("SHA-256", bytes);
-  return new Uint8Array(digest).slice(0, 6).toHex();
 }
 
 async function main(): Promise<void> {
@@ -126,16 +120,19 @@ async function main(): Promise<void> {
   await install(manifest, "bench-npm", {
     of: Object.entries(PACKAGES).map((it) => it.join("@")).join(" "),
     by: installPackages,
+    file: new URL("bench/node_modules/", ROOT),
   });
   const [module, protobuf] = GO_MODULES.map((it) => it.replace(" ", "@"));
   await install(manifest, "bench-go", {
-    of: `${module} ${protobuf} ${await digestOf("go/main.go")}`,
+    of: `${module} ${protobuf} ${await digestOf(PEERS, ["go/main.go"])}`,
     by: buildGo,
+    file: binary("bench-go"),
   });
   const sources = TONIC_SOURCES.map((path) => `tonic/${path}`);
   await install(manifest, "bench-tonic", {
-    of: `tonic@${TONIC} ${await digestOf(...sources)}`,
+    of: `tonic@${TONIC} ${await digestOf(PEERS, sources)}`,
     by: buildTonic,
+    file: binary("bench-tonic"),
   });
   console.log(
     "h2load is used where it is on the PATH: nghttp2-client has it on Debian",

@@ -4,15 +4,11 @@
  *     deno task interop:tools         with --all also what takes minutes
  *
  * They go into `.tools/`: programs in Go and Rust into `.tools/bin/`, built by
- * the toolchains that are here, packages of Python into `.tools/venv/`, and the
- * proxies, unless the system has them, from Debian's packages into
- * `.tools/debian/`. What
-
- * They go into `.tools/`: programs in Go into `.tools/bin/`, built by the Go
- * toolchain that is here, and packages of Python into `.tools/venv/`; Node for
- * this machine is a package of npm. What
- * cannot be had is told in one line and is no failure; the tests that need it
- * are then skipped. What is there in its version is left alone.
+ * the toolchains that are here, packages of Python into `.tools/venv/`, Node
+ * from a package of npm, and the proxies, unless the system has them, from
+ * Debian's packages into `.tools/debian/`. What cannot be had is told in one
+ * line and is no failure; the tests that need it are then skipped. What is
+ * there in its version is left alone.
  *
  * @module
  */
@@ -104,7 +100,11 @@ const PYTHON_PACKAGES: readonly string[] = [
 ];
 
 /** The program in Rust. */
-const RUST_TOOL = { name: "fleet-client", folder: "interop/peers/fleet_tonic" };
+const RUST_TOOL = {
+  name: "fleet-client",
+  folder: "interop/peers/fleet_tonic",
+  files: ["Cargo.toml", "src/main.rs"],
+};
 
 /** The proxies: their packages in Debian have the names of their programs. */
 const PROXIES: readonly string[] = ["nginx", "haproxy"];
@@ -208,10 +208,10 @@ async function buildGo(
 
 /** Builds the program in Rust; gives the reason if it cannot. */
 async function buildRust(): Promise<string | undefined> {
-  const { name, folder } = RUST_TOOL;
+  const { name, folder, files } = RUST_TOOL;
   const dir = new URL(`build/${name}/`, ROOT);
   await Deno.mkdir(new URL("src/", dir), { recursive: true });
-  for (const file of ["Cargo.toml", "src/main.rs"]) {
+  for (const file of files) {
     await Deno.copyFile(
       new URL(`../${folder}/${file}`, ROOT),
       new URL(file, dir),
@@ -261,6 +261,17 @@ async function neededFor(name: string): Promise<string[]> {
   return names.filter((it) => it !== undefined && it !== name) as string[];
 }
 
+/** A few digits that differ when one of the files does. */
+export async function digestOf(
+  folder: URL,
+  paths: readonly string[],
+): Promise<string> {
+  const texts = paths.map((path) => Deno.readTextFile(new URL(path, folder)));
+  const bytes = new TextEncoder().encode((await Promise.all(texts)).join(""));
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  return new Uint8Array(digest).slice(0, 6).toHex();
+}
+
 /** Whether the system has a program. */
 async function has(name: string): Promise<boolean> {
   // Servers are not on everybody's path.
@@ -270,7 +281,8 @@ async function has(name: string): Promise<boolean> {
   return false;
 }
 
-function binary(name: string): URL {
+/** Where a program is put. */
+export function binary(name: string): URL {
   return new URL(`bin/${name}${WINDOWS ? ".exe" : ""}`, ROOT);
 }
 
@@ -332,13 +344,24 @@ export async function readManifest(): Promise<Manifest> {
   }
 }
 
+async function exists(file: URL): Promise<boolean> {
+  return await Deno.stat(file).then(() => true, () => false);
+}
+
 /** Installs a tool unless it is there, and tells what came of it. */
 export async function install(
   manifest: Manifest,
   name: string,
-  made: { readonly of: string; readonly by: () => Promise<string | undefined> },
+  made: {
+    /** What it is made of, with the version. */
+    readonly of: string;
+    /** Makes it; gives the reason if it cannot. */
+    readonly by: () => Promise<string | undefined>;
+    /** What is there when it is. */
+    readonly file: URL;
+  },
 ): Promise<void> {
-  if (manifest[name] === made.of) {
+  if (manifest[name] === made.of && await exists(made.file)) {
     return console.log(`${name} is there: ${made.of}`);
   }
   delete manifest[name];
@@ -347,7 +370,10 @@ export async function install(
   const seconds = Math.round((performance.now() - start) / 1000);
   if (reason === undefined) manifest[name] = made.of;
   // At once, so that what is there stays known when this is interrupted.
-  await Deno.writeTextFile(MANIFEST, JSON.stringify(manifest, null, 2));
+  // In its place in one step, for other checkouts may share the file.
+  const next = new URL("installed.json.next", ROOT);
+  await Deno.writeTextFile(next, JSON.stringify(manifest, null, 2));
+  await Deno.rename(next, MANIFEST);
   console.log(
     reason === undefined
       ? `${name} is installed, in ${seconds} s: ${made.of}`
@@ -363,12 +389,15 @@ async function main(args: readonly string[]): Promise<void> {
     await install(manifest, tool.name, {
       of: `${tool.file ?? tool.module}@${tool.version}`,
       by: async () => await buildGo(await (go ??= findGo()), tool),
+      file: binary(tool.name),
     });
   }
   if (args.includes("--all")) {
+    const source = new URL(`../${RUST_TOOL.folder}/`, ROOT);
     await install(manifest, RUST_TOOL.name, {
-      of: RUST_TOOL.folder,
+      of: `${RUST_TOOL.folder} ${await digestOf(source, RUST_TOOL.files)}`,
       by: buildRust,
+      file: binary(RUST_TOOL.name),
     });
   }
   for (const proxy of PROXIES) {
@@ -377,16 +406,19 @@ async function main(args: readonly string[]): Promise<void> {
       await install(manifest, proxy, {
         of: "Debian's package",
         by: () => unpackDebian(proxy),
+        file: new URL(`debian/usr/sbin/${proxy}`, ROOT),
       });
     }
   }
   await install(manifest, "python", {
     of: PYTHON_PACKAGES.join(" "),
     by: buildPython,
+    file: new URL("venv/", ROOT),
   });
   await install(manifest, "node", {
     of: `${nodePackage()}@${NODE_VERSION}`,
     by: installNode,
+    file: binary("node"),
   });
   await Deno.remove(new URL("build/", ROOT), { recursive: true })
     .catch(() => {});

@@ -13,9 +13,12 @@ import type { Metadata } from "./metadata.ts";
 import type { Peer } from "./peer.ts";
 import type { Status } from "./status.ts";
 
+/** Which side of a call is observed. */
+export type CallSide = "client" | "server";
+
 /** A call that begins. */
 export interface CallStart {
-  readonly side: "client" | "server";
+  readonly side: CallSide;
   /** The call: the same object as in its events. */
   readonly info: CallInfo;
   /**

@@ -118,14 +118,17 @@ export class Listeners<T extends Event> {
 
   /** Adds an observer, behind those there are. */
   observe(observer: CallObserver): Disposable {
-    // One that is there twice is two.
-    const own: CallObserver = { start: (call) => observer.start(call) };
     const { traced, listeners } = this.#observers ?? NOBODY;
-    this.#setObservers([...traced, own], listeners);
+    this.#setObservers([...traced, observer], listeners);
+    let isThere = true;
     return {
       [Symbol.dispose]: () => {
+        if (!isThere) return;
+        isThere = false;
         const { traced, listeners } = this.#observers ?? NOBODY;
-        this.#setObservers(traced.filter((one) => one !== own), listeners);
+        // It may be there for others, too.
+        const at = traced.indexOf(observer);
+        this.#setObservers(traced.toSpliced(at, 1), listeners);
       },
     };
   }

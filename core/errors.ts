@@ -15,6 +15,7 @@
 
 import { describe, show } from "./_describe.ts";
 import { Metadata, type MetadataInit } from "./metadata.ts";
+import type { Peer } from "./peer.ts";
 import { isStatus, Status, statusName } from "./status.ts";
 
 /** Options for {@linkcode GRPCError}. */
@@ -75,6 +76,19 @@ let setDetailsSource: (
 export class GRPCError extends Error {
   /** The status the call ended with. */
   readonly status: Status;
+
+  /**
+   * The path of the method that was called, such as
+   * `/helloworld.Greeter/SayHello`. Only an error that a call failed with on the
+   * client has it, whoever has made it.
+   */
+  declare readonly methodName?: string;
+
+  /**
+   * The server that was called; `null` if there was no connection for the call.
+   * It is there with {@linkcode methodName}.
+   */
+  declare readonly peer?: Peer | null;
 
   /**
    * How many attempts the call made that failed with it: 1, unless the channel
@@ -243,6 +257,20 @@ export function countAttempts(error: GRPCError, attempts: number): void {
     enumerable: true,
     configurable: true,
   });
+}
+
+/**
+ * Says which call an error belongs to, unless it belongs to another already.
+ * Internal.
+ */
+export function assignCall(
+  error: Error | null,
+  methodName: string,
+  peer: Peer | null,
+): void {
+  if (!(error instanceof GRPCError) || error.methodName !== undefined) return;
+  if (!Object.isExtensible(error)) return;
+  Object.assign(error, { methodName, peer });
 }
 
 /**

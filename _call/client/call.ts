@@ -12,7 +12,7 @@ import {
   isClientStreaming,
   isServerStreaming,
 } from "../../core/cardinality.ts";
-import type { GRPCError } from "../../core/errors.ts";
+import { assignCall, type GRPCError } from "../../core/errors.ts";
 import type { Metadata } from "../../core/metadata.ts";
 import type { Peer } from "../../core/peer.ts";
 import { Status } from "../../core/status.ts";
@@ -590,6 +590,7 @@ export class ClientCall<Req, Rep>
     if (this.#finished) return;
     this.#finished = true;
     this.#error = error;
+    assignCall(error, this.#method.head.fields.path, this.peer);
     this.#cancellation[Symbol.dispose]();
     this.#reader.stop();
     this.#releaseAll();

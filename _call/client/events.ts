@@ -112,11 +112,9 @@ export function watchersOf(
   const info = new ClientCallInfo(owner, descriptor, deadline);
   return {
     events: audience === null ? null : new ClientEvents(owner, audience, info),
-    record: observers === null ? null : new CallRecord(
-      { side: "client", info, headers: null },
-      observers,
-      deadlines,
-    ),
+    record: observers === null
+      ? null
+      : new CallRecord(info, null, observers, deadlines),
   };
 }
 

@@ -16,6 +16,7 @@ import { Status } from "../../core/status.ts";
 import { currentContext } from "../../_context.ts";
 import { type CallOptions, defaultOptions, readOptions } from "./options.ts";
 import { ClientCall } from "./call.ts";
+import { rejection } from "./caller_stack.ts";
 import { methodDescriptor } from "../descriptor.ts";
 import { ClientStream } from "./stream.ts";
 import type { ClientMethod } from "./host.ts";
@@ -160,8 +161,8 @@ export function makeMethod(init: MethodInit, path: string): unknown {
     ? (requests: unknown, options?: CallOptions) =>
       new Replies(makeForLater(options), send, requests)
     : (requests: unknown, options?: CallOptions) =>
-      new Promise((resolve, reject) => {
-        callForReply(makeCall(options), send, requests, resolve, reject);
+      new Promise((resolve) => {
+        callForReply(makeCall(options), send, requests, resolve);
       });
   return Object.assign(call, {
     open: (options?: CallOptions) => new ClientStream(makeForLater(options)),
@@ -178,14 +179,13 @@ function callForReply(
   send: Send,
   requests: unknown,
   resolve: (reply: unknown) => void,
-  reject: (error: unknown) => void,
 ): void {
   call.onFinish((error) => {
-    if (error !== null) return reject(error);
+    if (error !== null) return resolve(rejection(error));
     try {
       resolve(call.take());
     } catch (error) {
-      reject(error);
+      resolve(rejection(error));
     }
   });
   send(call, requests);
@@ -211,7 +211,11 @@ class Replies implements AsyncIterable<unknown> {
       );
     }
     this.#iterated = true;
-    return new MessageIterator(() => this.#next(), () => this.#leave());
+    return new MessageIterator(
+      () => this.#next(),
+      () => this.#leave(),
+      rejection,
+    );
   }
 
   #next(): unknown {

@@ -12,6 +12,7 @@ import type { Peer } from "../../core/peer.ts";
 import { Status } from "../../core/status.ts";
 import { decodeMetadata } from "../../_wire/headers.ts";
 import type { ClientCall } from "./call.ts";
+import { awaited, rejection } from "./caller_stack.ts";
 import { misuse } from "../half.ts";
 import type { MessageOf, Received } from "../many.ts";
 import { MessageIterator } from "../message_iterator.ts";
@@ -133,20 +134,21 @@ export class ClientStream<in out Req, in out Rep>
    *   unary request.
    * @throws {GRPCError} If the call failed.
    */
-  // deno-lint-ignore require-await
-  async sendRequest(options: SendOptions = {}): Promise<void> {
-    checkOptions("Cannot send request", options, SEND_OPTIONS);
-    const { end = false } = options;
-    const call = this.#call;
-    const { phase, many } = call.request;
-    if (phase !== "idle") throw misuse("request", phase, "head");
-    if (end && !many) {
-      throw new ProtocolError(
-        "Unary request requires a message to be sent before ending outgoing stream",
-      );
-    }
-    call.begin(end);
-    return call.whenOpened();
+  sendRequest(options: SendOptions = {}): Promise<void> {
+    return awaited(() => {
+      checkOptions("Cannot send request", options, SEND_OPTIONS);
+      const { end = false } = options;
+      const call = this.#call;
+      const { phase, many } = call.request;
+      if (phase !== "idle") throw misuse("request", phase, "head");
+      if (end && !many) {
+        throw new ProtocolError(
+          "Unary request requires a message to be sent before ending outgoing stream",
+        );
+      }
+      call.begin(end);
+      return call.whenOpened();
+    });
   }
 
   /**
@@ -163,14 +165,15 @@ export class ClientStream<in out Req, in out Rep>
    * @throws {GRPCError} If the call failed, or the server has ended it: how, the
    *   replies and {@linkcode recvTrailingMetadata} tell.
    */
-  // deno-lint-ignore require-await
-  async sendMessage(
+  sendMessage(
     message: MessageInit<MessageOf<Req>>,
     options: SendOptions = {},
   ): Promise<void> {
-    checkOptions("Cannot send message", options, SEND_OPTIONS);
-    const { end = false, compress = true } = options;
-    return this.#send(message, end, compress);
+    return awaited(() => {
+      checkOptions("Cannot send message", options, SEND_OPTIONS);
+      const { end = false, compress = true } = options;
+      return this.#send(message, end, compress);
+    });
   }
 
   /**
@@ -181,15 +184,16 @@ export class ClientStream<in out Req, in out Rep>
    * @throws {ProtocolError} If the request was not sent, a unary request has no
    *   message yet, or the stream was ended before.
    */
-  // deno-lint-ignore require-await
-  async end(): Promise<void> {
-    const call = this.#call;
-    const { request } = call;
-    const { phase } = request;
-    if (phase === "idle" || !request.advance("end")) {
-      throw misuse("request", phase, "end");
-    }
-    if (request.many) return call.endRequests();
+  end(): Promise<void> {
+    return awaited(() => {
+      const call = this.#call;
+      const { request } = call;
+      const { phase } = request;
+      if (phase === "idle" || !request.advance("end")) {
+        throw misuse("request", phase, "end");
+      }
+      if (request.many) return call.endRequests();
+    });
   }
 
   /**
@@ -201,14 +205,15 @@ export class ClientStream<in out Req, in out Rep>
    *   metadata was received before.
    * @throws {GRPCError} If the call failed, as a trailers-only answer says.
    */
-  // deno-lint-ignore require-await
-  async recvInitialMetadata(): Promise<void> {
-    this.#requireRequest();
-    if (this.#initialAsked) {
-      throw new ProtocolError("Initial metadata was already received");
-    }
-    this.#initialAsked = true;
-    return this.#call.whenHeaded();
+  recvInitialMetadata(): Promise<void> {
+    return awaited(() => {
+      this.#requireRequest();
+      if (this.#initialAsked) {
+        throw new ProtocolError("Initial metadata was already received");
+      }
+      this.#initialAsked = true;
+      return this.#call.whenHeaded();
+    });
   }
 
   /**
@@ -222,7 +227,11 @@ export class ClientStream<in out Req, in out Rep>
    *   unary reply was already received.
    * @throws {GRPCError} If the call failed.
    */
-  async recvMessage(): Promise<Received<Rep>> {
+  recvMessage(): Promise<Received<Rep>> {
+    return awaited(() => this.#recvMessage());
+  }
+
+  #recvMessage(): Received<Rep> | Promise<Received<Rep>> {
     this.#requireRequest();
     this.#initialAsked = true;
     const call = this.#call;
@@ -232,9 +241,11 @@ export class ClientStream<in out Req, in out Rep>
         throw new ProtocolError("Message was already received");
       }
       this.#replyAsked = true;
-      await call.whenDone();
+      const done = call.whenDone();
+      const take = (): Received<Rep> => call.take() as Received<Rep>;
+      return done === undefined ? take() : done.then(take);
     }
-    return await call.take() as Received<Rep>;
+    return call.take() as Received<Rep> | Promise<Received<Rep>>;
   }
 
   /**
@@ -245,19 +256,20 @@ export class ClientStream<in out Req, in out Rep>
    *   metadata was received before.
    * @throws {GRPCError} If the call failed.
    */
-  // deno-lint-ignore require-await
-  async recvTrailingMetadata(): Promise<void> {
-    const call = this.#call;
-    if (call.error !== null) throw call.error;
-    const { phase } = call.request;
-    if (!call.finished && phase !== "ended" && phase !== "full") {
-      throw new ProtocolError("Outgoing stream was not ended");
-    }
-    if (this.#trailingAsked) {
-      throw new ProtocolError("Trailing metadata was already received");
-    }
-    this.#trailingAsked = true;
-    return call.whenDone();
+  recvTrailingMetadata(): Promise<void> {
+    return awaited(() => {
+      const call = this.#call;
+      if (call.error !== null) throw call.error;
+      const { phase } = call.request;
+      if (!call.finished && phase !== "ended" && phase !== "full") {
+        throw new ProtocolError("Outgoing stream was not ended");
+      }
+      if (this.#trailingAsked) {
+        throw new ProtocolError("Trailing metadata was already received");
+      }
+      this.#trailingAsked = true;
+      return call.whenDone();
+    });
   }
 
   /**
@@ -324,6 +336,7 @@ export class ClientStream<in out Req, in out Rep>
     return new MessageIterator(
       () => this.#next(),
       () => this.#cancel("Call was cancelled: its iteration was left"),
+      rejection,
     );
   }
 

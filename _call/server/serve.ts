@@ -7,7 +7,6 @@
 
 import { noContext } from "../../_context.ts";
 import { Deadline } from "../../core/deadline.ts";
-import type { CallStart } from "../../core/_call_trace.ts";
 import { GRPCError } from "../../core/errors.ts";
 import type { CallInfo } from "../../core/events.ts";
 import type { Peer } from "../../core/peer.ts";
@@ -146,9 +145,7 @@ function recordOf(
   headers: RawHeaders,
 ): CallRecord | null {
   if (observers === null) return null;
-  const start: CallStart = { side: "server", info, headers };
-  const record = new CallRecord(start, observers, deadlines);
-  record.attempts = 1;
+  const record = new CallRecord(info, headers, observers, deadlines);
   record.begin();
   return record;
 }

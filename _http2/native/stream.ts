@@ -74,6 +74,7 @@ type Phase = typeof Phase[keyof typeof Phase];
 export class NativeStream implements H2Stream, StreamHandler {
   path = "";
   openedAt = 0;
+  sentAfter = 0;
   expiresAt = Infinity;
   /** The neighbours in the session's list. */
   previous: NativeStream | null = null;

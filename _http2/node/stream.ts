@@ -81,6 +81,7 @@ const RESPOND_END = { endStream: true, sendDate: false };
 export class NodeStream implements H2Stream, StreamEvents {
   path = "";
   openedAt = 0;
+  sentAfter = 0;
   expiresAt = Infinity;
   readonly #owner: StreamOwner;
   readonly #session: ClientHttp2Session | null;

@@ -63,6 +63,9 @@ export class PingStrikes {
 /** A call that is cancelled sooner is one of a rapid reset. */
 const RAPID_MS = 1000;
 
+/** How long what a client sent may have waited to be read by a busy server. */
+const UNREAD_MS = 100;
+
 /**
  * Counts the calls that a client cancels as soon as it has opened them.
  *
@@ -81,23 +84,26 @@ export class RapidResets {
   /**
    * The client reset a stream.
    *
-   * @param stream When it opened the stream, and when the deadline of its call
-   * comes, in milliseconds.
+   * @param stream When its request was read, when the connection had been read
+   * before, and when the deadline of its call comes, in milliseconds.
    * @param now The time, in milliseconds.
    * @returns Whether that is one too many.
    */
   onReset(
-    { openedAt, expiresAt }: {
+    { openedAt, sentAfter, expiresAt }: {
       readonly openedAt: number;
+      readonly sentAfter: number;
       readonly expiresAt: number;
     },
     now: number,
   ): boolean {
+    if (now - openedAt >= RAPID_MS) return false;
     // A deadline comes earlier to the client, by the time that the request took
-    // to be read. What ran for half of it has cost no more than twice of what a
-    // client is free to ask for by short deadlines.
-    const rapidMs = Math.min(RAPID_MS, (expiresAt - openedAt) / 2);
-    if (now - openedAt >= rapidMs) return false;
+    // to be read; a busy server reads the request and its reset in one piece.
+    // What ran for half of it has cost no more than twice of what a client is
+    // free to ask for by short deadlines.
+    const sentAt = Math.max(sentAfter, openedAt - UNREAD_MS);
+    if (now - sentAt >= (expiresAt - openedAt) / 2) return false;
     if (now - this.#since >= RAPID_MS) {
       this.#since = now;
       this.#count = 0;

@@ -67,8 +67,12 @@ Deno.test("PingStrikes.onPing() bears any number when the limit is 0", () => {
 });
 
 /** A stream of which the call has so long a deadline. */
-function opened(openedAt: number, timeoutMs = Infinity) {
-  return { openedAt, expiresAt: openedAt + timeoutMs };
+function opened(
+  openedAt: number,
+  timeoutMs = Infinity,
+  sentAfter = openedAt,
+) {
+  return { openedAt, sentAfter, expiresAt: openedAt + timeoutMs };
 }
 
 Deno.test("RapidResets.onReset() tells of the first over the limit within a second", () => {
@@ -107,4 +111,17 @@ Deno.test("RapidResets.onReset() does not count calls that ran to their deadline
   }
   assertEquals(resets.onReset(opened(100, 50), 124), false);
   assertEquals(resets.onReset(opened(100, 50), 124), true);
+});
+
+Deno.test("RapidResets.onReset() does not count a deadline that may have come before the request was read", () => {
+  const resets = new RapidResets(0);
+  for (let i = 0; i < 100; i++) {
+    assertEquals(resets.onReset(opened(1000, 50, 970), 1000), false);
+    assertEquals(resets.onReset(opened(1000, 200, 0), 1000), false);
+  }
+  // Read too soon after what came before it, or with too long a deadline.
+  assertEquals(resets.onReset(opened(1000, 50, 980), 1000), true);
+  assertEquals(resets.onReset(opened(1000, 202, 0), 1000), true);
+  // Without a deadline, it does not matter how long nothing was read.
+  assertEquals(resets.onReset(opened(1000, Infinity, 0), 1000), true);
 });

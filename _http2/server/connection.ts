@@ -103,6 +103,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
   #ready = false;
   /** When something came in last, by the clock. */
   #receivedAt = 0;
+  #receivedBefore = 0;
   #gone = false;
   /** How much was written when somebody looked last, and since when. */
   #writtenThen = -1;
@@ -254,6 +255,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
     this.#keepalive?.onSent();
     const call = this.#options.onStream(stream, raw, this.#peer);
     stream.openedAt = this.#receivedAt;
+    stream.sentAfter = this.#receivedBefore;
     stream.expiresAt = call.expiresAt ?? Infinity;
     return call;
   }
@@ -266,6 +268,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
 
   onReceived(): void {
     // Once for all that came together: a look at the clock is not free.
+    this.#receivedBefore = this.#receivedAt;
     this.#receivedAt = this.#options.clock.now();
     this.#keepalive?.onReceived();
   }

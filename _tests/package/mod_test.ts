@@ -103,6 +103,10 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     ...["Services", "StubbedService", "TruncateOptions", "VirtualClock"],
     ...["assertRejectsStatus", "grpcTest", "stubService"],
   ],
+  "logging/mod.ts": [
+    ...["CallKind", "CallLogRecord", "LogCallsOptions", "LogLevel"],
+    ...["jsonLine", "levelOf", "logCalls", "textLine"],
+  ],
   "reflection/mod.ts": [
     ...["Reflection", "ReflectOptions", "ServerReflection"],
     ...["ServerReflectionOptions", "reflect"],
@@ -136,6 +140,7 @@ Deno.test("deno.json has the entry points that it should", () => {
     "./health": "./health/mod.ts",
     "./error-details": "./error_details.ts",
     "./reflection": "./reflection/mod.ts",
+    "./logging": "./logging/mod.ts",
     "./testing": "./testing/mod.ts",
     "./protoc-gen-grpclib": "./plugin/main.ts",
   });
