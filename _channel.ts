@@ -14,6 +14,11 @@ import {
   type OptionNames,
   wrongType,
 } from "./core/_options.ts";
+import {
+  type BalancingOptions,
+  type BalancingPolicy,
+  resolveBalancing,
+} from "./core/balancing.ts";
 import type { Clock } from "./core/clock.ts";
 import { type Codec, ProtoCodec } from "./core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "./core/config.ts";
@@ -23,12 +28,9 @@ import {
   type EventClass,
   type Listenable,
 } from "./core/events.ts";
+import type { ConnectivityState, Endpoint } from "./core/connectivity.ts";
 import { Listeners } from "./core/_listeners.ts";
-import type {
-  ChannelRetryOptions,
-  MethodOptions,
-} from "./core/retry_options.ts";
-import type { ServiceConfig } from "./core/service_config.ts";
+import type { Resolver } from "./core/resolver.ts";
 import {
   ProtoStatusDetailsCodec,
   type StatusDetailsCodec,
@@ -49,29 +51,12 @@ import {
 import { frameWriter } from "./_wire/frame.ts";
 import type { ClientHost } from "./_call/client/host.ts";
 import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
-import { MethodPolicies } from "./_call/client/method_policies.ts";
-import { RetryState } from "./_call/client/retry_state.ts";
 import { deadlinesOn } from "./_call/cancellation.ts";
-import {
-  addressesOf,
-  addressOf,
-  type Connector,
-  fixedAddresses,
-  joinedAddresses,
-} from "./_http2/client/addresses.ts";
-import {
-  connectBy,
-  type ConnectFunction,
-  plaintext,
-  secure,
-  type SocketSource,
-} from "./_http2/client/connect.ts";
-import type { ConnectivityState } from "./_http2/client/connectivity.ts";
-import { Subchannel } from "./_http2/client/subchannel.ts";
+import type { ConnectionSource } from "./_balance/subchannel.ts";
+import type { ConnectFunction } from "./_http2/client/connect.ts";
 import type { HTTP2Engine } from "./_http2/engine.ts";
 import { systemClock } from "./_http2/system_clock.ts";
-import { clientTLSOptions } from "./_http2/tls.ts";
-import { likelyMixUp } from "./_http2/tls_faults.ts";
+import { connectionsOf } from "./_connections.ts";
 import { engineOf } from "./_engines.ts";
 import { compressors } from "./_zlib.ts";
 
@@ -105,12 +90,25 @@ export interface ChannelOptions {
   readonly config?: Configuration | ConfigurationOptions;
   /**
    * The server as `host:port`, `dns:///host:port`, `unix:/run/x.sock` and the
-   * like, where no host is given before the options; or several of them, of
-   * which the first is preferred.
+   * like, where no host is given before the options; or several of them, over
+   * which `balancing` spreads the calls.
    *
    * @default {"127.0.0.1:50051"}
    */
   readonly target?: string | readonly string[];
+  /**
+   * Says which servers there are, in place of the target, which then only says
+   * what they are called.
+   *
+   * @default {undefined} none
+   */
+  readonly resolver?: Resolver;
+  /**
+   * How calls are spread over the servers there are.
+   *
+   * @default {"pick_first"} one connection, to the first that can be had
+   */
+  readonly balancing?: BalancingPolicy | BalancingOptions;
   /**
    * The path of a unix socket to connect to, in place of a host and port.
    *
@@ -145,42 +143,6 @@ export interface ChannelOptions {
    */
   readonly http2?: HTTP2Engine;
   /**
-   * The time a call may take, in milliseconds, where it has no `timeoutMs` of
-   * its own; more than 0.
-   *
-   * @default {undefined} no limit
-   */
-  readonly timeoutMs?: number;
-  /**
-   * Whether a call waits while no connection can be had, where it does not say.
-   *
-   * @default {false}
-   */
-  readonly waitForReady?: boolean;
-  /**
-   * Whether and when failed calls are tried again, where neither `methods` nor
-   * `serviceConfig` says something of it: `true` makes up to 4 attempts when the
-   * server is `UNAVAILABLE`. That does not prove that nothing was done, so it is
-   * for methods that may be called twice.
-   *
-   * @default {false}
-   */
-  readonly retry?: boolean | ChannelRetryOptions;
-  /**
-   * What holds for the calls of some methods, by `"package.Service/Method"`, or
-   * `"package.Service"` for all of a service.
-   *
-   * @default {{}}
-   */
-  readonly methods?: Readonly<Record<string, MethodOptions>>;
-  /**
-   * What the service says about how it wants to be called, in the official JSON,
-   * as an object or as text.
-   *
-   * @default {undefined} nothing
-   */
-  readonly serviceConfig?: ServiceConfig | string;
-  /**
    * What deadlines, keepalive, idle time and backoff go by, for tests.
    *
    * @default {undefined} the clock of the system
@@ -195,16 +157,13 @@ const CHANNEL_OPTIONS: OptionNames<ChannelOptions> = {
   config: true,
   target: true,
   path: true,
+  resolver: true,
+  balancing: true,
   connect: true,
   tls: true,
   keepProcessAlive: true,
   clock: true,
   http2: true,
-  timeoutMs: true,
-  waitForReady: true,
-  retry: true,
-  methods: true,
-  serviceConfig: true,
 };
 
 /** Options for {@linkcode Channel.waitForStateChange}. */
@@ -221,7 +180,7 @@ const WAIT_OPTIONS: OptionNames<WaitOptions> = { signal: true };
 
 /** What the methods of a channel need of it. */
 export interface ChannelHost extends ClientHost {
-  readonly source: Subchannel;
+  readonly source: ConnectionSource;
   readonly authority: string;
   readonly scheme: "http" | "https";
   /** The names of all encodings that may be received. */
@@ -316,6 +275,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
     }
     checkDetailsCodec(action, statusDetailsCodec);
     checkFunction(action, "connect", connect);
+    checkFunction(action, "resolver", options.resolver);
     checkClock(action, clock);
     checkBoolean(action, "keepProcessAlive", options.keepProcessAlive);
     const compressor = compressorFor(
@@ -324,29 +284,27 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       compressors,
     );
     const config = Configuration.from(options.config).forClient();
-    const policies = new MethodPolicies(options, config.maxAttemptsLimit);
     // All are the same service, and answer to one name.
     const { authority } = targets[0]!;
     const scheme = tls === false ? "http" : "https";
     this.#target = targets.map(formatTarget).join(",");
-    const source = new Subchannel({
-      authority,
-      target: this.#target,
-      scheme,
-      config,
-      addresses: joinedAddresses(
-        targets.map((target) => {
-          const connector = connectorTo(target, tls, config, connect);
-          return connect === undefined
-            ? addressesOf(target, connector)
-            : fixedAddresses([addressOf(target, connector)]);
-        }),
-      ),
-      keepProcessAlive: options.keepProcessAlive ?? false,
-      clock: clock ?? systemClock,
-      engine: engineOf("Cannot create channel", http2),
-      likelyMixUp: likelyMixUp(tls),
-      budget: new MemoryBudget(budgetLimitsOf(config)),
+    const source = connectionsOf({
+      targets,
+      tls,
+      connect,
+      resolver: options.resolver,
+      balancing: resolveBalancing(action, options.balancing),
+      shared: {
+        authority,
+        target: this.#target,
+        scheme,
+        config,
+        idleTimeoutMs: config.idleTimeoutMs,
+        keepProcessAlive: options.keepProcessAlive ?? false,
+        clock: clock ?? systemClock,
+        engine: engineOf("Cannot create channel", http2),
+        budget: new MemoryBudget(budgetLimitsOf(config)),
+      },
     });
     this.#host = {
       source,
@@ -361,8 +319,6 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
         Promise.reject(error);
       }),
       deadlines: deadlinesOn(clock),
-      policies,
-      retries: new RetryState(policies, config),
       authority,
       scheme,
       acceptEncoding: acceptEncodingOf(compressors.keys()),
@@ -382,6 +338,14 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
   /** What the channel is doing, in gRPC's words. */
   get state(): ConnectivityState {
     return this.#host.source.state;
+  }
+
+  /**
+   * The servers that the channel knows of now, and how it is connected to them.
+   * With `pick_first` that is the one that takes the calls.
+   */
+  get endpoints(): readonly Endpoint[] {
+    return this.#host.source.endpoints;
   }
 
   /** Connects now, rather than when the first call needs it. */
@@ -438,28 +402,6 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-/**
- * Says how to connect to the addresses of a target. It is the target's name that
- * a certificate has to have, whatever address is connected to.
- */
-function connectorTo(
-  target: Target,
-  tls: boolean | ChannelTLSOptions,
-  config: Configuration,
-  connect: ConnectFunction | undefined,
-): Connector {
-  const toSocket = (address: Target): SocketSource =>
-    connect === undefined
-      ? plaintext(address)
-      : connectBy(connect, formatTarget(address));
-  if (tls === false) return toSocket;
-  const options = clientTLSOptions(tls, {
-    hostname: target.kind === "host" ? target.hostname : target.authority,
-    nameOverride: config.tlsTargetNameOverride,
-  });
-  return (address) => secure(toSocket(address), options);
 }
 
 /** Reads the first arguments of a channel. */

@@ -101,6 +101,9 @@ export function reasonOfLoss(
   };
 }
 
+/** How many failed addresses one error tells of. */
+const MAX_STORIES = 10;
+
 /**
  * Says why no address of a server could be connected to, address by address.
  *
@@ -111,10 +114,13 @@ export function reasonOfFailures(
   target: string,
   failures: readonly { readonly name: string; readonly cause: unknown }[],
 ): CloseReason {
-  const stories = failures.map(({ name, cause }) => {
+  const stories = failures.slice(0, MAX_STORIES).map(({ name, cause }) => {
     const why = errorText(cause) || "the connection was closed";
     return name === target || why.includes(name) ? why : `${name}: ${why}`;
   });
+  if (failures.length > MAX_STORIES) {
+    stories.push(`and ${failures.length - MAX_STORIES} more`);
+  }
   const what = `Cannot connect to ${target}`;
   return {
     ...reasonOfLoss(what, stories.join("; ") || "it has no address", true),
@@ -178,7 +184,7 @@ function errorText(error: unknown): string {
   if (error === undefined || error === null) return "";
   if (!(error instanceof Error)) return String(error);
   // Of several addresses, each with an error of its own.
-  if (error instanceof AggregateError && error.message === "") {
+  if (error instanceof AggregateError) {
     return error.errors.map(errorText).join("; ");
   }
   const { code } = error as { code?: unknown };

@@ -70,6 +70,24 @@ export interface ConfigurationOptions {
    */
   readonly connectionAttemptDelayMs?: number;
   /**
+   * Of a client: how long names are not looked up again after an answer,
+   * whatever happens, in milliseconds; from 0 to 2³¹ − 1. With `pick_first` they
+   * are looked up for each connection.
+   * [`grpc.dns_min_time_between_resolutions_ms`]
+   *
+   * @default {30000}
+   */
+  readonly minResolutionIntervalMs?: number;
+  /**
+   * Of a client: after how long names are looked up again though nothing is
+   * wrong, so that servers that were added get their share, in milliseconds; more
+   * than 0, at most 2³¹ − 1, or Infinity for never. With `pick_first` they are
+   * not, only a resolver is asked.
+   *
+   * @default {60000}
+   */
+  readonly resolutionRefreshMs?: number;
+  /**
    * Of a client: how long it waits after the first failed attempt to connect,
    * in milliseconds; more than 0, at most 2³¹ − 1. Each further wait is 1.6
    * times as long, and all vary by a fifth either way.
@@ -305,27 +323,4 @@ export interface ConfigurationOptions {
    * @default {5000}
    */
   readonly maxEventLoopDelayMs?: number;
-  /**
-   * Of a client: how many attempts a call may have, the first included; an
-   * integer from 2 to 2³¹ − 1. A service config that asks for more gets as many.
-   *
-   * @default {5}
-   */
-  readonly maxAttemptsLimit?: number;
-  /**
-   * Of a client: how many bytes of its requests a call keeps for further
-   * attempts; an integer from 0 to 2³¹ − 1. A call that has sent more has no
-   * further ones. [`grpc.per_rpc_retry_buffer_size`]
-   *
-   * @default {1048576}
-   */
-  readonly perCallRetryBufferSize?: number;
-  /**
-   * Of a client: how many bytes all calls of a channel keep for further attempts;
-   * an integer from 0 to 2³¹ − 1. A call for which there is no room has no
-   * further ones.
-   *
-   * @default {16777216}
-   */
-  readonly retryBufferSize?: number;
 }

@@ -103,6 +103,8 @@ export const RULES: {
   maxHeaderListSize: integer(HEADERS, 65_536),
   connectTimeoutMs: number(DELAY, 20_000),
   connectionAttemptDelayMs: number(DELAY, 250),
+  minResolutionIntervalMs: number(INTERVAL, 30_000),
+  resolutionRefreshMs: number(DELAY_OR_NEVER, 60_000),
   initialReconnectBackoffMs: number(DELAY, 1_000),
   maxReconnectBackoffMs: number(DELAY, 120_000),
   keepaliveTimeMs: number(DELAY_OR_NEVER, Infinity, 7_200_000),
@@ -130,9 +132,6 @@ export const RULES: {
   maxQueueTimeMs: number(DELAY_OR_NEVER, 10_000),
   requestTimeoutMs: number(DELAY_OR_NEVER, 60_000),
   maxEventLoopDelayMs: number(DELAY_OR_NEVER, 5_000),
-  maxAttemptsLimit: integer({ ...INTEGER, min: 2 }, 5),
-  perCallRetryBufferSize: integer(INTEGER, MIB),
-  retryBufferSize: integer(INTEGER, 16 * MIB),
 };
 
 /** The names of all options. */

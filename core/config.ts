@@ -65,6 +65,12 @@ export class Configuration {
   /** How long one address is tried alone, in milliseconds. */
   declare readonly connectionAttemptDelayMs: number;
 
+  /** How long names are not looked up again, in milliseconds. */
+  declare readonly minResolutionIntervalMs: number;
+
+  /** When names are looked up again though nothing is wrong, in milliseconds. */
+  declare readonly resolutionRefreshMs: number;
+
   /** The wait after the first failed attempt to connect, in milliseconds. */
   declare readonly initialReconnectBackoffMs: number;
 
@@ -148,15 +154,6 @@ export class Configuration {
 
   /** How late the event loop may be before calls are refused, in milliseconds. */
   declare readonly maxEventLoopDelayMs: number;
-
-  /** How many attempts a call of a client may have. */
-  declare readonly maxAttemptsLimit: number;
-
-  /** How many bytes of its requests a call keeps for further attempts. */
-  declare readonly perCallRetryBufferSize: number;
-
-  /** How many bytes all calls of a channel keep for further attempts. */
-  declare readonly retryBufferSize: number;
 
   /**
    * Creates a configuration.

@@ -22,6 +22,8 @@ const DEFAULTS: Fields = {
   maxHeaderListSize: 65_536,
   connectTimeoutMs: 20_000,
   connectionAttemptDelayMs: 250,
+  minResolutionIntervalMs: 30_000,
+  resolutionRefreshMs: 60_000,
   initialReconnectBackoffMs: 1_000,
   maxReconnectBackoffMs: 120_000,
   keepaliveTimeMs: undefined,
@@ -49,9 +51,6 @@ const DEFAULTS: Fields = {
   maxQueueTimeMs: 10_000,
   requestTimeoutMs: 60_000,
   maxEventLoopDelayMs: 5_000,
-  maxAttemptsLimit: 5,
-  perCallRetryBufferSize: 1_048_576,
-  retryBufferSize: 16_777_216,
 };
 
 const NAMES = Object.keys(DEFAULTS) as Name[];
@@ -76,15 +75,14 @@ const INTEGERS: [Name, number, number, boolean][] = [
   ["maxRunningCalls", 1, MAX_INT, true],
   ["maxRunningCallsPerMethod", 1, MAX_INT, true],
   ["maxQueuedCalls", 0, MAX_INT, true],
-  ["maxAttemptsLimit", 2, MAX_INT, false],
-  ["perCallRetryBufferSize", 0, MAX_INT, false],
-  ["retryBufferSize", 0, MAX_INT, false],
 ];
 
 /** Name, whether 0 is allowed, and whether Infinity is. */
 const DELAYS: [Name, boolean, boolean][] = [
   ["connectTimeoutMs", false, false],
   ["connectionAttemptDelayMs", false, false],
+  ["minResolutionIntervalMs", true, false],
+  ["resolutionRefreshMs", false, true],
   ["initialReconnectBackoffMs", false, false],
   ["maxReconnectBackoffMs", false, false],
   ["keepaliveTimeMs", false, true],

@@ -12,7 +12,6 @@ import {
   RecvMessage,
   RecvRequest,
   RecvTrailingMetadata,
-  RetryCall,
   SendInitialMetadata,
   SendMessage,
   SendRequest,
@@ -29,7 +28,6 @@ export {
   RecvMessage,
   RecvRequest,
   RecvTrailingMetadata,
-  RetryCall,
   SendInitialMetadata,
   SendMessage,
   SendRequest,
@@ -44,7 +42,6 @@ export type ClientEvent =
   | RecvInitialMetadata
   | RecvMessage
   | RecvTrailingMetadata
-  | RetryCall
   | CallEnd;
 
 /** The events of a server. */
@@ -63,7 +60,6 @@ export const CLIENT_EVENTS: readonly EventClass<ClientEvent>[] = [
   RecvInitialMetadata,
   RecvMessage,
   RecvTrailingMetadata,
-  RetryCall,
   CallEnd,
 ];
 

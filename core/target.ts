@@ -106,11 +106,12 @@ export function targetOf(hostname: string, port: number): HostTarget {
       }`,
     );
   }
-  // The zone of an address means something on this machine only.
+  // The zone of an address means something on this machine only, and the dot
+  // behind a name to the one who looks it up.
   // https://www.rfc-editor.org/rfc/rfc6874#section-4
   const authority = bare.includes(":")
     ? `[${bare.replace(/%.*/, "")}]:${port}`
-    : `${bare}:${port}`;
+    : `${bare.replace(/\.$/, "")}:${port}`;
   return { kind: "host", hostname: bare, port, authority };
 }
 

@@ -19,7 +19,7 @@ Deno.test("parseTarget() reads hosts with and without a port", () => {
   const cases: [string, Target][] = [
     ["example.com:443", host("example.com", 443, "example.com:443")],
     ["example.com", host("example.com", 50051, "example.com:50051")],
-    ["example.com.:1", host("example.com.", 1, "example.com.:1")],
+    ["example.com.:1", host("example.com.", 1, "example.com:1")],
     ["my_service-1:65535", host("my_service-1", 65535, "my_service-1:65535")],
     ["localhost:50052", host("localhost", 50052, "localhost:50052")],
     ["127.0.0.1:50051", host("127.0.0.1", 50051, "127.0.0.1:50051")],

@@ -22,7 +22,6 @@ import {
 } from "../../_wire/headers.ts";
 import {
   parseOutcome,
-  readPushback,
   type ReceivedOutcome,
   statusOfHttp,
 } from "../../_wire/outcome.ts";
@@ -189,9 +188,7 @@ export function failureOf(
   raw: RawHeaders,
   outcome: ReceivedOutcome,
 ): GRPCError {
-  const error = new GRPCError(outcome.status, outcome.message, {
-    retryAfterMs: readPushback(raw),
-  });
+  const error = new GRPCError(outcome.status, outcome.message);
   deferMetadata(error, () => call.trailingMetadata ??= decodeMetadata(raw));
   if (outcome.details !== null) {
     deferDetails(error, () => call.decodeDetails(outcome));

@@ -98,6 +98,7 @@ export function addressesOf(
 export function joinedAddresses(
   sources: readonly AddressSource[],
 ): AddressSource {
+  if (sources.length === 0) return fixedAddresses([]);
   if (sources.length === 1) return sources[0]!;
   return (onFound) => {
     const found: (readonly Address[])[] = [];
@@ -111,6 +112,19 @@ export function joinedAddresses(
       })
     );
   };
+}
+
+/** Addresses in random order, another each time. */
+export function shuffled(source: AddressSource): AddressSource {
+  return (onFound) =>
+    source((addresses, failures) => {
+      const order = addresses.map((address) => ({
+        address,
+        at: Math.random(),
+      }));
+      order.sort((a, b) => a.at - b.at);
+      onFound(order.map(({ address }) => address), failures);
+    });
 }
 
 /**
@@ -143,7 +157,7 @@ export function addressOf(target: Target, connect: Connector): Address {
 }
 
 /** Tells an address from a name; only the former can have colons. */
-function isAddress(hostname: string): boolean {
+export function isAddress(hostname: string): boolean {
   return hostname.includes(":") || isIP(hostname) !== 0;
 }
 

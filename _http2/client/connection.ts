@@ -100,7 +100,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
     this.#full = new FullAccount(this.account, dialing.clock);
     this.#listener = listener;
     this.#calm = calm;
-    const { clock, config: { connectTimeoutMs, idleTimeoutMs } } = dialing;
+    const { clock, idleTimeoutMs, config: { connectTimeoutMs } } = dialing;
     this.#idleTimer = new IdleTimer(idleTimeoutMs, () => this.close(), clock);
     this.#connectTimer = clock.setTimeout(() => {
       const what = this.#session === null ? "connection" : "HTTP/2 SETTINGS";
@@ -158,6 +158,16 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   /** Why the connection is lost to new calls. */
   get lossReason(): CloseReason {
     return this.#endReason ?? this.#loss("the server takes no more calls");
+  }
+
+  /** What it is connected to. */
+  get address(): string {
+    return this.#address.name;
+  }
+
+  /** Since when there are no streams, by the clock; Infinity while there are. */
+  get unusedSince(): number {
+    return this.#idleTimer.unusedSince;
   }
 
   /** How many streams there are. */

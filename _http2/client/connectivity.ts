@@ -6,25 +6,13 @@
 
 import type { CloseReason, StreamClaim } from "../../_call/byte_stream.ts";
 import type { Clock, ClockTimer } from "../../core/clock.ts";
+import type { Backoff } from "../../core/_backoff.ts";
+import type { ConnectivityState } from "../../core/connectivity.ts";
 import type { Address } from "./addresses.ts";
-import type { Backoff } from "./backoff.ts";
 import { ConnectRace, type RaceOwner } from "./connect_race.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { Dialing } from "./dialing.ts";
 import { reasonOfFailedConnect } from "../reset.ts";
-
-/**
- * The state of a channel, in gRPC's words: `"IDLE"` without a connection and
- * without need of one, `"CONNECTING"`, `"READY"` with a connection,
- * `"TRANSIENT_FAILURE"` while it waits after a failed attempt to connect,
- * `"SHUTDOWN"` when it was closed.
- */
-export type ConnectivityState =
-  | "IDLE"
-  | "CONNECTING"
-  | "READY"
-  | "TRANSIENT_FAILURE"
-  | "SHUTDOWN";
 
 /** What the states of a channel have in common. */
 export interface ConnectivityOwner {
@@ -46,6 +34,8 @@ export interface ConnectivityOwner {
   enqueue(claim: StreamClaim): void;
   /** Gives the calls that wait their streams, as far as there is room. */
   serveQueue(connection: ClientConnection): void;
+  /** There is room on the connection that takes calls, for those that wait. */
+  onRoom(connection: ClientConnection): void;
   /** Fails the calls that wait, unless they are "wait for ready". */
   failQueue(why: CloseReason): void;
 }
@@ -53,6 +43,16 @@ export interface ConnectivityOwner {
 /** What a channel does in a state. What it does not expect there, it ignores. */
 export abstract class State {
   abstract readonly name: ConnectivityState;
+
+  /** The connection that takes calls, if there is one. */
+  get connection(): ClientConnection | null {
+    return null;
+  }
+
+  /** Why there is none, if an attempt has failed. */
+  get failure(): CloseReason | null {
+    return null;
+  }
 
   /** A call wants a stream. */
   abstract claim(claim: StreamClaim): void;
@@ -153,6 +153,10 @@ export class Ready extends State {
     this.#connection = connection;
   }
 
+  override get connection(): ClientConnection {
+    return this.#connection;
+  }
+
   override enter(): void {
     this.#owner.serveQueue(this.#connection);
   }
@@ -174,8 +178,7 @@ export class Ready extends State {
   }
 
   override onRoom(connection: ClientConnection): void {
-    if (connection !== this.#connection || !this.#owner.isAwaited) return;
-    this.#owner.serveQueue(connection);
+    if (connection === this.#connection) this.#owner.onRoom(connection);
   }
 
   override onDraining(connection: ClientConnection): void {
@@ -223,6 +226,10 @@ export class TransientFailure extends State {
     this.#owner = owner;
     this.#clock = owner.dialing.clock;
     this.#why = why;
+  }
+
+  override get failure(): CloseReason {
+    return this.#story();
   }
 
   override enter(): void {

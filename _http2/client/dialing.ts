@@ -19,6 +19,8 @@ export interface Dialing {
   readonly likelyMixUp: string;
   readonly scheme: "http" | "https";
   readonly config: ResolvedConfiguration;
+  /** How long a connection is kept without calls, in milliseconds. */
+  readonly idleTimeoutMs: number;
   /** What all times go by. */
   readonly clock: Clock;
   /** Whether an unused connection keeps the process alive. */

@@ -37,6 +37,11 @@ export class IdleTimer {
     this.#clock = clock;
   }
 
+  /** Since when it is not in use, by the clock; Infinity while it is. */
+  get unusedSince(): number {
+    return this.#unusedSince;
+  }
+
   /** It is in use. */
   onUsed(): void {
     this.#unusedSince = Infinity;

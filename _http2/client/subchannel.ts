@@ -20,20 +20,22 @@
  * @module
  */
 
+import type { CloseReason, StreamClaim } from "../../_call/byte_stream.ts";
+import { noContext } from "../../_context.ts";
+import { Backoff } from "../../core/_backoff.ts";
+import type { ConnectivityState, Endpoint } from "../../core/connectivity.ts";
+import { ClaimQueue } from "../../_balance/claim_queue.ts";
 import type {
-  CloseReason,
-  StreamClaim,
-  StreamSource,
-} from "../../_call/byte_stream.ts";
-import { currentContext, noContext } from "../../_context.ts";
+  BalancedSubchannel,
+  ConnectionSource,
+  SubchannelListener,
+} from "../../_balance/subchannel.ts";
 import type { Address } from "./addresses.ts";
-import { Backoff } from "./backoff.ts";
 import { CHANNEL_CLOSED } from "../reset.ts";
 import { ClientConnection, type ConnectionListener } from "./connection.ts";
 import {
   Connecting,
   type ConnectivityOwner,
-  type ConnectivityState,
   Idle,
   ShutDown,
   type State,
@@ -41,7 +43,8 @@ import {
 import type { Dialing } from "./dialing.ts";
 
 /** A channel's connections to its server. */
-export class Subchannel implements StreamSource, ConnectivityOwner {
+export class Subchannel
+  implements ConnectionSource, BalancedSubchannel, ConnectivityOwner {
   readonly backoff: Backoff;
   readonly dialing: Dialing;
   /** How many connections in a row were lost soon, and before any answer. */
@@ -49,16 +52,23 @@ export class Subchannel implements StreamSource, ConnectivityOwner {
   /** When the last attempt to connect began, by the channel's clock. */
   attemptedAt = 0;
   /** Calls that wait for a stream, in the order they came. */
-  readonly #queue = new Set<StreamClaim>();
+  readonly #queue = new ClaimQueue();
+  readonly #listener: SubchannelListener | null;
   /** Connections that are not gone, draining ones included. */
   readonly #connections = new Set<ClientConnection>();
   #state: State = new Idle(this);
   #changed: PromiseWithResolvers<void> | undefined;
   /** What the time of keepalive is multiplied with: the server's complaints. */
   #calm = 1;
+  #isWanted = false;
 
-  constructor(dialing: Dialing) {
+  /**
+   * @param dialing How to connect.
+   * @param listener Who balances calls between it and others, if somebody does.
+   */
+  constructor(dialing: Dialing, listener: SubchannelListener | null = null) {
     this.dialing = dialing;
+    this.#listener = listener;
     this.backoff = new Backoff(dialing.config);
   }
 
@@ -90,9 +100,19 @@ export class Subchannel implements StreamSource, ConnectivityOwner {
     };
   }
 
+  get endpoints(): Endpoint[] {
+    const { connection } = this.#state;
+    return [{
+      address: this.connectedTo ?? this.dialing.target,
+      state: this.state,
+      connections: connection === null ? 0 : 1,
+      calls: this.callCount,
+    }];
+  }
+
   /** Whether calls wait for a stream. */
   get isAwaited(): boolean {
-    return this.#queue.size > 0;
+    return this.#queue.size > 0 || this.#isWanted;
   }
 
   /** Whether somebody waits for another state. */
@@ -108,6 +128,49 @@ export class Subchannel implements StreamSource, ConnectivityOwner {
     if (this.#queue.delete(claim) && !this.isAwaited) this.#state.onNeed();
   }
 
+  // For a balancer
+
+  get failure(): CloseReason | null {
+    return this.#state.failure;
+  }
+
+  /** The address it is connected to, if it is READY. */
+  get connectedTo(): string | null {
+    return this.#state.connection?.address ?? null;
+  }
+
+  get callCount(): number {
+    return this.#state.connection?.streamCount ?? 0;
+  }
+
+  get unusedSince(): number {
+    return this.#state.connection?.unusedSince ?? -Infinity;
+  }
+
+  set isWanted(isWanted: boolean) {
+    if (isWanted === this.#isWanted) return;
+    this.#isWanted = isWanted;
+    this.#state.onNeed();
+  }
+
+  checkRoom(): boolean {
+    const { connection } = this.#state;
+    if (connection === null) return false;
+    connection.verifyIfSilent();
+    return connection.hasRoom;
+  }
+
+  open(claim: StreamClaim): void {
+    this.#state.connection!.open(claim);
+  }
+
+  async retire(): Promise<void> {
+    if (this.state !== "SHUTDOWN") this.become(new ShutDown(CHANNEL_CLOSED));
+    const connections = [...this.#connections];
+    for (const connection of connections) connection.close();
+    await Promise.all(connections.map(({ closed }) => closed));
+  }
+
   /** Connects now, rather than when a call needs it. */
   connect(): void {
     if (this.#state instanceof Idle) this.become(new Connecting(this));
@@ -116,7 +179,7 @@ export class Subchannel implements StreamSource, ConnectivityOwner {
   /** Ends all calls and connections, for good; resolves when they are gone. */
   async close(): Promise<void> {
     if (this.state !== "SHUTDOWN") this.become(new ShutDown(CHANNEL_CLOSED));
-    this.#failAll(CHANNEL_CLOSED);
+    this.#queue.failAll(CHANNEL_CLOSED);
     const connections = [...this.#connections];
     for (const connection of connections) connection.destroy(CHANNEL_CLOSED);
     await Promise.all(connections.map(({ closed }) => closed));
@@ -130,6 +193,7 @@ export class Subchannel implements StreamSource, ConnectivityOwner {
     state.enter();
     this.#changed?.resolve();
     this.#changed = undefined;
+    this.#listener?.onState(this);
   }
 
   /** Makes a connection, whose events go to the state of the moment. */
@@ -155,35 +219,21 @@ export class Subchannel implements StreamSource, ConnectivityOwner {
   }
 
   enqueue(claim: StreamClaim): void {
-    // Whoever makes room for it later does so in a context of its own.
-    claim.context ??= currentContext();
     this.#queue.add(claim);
     if (this.#queue.size === 1) this.#state.onNeed();
   }
 
-  /** Gives the calls that wait their streams, as far as there is room. */
   serveQueue(connection: ClientConnection): void {
-    for (const claim of this.#queue) {
-      if (!connection.hasRoom) break;
-      this.#queue.delete(claim);
-      claim.context!(() => connection.open(claim));
-    }
+    this.#queue.serve(() => connection.hasRoom ? connection : null);
     this.#state.onNeed();
   }
 
-  /** Fails the calls that wait, unless they are "wait for ready". */
-  failQueue(why: CloseReason): void {
-    for (const claim of [...this.#queue]) {
-      if (claim.waitForReady) continue;
-      this.#queue.delete(claim);
-      claim.context!(() => claim.onClose(why));
-    }
+  onRoom(connection: ClientConnection): void {
+    if (this.#queue.size > 0) this.serveQueue(connection);
+    this.#listener?.onRoom(this);
   }
 
-  /** Tells all calls that wait that there will be no connection. */
-  #failAll(why: CloseReason): void {
-    const claims = [...this.#queue];
-    this.#queue.clear();
-    for (const claim of claims) claim.context!(() => claim.onClose(why));
+  failQueue(why: CloseReason): void {
+    this.#queue.failHasty(why);
   }
 }

@@ -436,6 +436,7 @@ for (const how of ["tells at once", "throws"] as const) {
       likelyMixUp: "",
       scheme: "http",
       config: new Configuration().forClient(),
+      idleTimeoutMs: Infinity,
       clock: systemClock,
       engine: nodeEngine,
       keepProcessAlive: false,

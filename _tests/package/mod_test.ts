@@ -52,7 +52,9 @@ const CLIENT = [
   ],
   ...["MethodInfo", "SendOptions", "StreamStreamMethod", "StreamUnaryMethod"],
   ...["Stub", "StubMethod", "UnaryStreamMethod", "UnaryUnaryMethod"],
-  ...["ConnectivityState", "WaitOptions"],
+  ...["ConnectivityState", "Endpoint", "WaitOptions"],
+  ...["BalancingOptions", "BalancingPolicy"],
+  ...["Resolver", "ResolverAnswer", "ResolverQuestion"],
   ...["ConnectFunction", "ConnectOptions"],
   ...["createStub", "streamStream", "streamUnary", "unaryStream", "unaryUnary"],
 ];

@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { Backoff } from "./backoff.ts";
+import { Backoff } from "./_backoff.ts";
 
 const OPTIONS = {
   initialReconnectBackoffMs: 1000,

@@ -1,0 +1,100 @@
+/** Which subchannel takes a call. */
+
+import { assertEquals } from "@std/assert";
+import type { BalancedSubchannel } from "./subchannel.ts";
+import { FirstPicker, type Picker, RoundRobinPicker } from "./picker.ts";
+
+/** A subchannel with as much room as it is given. */
+class Fake {
+  readonly name: string;
+  hasRoom = true;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  checkRoom(): boolean {
+    return this.hasRoom;
+  }
+
+  get subchannel(): BalancedSubchannel {
+    return this as unknown as BalancedSubchannel;
+  }
+}
+
+/** The names of those that are picked, one after the other; "" for none. */
+function picks(picker: Picker, count: number): string {
+  return Array.from({ length: count }, () => {
+    const picked = picker.pick() as unknown as Fake | null;
+    return picked?.name ?? "-";
+  }).join("");
+}
+
+function fakes(names: string): Record<string, Fake> {
+  return Object.fromEntries([...names].map((name) => [name, new Fake(name)]));
+}
+
+function update(picker: Picker, all: Record<string, Fake>, names: string) {
+  picker.update([...names].map((name) => all[name]!.subchannel));
+}
+
+Deno.test("RoundRobinPicker takes one after the other, from a random start", () => {
+  for (
+    const [random, order] of [
+      [0, "abcdabcd"],
+      [0.3, "bcdabcda"],
+      [0.99, "dabcdabc"],
+    ] as const
+  ) {
+    const picker = new RoundRobinPicker(() => random);
+    assertEquals(picks(picker, 1), "-");
+    update(picker, fakes("abcd"), "abcd");
+    assertEquals(picks(picker, 8), order);
+  }
+});
+
+Deno.test("RoundRobinPicker keeps its place when others come or go", () => {
+  const all = fakes("abcdef");
+  for (
+    const [first, taken, then, order] of [
+      ["abcd", 2, "abcd", "cdab"],
+      ["abcd", 2, "acd", "cdac"],
+      ["abcd", 2, "bcd", "cdbc"],
+      ["abcd", 2, "abd", "dabd"],
+      ["abcd", 2, "xabcd", "cdxa"],
+      ["abcd", 4, "bcd", "bcdb"],
+      ["abcd", 2, "ef", "efef"],
+      ["abcd", 3, "", "----"],
+      ["a", 1, "ab", "baba"],
+    ] as const
+  ) {
+    all["x"] ??= new Fake("x");
+    const picker = new RoundRobinPicker(() => 0);
+    update(picker, all, first);
+    picks(picker, taken);
+    update(picker, all, then);
+    assertEquals(picks(picker, 4), order, `${first} ${taken} ${then}`);
+  }
+});
+
+Deno.test("RoundRobinPicker passes over those without room", () => {
+  const all = fakes("abc");
+  const picker = new RoundRobinPicker(() => 0);
+  update(picker, all, "abc");
+  all["b"]!.hasRoom = false;
+  assertEquals(picks(picker, 4), "acac");
+  all["a"]!.hasRoom = all["c"]!.hasRoom = false;
+  assertEquals(picks(picker, 2), "--");
+  all["b"]!.hasRoom = true;
+  assertEquals(picks(picker, 2), "bb");
+});
+
+Deno.test("FirstPicker takes the first that has room", () => {
+  const all = fakes("ab");
+  const picker = new FirstPicker();
+  assertEquals(picks(picker, 1), "-");
+  update(picker, all, "ab");
+  assertEquals(picks(picker, 2), "aa");
+  all["a"]!.hasRoom = false;
+  assertEquals(picks(picker, 2), "bb");
+});

@@ -1,0 +1,65 @@
+/**
+ * What a balancer and its subchannels know of each other. Those of the network
+ * are in `_http2/client/subchannel.ts`.
+ *
+ * @module
+ */
+
+import type {
+  CloseReason,
+  StreamClaim,
+  StreamSource,
+} from "../_call/byte_stream.ts";
+import type { ConnectivityState, Endpoint } from "../core/connectivity.ts";
+
+/** What a channel needs of what gives its calls their streams. */
+export interface ConnectionSource extends StreamSource {
+  readonly state: ConnectivityState;
+  /** Resolves when the state is another one than now. */
+  readonly changed: Promise<void>;
+  /** The paths of the methods that are called. */
+  readonly paths: string[];
+  /** How many connections there are, how many streams, how many calls wait. */
+  readonly counts: { connections: number; streams: number; waiting: number };
+  readonly endpoints: Endpoint[];
+  /** Connects now, rather than when a call needs it. */
+  connect(): void;
+  /** Ends all calls and connections, for good; resolves when they are gone. */
+  close(): Promise<void>;
+}
+
+/** The connections to one endpoint: mostly one, and those that are draining. */
+export interface BalancedSubchannel {
+  readonly state: ConnectivityState;
+  /** Why the last attempt to connect failed, if that is why it waits. */
+  readonly failure: CloseReason | null;
+  /** How many calls run on the connection that takes calls. */
+  readonly callCount: number;
+  /** Since when it has no call, by the clock; Infinity while it has. */
+  readonly unusedSince: number;
+  readonly paths: string[];
+  readonly counts: { connections: number; streams: number };
+  /** Whether calls wait for a stream of it, or of another like it. */
+  isWanted: boolean;
+  /**
+   * Tells whether a stream can be opened now. One that was silent for long has
+   * to answer first.
+   */
+  checkRoom(): boolean;
+  /** Gives a call a stream, where there is room. */
+  open(claim: StreamClaim): void;
+  /** Connects, if it is idle. */
+  connect(): void;
+  /** Takes no more calls; resolves when those there are have ended. */
+  retire(): Promise<void>;
+  /** Ends all calls; resolves when the connections are gone. */
+  close(): Promise<void>;
+}
+
+/** Who is told what becomes of a subchannel. */
+export interface SubchannelListener {
+  /** It is in another state; never while the constructor runs. */
+  onState(subchannel: BalancedSubchannel): void;
+  /** A call ended on it, or the peer allows more of them. */
+  onRoom(subchannel: BalancedSubchannel): void;
+}
