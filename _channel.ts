@@ -31,6 +31,11 @@ import {
 import type { ConnectivityState, Endpoint } from "./core/connectivity.ts";
 import { Listeners } from "./core/_listeners.ts";
 import type { Resolver } from "./core/resolver.ts";
+import type {
+  ChannelRetryOptions,
+  MethodOptions,
+} from "./core/retry_options.ts";
+import type { ServiceConfig } from "./core/service_config.ts";
 import {
   ProtoStatusDetailsCodec,
   type StatusDetailsCodec,
@@ -51,6 +56,8 @@ import {
 import { frameWriter } from "./_wire/frame.ts";
 import type { ClientHost } from "./_call/client/host.ts";
 import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
+import { MethodPolicies } from "./_call/client/method_policies.ts";
+import { RetryState } from "./_call/client/retry_state.ts";
 import { deadlinesOn } from "./_call/cancellation.ts";
 import type { ConnectionSource } from "./_balance/subchannel.ts";
 import type { ConnectFunction } from "./_http2/client/connect.ts";
@@ -143,6 +150,42 @@ export interface ChannelOptions {
    */
   readonly http2?: HTTP2Engine;
   /**
+   * The time a call may take, in milliseconds, where it has no `timeoutMs` of
+   * its own; more than 0.
+   *
+   * @default {undefined} no limit
+   */
+  readonly timeoutMs?: number;
+  /**
+   * Whether a call waits while no connection can be had, where it does not say.
+   *
+   * @default {false}
+   */
+  readonly waitForReady?: boolean;
+  /**
+   * Whether and when failed calls are tried again, where neither `methods` nor
+   * `serviceConfig` says something of it: `true` makes up to 4 attempts when the
+   * server is `UNAVAILABLE`. That does not prove that nothing was done, so it is
+   * for methods that may be called twice.
+   *
+   * @default {false}
+   */
+  readonly retry?: boolean | ChannelRetryOptions;
+  /**
+   * What holds for the calls of some methods, by `"package.Service/Method"`, or
+   * `"package.Service"` for all of a service.
+   *
+   * @default {{}}
+   */
+  readonly methods?: Readonly<Record<string, MethodOptions>>;
+  /**
+   * What the service says about how it wants to be called, in the official JSON,
+   * as an object or as text.
+   *
+   * @default {undefined} nothing
+   */
+  readonly serviceConfig?: ServiceConfig | string;
+  /**
    * What deadlines, keepalive, idle time and backoff go by, for tests.
    *
    * @default {undefined} the clock of the system
@@ -164,6 +207,11 @@ const CHANNEL_OPTIONS: OptionNames<ChannelOptions> = {
   keepProcessAlive: true,
   clock: true,
   http2: true,
+  timeoutMs: true,
+  waitForReady: true,
+  retry: true,
+  methods: true,
+  serviceConfig: true,
 };
 
 /** Options for {@linkcode Channel.waitForStateChange}. */
@@ -284,6 +332,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       compressors,
     );
     const config = Configuration.from(options.config).forClient();
+    const policies = new MethodPolicies(options, config.maxAttemptsLimit);
     // All are the same service, and answer to one name.
     const { authority } = targets[0]!;
     const scheme = tls === false ? "http" : "https";
@@ -319,6 +368,8 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
         Promise.reject(error);
       }),
       deadlines: deadlinesOn(clock),
+      policies,
+      retries: new RetryState(policies, config),
       authority,
       scheme,
       acceptEncoding: acceptEncodingOf(compressors.keys()),

@@ -100,7 +100,7 @@ export interface StreamClaim extends ByteSink {
   /** Whether the call waits through failed attempts to connect. */
   readonly waitForReady: boolean;
   /** Whose context it goes on in; absent until it has to wait. */
-  context?: Context;
+  context?: Context | undefined;
   /** The stream, now this call's own: nothing is sent before `sendHead`. */
   onStream(stream: ByteStream, peer: Peer): void;
 }

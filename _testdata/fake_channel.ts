@@ -8,6 +8,11 @@
 import { type StringValue, StringValueSchema } from "@bufbuild/protobuf/wkt";
 import type { ClientHost } from "../_call/client/host.ts";
 import {
+  type CallPolicyOptions,
+  MethodPolicies,
+} from "../_call/client/method_policies.ts";
+import { RetryState } from "../_call/client/retry_state.ts";
+import {
   makeMethod,
   type StreamStreamMethod,
   type StreamUnaryMethod,
@@ -37,6 +42,7 @@ export interface FakeChannelOptions {
   readonly statusDetailsCodec?: StatusDetailsCodec;
   readonly compressors?: ReadonlyMap<string, Compressor>;
   readonly compressor?: Compressor;
+  readonly policies?: CallPolicyOptions;
 }
 
 /** A channel whose calls go to a {@linkcode FakeSource}. */
@@ -50,10 +56,12 @@ export class FakeChannel implements Listenable<ClientEvent> {
   readonly #host: ClientHost;
 
   constructor(options: FakeChannelOptions = {}) {
+    const config = new Configuration(options.config);
+    const policies = new MethodPolicies(options.policies);
     this.#host = {
       source: this.source,
       codec: options.codec ?? new ProtoCodec(),
-      config: new Configuration(options.config),
+      config,
       writer: new FrameWriter(),
       statusDetailsCodec: options.statusDetailsCodec ?? null,
       compressors: options.compressors ?? new Map(),
@@ -62,11 +70,18 @@ export class FakeChannel implements Listenable<ClientEvent> {
         throw error;
       }),
       deadlines,
+      policies,
+      retries: new RetryState(policies, config),
     };
     this.unaryUnary = this.#method(Cardinality.UNARY_UNARY);
     this.unaryStream = this.#method(Cardinality.UNARY_STREAM);
     this.streamUnary = this.#method(Cardinality.STREAM_UNARY);
     this.streamStream = this.#method(Cardinality.STREAM_STREAM);
+  }
+
+  /** What its calls share that make several attempts. */
+  get retries(): RetryState {
+    return this.#host.retries;
   }
 
   /** The stream of the call that was made last. */

@@ -49,6 +49,8 @@ export interface RequestHead {
   readonly acceptEncoding: string | null;
   /** `user-agent`. */
   readonly userAgent: string | null;
+  /** `grpc-previous-rpc-attempts`. */
+  readonly previousAttempts: string | null;
   /** The name of the first field that should be base64 and is not. */
   readonly badBin: string | null;
   /** Whether its lists of values make more of it than it may be. */
@@ -82,6 +84,7 @@ export function parseRequestHead(
     encoding: null,
     acceptEncoding: null,
     userAgent: null,
+    previousAttempts: null,
     badBin: null,
     tooLarge: false,
   };
@@ -126,6 +129,9 @@ export function parseRequestHead(
         break;
       case "user-agent":
         head.userAgent ??= value;
+        break;
+      case "grpc-previous-rpc-attempts":
+        head.previousAttempts ??= value;
         break;
       default:
         if (!name.endsWith("-bin") || name.startsWith("grpc-")) break;
@@ -329,6 +335,27 @@ export function requestHead(
     timeout === null ? [] : ["grpc-timeout", timeout],
     new HeaderBlock(definition, own),
   );
+}
+
+/**
+ * Adds to the head of a request how many attempts there were before it.
+ *
+ * @see {@link https://github.com/grpc/proposal/blob/master/A6-client-retries.md#exposed-retry-metadata}
+ *
+ * @param head The head.
+ * @param previousAttempts How many.
+ * @returns The head with it, behind all else; the same head if there were none.
+ */
+export function repeatedHead(
+  head: HeaderBlock,
+  previousAttempts: number,
+): HeaderBlock {
+  if (previousAttempts === 0) return head;
+  const { shared, own, next } = head;
+  const last = next === null
+    ? new HeaderBlock([], ["grpc-previous-rpc-attempts", `${previousAttempts}`])
+    : repeatedHead(next, previousAttempts);
+  return new HeaderBlock(shared, own, last);
 }
 
 function reservedFields(fields: HeadFields): HeaderList {

@@ -30,6 +30,7 @@ const NOTHING: RequestHead = {
   encoding: null,
   acceptEncoding: null,
   userAgent: null,
+  previousAttempts: null,
   badBin: null,
   tooLarge: false,
 };
@@ -40,7 +41,8 @@ Deno.test("parseRequestHead() reads every field of the call", () => {
     ...[":authority", "example.com:443", "grpc-timeout", "1S"],
     ...["te", "trailers", "content-type", "application/grpc+proto"],
     ...["grpc-encoding", "gzip", "grpc-accept-encoding", "gzip,identity"],
-    ...["user-agent", "grpc-go/1.0", "a", "1", "b-bin", "AQ"],
+    ...["user-agent", "grpc-go/1.0", "grpc-previous-rpc-attempts", "2"],
+    ...["a", "1", "b-bin", "AQ"],
   ];
   assertEquals(parseRequestHead(raw), {
     method: "POST",
@@ -53,6 +55,7 @@ Deno.test("parseRequestHead() reads every field of the call", () => {
     encoding: "gzip",
     acceptEncoding: "gzip,identity",
     userAgent: "grpc-go/1.0",
+    previousAttempts: "2",
     badBin: null,
     tooLarge: false,
   });

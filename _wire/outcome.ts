@@ -19,8 +19,11 @@ export interface Outcome<Details = readonly unknown[]> {
   readonly details: Details;
   /** The metadata behind the status. */
   readonly metadata: Metadata | null;
-  /** When the client may try again, in milliseconds, if it is told. */
-  readonly pushbackMs?: number;
+  /**
+   * When the client may try again, in milliseconds, if it is told; null for not
+   * at all.
+   */
+  readonly pushbackMs?: number | null;
 }
 
 /** An outcome to be sent: its details are bytes, for `grpc-status-details-bin`. */
@@ -64,7 +67,7 @@ export function outcomeTrailers(outcome: EncodedOutcome): HeaderBlock {
   }
   // https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback
   if (pushbackMs !== undefined) {
-    own.push("grpc-retry-pushback-ms", `${pushbackMs}`);
+    own.push("grpc-retry-pushback-ms", `${pushbackMs ?? -1}`);
   }
   if (metadata !== null) own.push(...metadataFields(metadata));
   return new HeaderBlock(NONE, own);
@@ -115,6 +118,31 @@ export function parseOutcome(raw: RawHeaders): ReceivedOutcome {
 /** Makes the outcome of a call that ended without a usable status. */
 function synthesized(message: string): ReceivedOutcome {
   return { status: Status.UNKNOWN, message, details: null };
+}
+
+/**
+ * Reads what a server says about trying again.
+ *
+ * "If the value for pushback is negative or unparseble, then it will be seen as
+ * the server asking the client not to retry at all."
+ *
+ * @see {@link https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback}
+ *
+ * @param trailers The trailers.
+ * @returns How long to wait, in milliseconds; null for not to try again;
+ *   undefined if it does not say.
+ */
+export function readPushback(trailers: RawHeaders): number | null | undefined {
+  let text: string | undefined;
+  for (let i = 0; i + 1 < trailers.length; i += 2) {
+    if (trailers[i] !== "grpc-retry-pushback-ms") continue;
+    if (text !== undefined) return null;
+    text = trailers[i + 1]!;
+  }
+  if (text === undefined) return undefined;
+  if (!/^[0-9]+$/.test(text)) return null;
+  // No timer is longer, and no call.
+  return Math.min(Number(text), 2 ** 31 - 1);
 }
 
 /**

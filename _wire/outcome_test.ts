@@ -6,6 +6,7 @@ import {
   type EncodedOutcome,
   outcomeTrailers,
   parseOutcome,
+  readPushback,
   statusOfHttp,
 } from "./outcome.ts";
 
@@ -198,3 +199,24 @@ Deno.test("statusOfHttp() maps every status as http-grpc-status-mapping.md does"
   }
   assertEquals(statusOfHttp(NaN), Status.UNKNOWN);
 });
+
+for (
+  const [values, pushbackMs] of [
+    [[], undefined],
+    [["0"], 0],
+    [["1500"], 1_500],
+    [["99999999999999999999"], 2 ** 31 - 1],
+    [["-1"], null],
+    [["xxx"], null],
+    [[""], null],
+    [["1.5"], null],
+    [["+1"], null],
+    [["10", "10"], null],
+  ] as const
+) {
+  Deno.test(`readPushback() makes ${pushbackMs} of ${JSON.stringify(values)}`, () => {
+    const fields = values.flatMap((value) => ["grpc-retry-pushback-ms", value]);
+    const trailers = ["grpc-status", "14", ...fields, "grpc-retry", "1"];
+    assertEquals(readPushback(trailers), pushbackMs);
+  });
+}

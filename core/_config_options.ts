@@ -323,4 +323,27 @@ export interface ConfigurationOptions {
    * @default {5000}
    */
   readonly maxEventLoopDelayMs?: number;
+  /**
+   * Of a client: how many attempts a call may have, the first included; an
+   * integer from 2 to 2³¹ − 1. A service config that asks for more gets as many.
+   *
+   * @default {5}
+   */
+  readonly maxAttemptsLimit?: number;
+  /**
+   * Of a client: how many bytes of its requests a call keeps for further
+   * attempts; an integer from 0 to 2³¹ − 1. A call that has sent more has no
+   * further ones. [`grpc.per_rpc_retry_buffer_size`]
+   *
+   * @default {1048576}
+   */
+  readonly perCallRetryBufferSize?: number;
+  /**
+   * Of a client: how many bytes all calls of a channel keep for further attempts;
+   * an integer from 0 to 2³¹ − 1. A call for which there is no room has no
+   * further ones.
+   *
+   * @default {16777216}
+   */
+  readonly retryBufferSize?: number;
 }

@@ -132,6 +132,9 @@ export const RULES: {
   maxQueueTimeMs: number(DELAY_OR_NEVER, 10_000),
   requestTimeoutMs: number(DELAY_OR_NEVER, 60_000),
   maxEventLoopDelayMs: number(DELAY_OR_NEVER, 5_000),
+  maxAttemptsLimit: integer({ ...INTEGER, min: 2 }, 5),
+  perCallRetryBufferSize: integer(INTEGER, MIB),
+  retryBufferSize: integer(INTEGER, 16 * MIB),
 };
 
 /** The names of all options. */

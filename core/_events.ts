@@ -7,6 +7,7 @@
 import type { CallInfo } from "./_call_info.ts";
 import type { CallSummary } from "./_call_trace.ts";
 import type { Deadline } from "./deadline.ts";
+import type { GRPCError } from "./errors.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Peer } from "./peer.ts";
 import type { Status } from "./status.ts";
@@ -226,6 +227,48 @@ export class RecvTrailingMetadata extends Event {
     const details = this.#details;
     if (typeof details !== "function") return details;
     return this.#details = details();
+  }
+}
+
+/**
+ * A client is about to make another attempt at a call, by its `retry` or
+ * `hedging`. It does not come for what is sent again because no server has
+ * looked at it.
+ *
+ * @example Usage
+ * ```ts
+ * import { Channel, listen, RetryCall } from "@grpclib/grpclib";
+ *
+ * await using channel = new Channel("127.0.0.1", 50051, { retry: true });
+ * using _listener = listen(channel, RetryCall, (event) => {
+ *   console.log(event.methodName, event.attempt, event.error?.message);
+ * });
+ * ```
+ */
+export class RetryCall extends Event {
+  /** The name of the event. */
+  override readonly type: "RetryCall" = "RetryCall";
+  /** Which attempt it is: 2 for the second. */
+  readonly attempt: number;
+  /**
+   * What the attempt before failed with, or `null` if it is still running, as
+   * with `hedging`.
+   */
+  readonly error: GRPCError | null;
+  /** How long the call has waited since, in milliseconds. */
+  readonly delayMs: number;
+
+  /** @ignore Events come from calls. */
+  constructor(
+    call: CallInfo,
+    attempt: number,
+    error: GRPCError | null,
+    delayMs: number,
+  ) {
+    super(call);
+    this.attempt = attempt;
+    this.error = error;
+    this.delayMs = delayMs;
   }
 }
 

@@ -155,6 +155,15 @@ export class Configuration {
   /** How late the event loop may be before calls are refused, in milliseconds. */
   declare readonly maxEventLoopDelayMs: number;
 
+  /** How many attempts a call of a client may have. */
+  declare readonly maxAttemptsLimit: number;
+
+  /** How many bytes of its requests a call keeps for further attempts. */
+  declare readonly perCallRetryBufferSize: number;
+
+  /** How many bytes all calls of a channel keep for further attempts. */
+  declare readonly retryBufferSize: number;
+
   /**
    * Creates a configuration.
    *

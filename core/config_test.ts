@@ -51,6 +51,9 @@ const DEFAULTS: Fields = {
   maxQueueTimeMs: 10_000,
   requestTimeoutMs: 60_000,
   maxEventLoopDelayMs: 5_000,
+  maxAttemptsLimit: 5,
+  perCallRetryBufferSize: 1_048_576,
+  retryBufferSize: 16_777_216,
 };
 
 const NAMES = Object.keys(DEFAULTS) as Name[];
@@ -75,6 +78,9 @@ const INTEGERS: [Name, number, number, boolean][] = [
   ["maxRunningCalls", 1, MAX_INT, true],
   ["maxRunningCallsPerMethod", 1, MAX_INT, true],
   ["maxQueuedCalls", 0, MAX_INT, true],
+  ["maxAttemptsLimit", 2, MAX_INT, false],
+  ["perCallRetryBufferSize", 0, MAX_INT, false],
+  ["retryBufferSize", 0, MAX_INT, false],
 ];
 
 /** Name, whether 0 is allowed, and whether Infinity is. */

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { describe } from "./_describe.ts";
+import { describe, show } from "./_describe.ts";
 import { Metadata, type MetadataInit } from "./metadata.ts";
 import type { Peer } from "./peer.ts";
 import { isStatus, Status, statusName } from "./status.ts";
@@ -33,6 +33,13 @@ export interface GRPCErrorOptions {
    * @default {{}}
    */
   readonly metadata?: MetadataInit;
+  /**
+   * What a server says to clients that may try the call again: after so many
+   * milliseconds, an integer from 0 to 2³¹ − 1, or `null` for not at all.
+   *
+   * @default {undefined} nothing: they do as they are told by others
+   */
+  readonly retryAfterMs?: number | null | undefined;
   /** What led to this error. It stays at home: the other side never sees it. */
   readonly cause?: unknown;
 }
@@ -83,6 +90,18 @@ export class GRPCError extends Error {
    */
   declare readonly peer?: Peer | null;
 
+  /**
+   * How many attempts the call made that failed with it: 1, unless the channel
+   * or the call has `retry` or `hedging`.
+   */
+  declare readonly attempts: number;
+
+  /**
+   * What the server says about trying again: after so many milliseconds, `null`
+   * for not at all, `undefined` if it says nothing.
+   */
+  declare readonly retryAfterMs: number | null | undefined;
+
   // What makes the details until they are first read, then they themselves.
   #details: readonly unknown[] | (() => readonly unknown[]);
 
@@ -105,7 +124,9 @@ export class GRPCError extends Error {
    * @param message The text for `grpc-message`: the other side reads it.
    * @param options Details, metadata and cause.
    * @throws {RangeError} If the status is not an integer from 1 to 16.
-   * @throws {TypeError} If the details are no array.
+   * @throws {TypeError} If the details are no array, or `retryAfterMs` is no
+   *   number.
+   * @throws {RangeError} If `retryAfterMs` is out of range.
    * @throws {TypeError} If a key of the metadata, or the type of a value, is not allowed.
    * @throws {RangeError} If a value of the metadata has characters that are not allowed.
    */
@@ -119,7 +140,12 @@ export class GRPCError extends Error {
     super(message, options);
     this.name = `GRPCError [${statusName(status)}]`; // what a stack trace shows first
     this.status = status;
-    const { details, metadata } = options;
+    const { details, metadata, retryAfterMs } = options;
+    if (retryAfterMs !== undefined) {
+      checkRetryAfter(retryAfterMs);
+      // Else inspectors would show it for all errors.
+      this.retryAfterMs = retryAfterMs;
+    }
     // What is in them is for the codec to judge, and that may be the user's.
     if (details !== undefined && !Array.isArray(details)) {
       throw new TypeError(
@@ -164,6 +190,26 @@ export class GRPCError extends Error {
   }
 }
 
+/** Throws unless clients can be told to try again after such a time. */
+function checkRetryAfter(retryAfterMs: unknown): void {
+  if (retryAfterMs === null) return;
+  const isNumber = typeof retryAfterMs === "number";
+  if (
+    isNumber && Number.isInteger(retryAfterMs) && retryAfterMs >= 0 &&
+    retryAfterMs < 2 ** 31
+  ) return;
+  const ErrorClass = isNumber ? RangeError : TypeError;
+  throw new ErrorClass(
+    `Cannot create error: retryAfterMs must be null or an integer from 0 to ${
+      2 ** 31 - 1
+    }, received ${show(retryAfterMs)}`,
+  );
+}
+
+// Few calls make several attempts; of these the error gets an own one, which
+// inspectors show.
+Object.defineProperty(GRPCError.prototype, "attempts", { value: 1 });
+
 // Inspectors show an object's own properties alone, so what is printed gets the
 // details as one. An inspector that is handed the object itself goes on as ever.
 Object.defineProperty(
@@ -201,6 +247,16 @@ export function deferDetails(
   make: () => readonly unknown[],
 ): void {
   setDetailsSource(error, make);
+}
+
+/** Says how many attempts the call made that failed with an error. Internal. */
+export function countAttempts(error: GRPCError, attempts: number): void {
+  if (attempts < 2 || !Object.isExtensible(error)) return;
+  Object.defineProperty(error, "attempts", {
+    value: attempts,
+    enumerable: true,
+    configurable: true,
+  });
 }
 
 /**

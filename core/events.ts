@@ -12,6 +12,7 @@ import {
   RecvMessage,
   RecvRequest,
   RecvTrailingMetadata,
+  RetryCall,
   SendInitialMetadata,
   SendMessage,
   SendRequest,
@@ -28,6 +29,7 @@ export {
   RecvMessage,
   RecvRequest,
   RecvTrailingMetadata,
+  RetryCall,
   SendInitialMetadata,
   SendMessage,
   SendRequest,
@@ -42,6 +44,7 @@ export type ClientEvent =
   | RecvInitialMetadata
   | RecvMessage
   | RecvTrailingMetadata
+  | RetryCall
   | CallEnd;
 
 /** The events of a server. */
@@ -60,6 +63,7 @@ export const CLIENT_EVENTS: readonly EventClass<ClientEvent>[] = [
   RecvInitialMetadata,
   RecvMessage,
   RecvTrailingMetadata,
+  RetryCall,
   CallEnd,
 ];
 

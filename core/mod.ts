@@ -43,6 +43,7 @@ export {
   RecvMessage,
   RecvRequest,
   RecvTrailingMetadata,
+  RetryCall,
   SendInitialMetadata,
   SendMessage,
   SendRequest,
@@ -61,6 +62,20 @@ export {
   type PeerCertificate,
   type PeerCertificateName,
 } from "./peer.ts";
+export type {
+  ChannelRetryOptions,
+  HedgingOptions,
+  MethodOptions,
+  RetryOptions,
+  ThrottlingOptions,
+} from "./retry_options.ts";
+export type {
+  ServiceConfig,
+  ServiceConfigHedgingPolicy,
+  ServiceConfigMethod,
+  ServiceConfigName,
+  ServiceConfigRetryPolicy,
+} from "./service_config.ts";
 export {
   findDetail,
   ProtoStatusDetailsCodec,

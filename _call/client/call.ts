@@ -25,9 +25,10 @@ import {
   type ByteStream,
   type CloseReason,
   ResetCode,
-  type StreamClaim,
+  type StreamSource,
 } from "../byte_stream.ts";
 import type { CallRecord } from "../call_record.ts";
+import { Attempts, type AttemptsOwner } from "./attempts.ts";
 import {
   type ClientEvents,
   type ClientEventsOwner,
@@ -71,7 +72,7 @@ export type StopListener = (error: Error) => void;
 
 /** One call from the client's side. */
 export class ClientCall<Req, Rep>
-  implements StreamClaim, SenderOwner, ClientEventsOwner, Holder {
+  implements AttemptsOwner, SenderOwner, ClientEventsOwner, Holder {
   readonly reply: Half;
   context?: Context;
   peer: Peer | null = null;
@@ -106,6 +107,8 @@ export class ClientCall<Req, Rep>
   /** Whether it has ended, though listeners may hold up what comes of that. */
   #streamClosed = false;
   readonly #retry = new TransparentRetry();
+  /** What makes its attempts; null if it makes but one. */
+  readonly #attempts: Attempts | null;
   /** Why the flow of bytes is stopped: how many reasons there are. */
   #holds = 0;
   #delayedReset: DelayedReset | undefined;
@@ -148,6 +151,12 @@ export class ClientCall<Req, Rep>
       options,
       this.#events,
     );
+    this.#attempts = options.attempts === null
+      ? null
+      : new Attempts(this, method.host, options.attempts, {
+        sender: this.#sender,
+        events: this.#events,
+      });
   }
 
   /** The half that is sent. */
@@ -227,10 +236,14 @@ export class ClientCall<Req, Rep>
     // A deadline that is past sends nothing.
     if (!this.#finished) {
       this.#isBeginning = !wasWatching;
-      this.#method.host.source.claim(this);
+      this.#source.claim(this);
       this.#isBeginning = false;
     }
     if (!this.#finished && this.#events?.hearsMore) this.#keepContext();
+  }
+
+  get #source(): StreamSource {
+    return this.#attempts ?? this.#method.host.source;
   }
 
   #keepContext(): void {
@@ -320,7 +333,7 @@ export class ClientCall<Req, Rep>
   onCancelled(error: GRPCError): void {
     const stream = this.#stream;
     const hasAsked = stream !== null && !this.#streamClosed &&
-      this.#sender.isEnded;
+      this.#sender.isEnded && this.#attempts?.isAsking !== false;
     if (this.#finished || !hasAsked || !this.#cancellation.expired) {
       return this.cancel(error);
     }
@@ -337,15 +350,18 @@ export class ClientCall<Req, Rep>
   onStream(stream: ByteStream, peer: Peer): void {
     this.#stream = stream;
     this.#streamClosed = false;
-    this.peer = peer;
-    this.#account = stream.account;
-    const { maxReceiveMessageSize } = this.#options;
-    if (
-      maxReceiveMessageSize > this.#method.host.config.maxReceiveMessageSize
-    ) {
-      stream.account.allow(maxReceiveMessageSize);
-    }
+    this.onConnection(stream.account, peer);
     this.#sender.onStream(stream);
+  }
+
+  onConnection(account: Account, peer: Peer): void {
+    this.peer = peer;
+    this.#account = account;
+    const { maxReceiveMessageSize } = this.#options;
+    const { config } = this.#method.host;
+    if (maxReceiveMessageSize > config.maxReceiveMessageSize) {
+      account.allow(maxReceiveMessageSize);
+    }
   }
 
   onHead(raw: RawHeaders, end: boolean): void {
@@ -442,7 +458,7 @@ export class ClientCall<Req, Rep>
       this.peer = null;
       // This is the context of the connection, or of any other call on it.
       const context = this.context ?? noContext;
-      return context(() => this.#method.host.source.claim(this));
+      return context(() => this.#source.claim(this));
     }
     if (why.status === Status.CANCELLED && this.#cancellation.expired) {
       // The server's clock rang first: it is the deadline all the same.
@@ -560,7 +576,8 @@ export class ClientCall<Req, Rep>
 
   /** Whether all that was sent is still there, and nothing has come. */
   get #isUntouched(): boolean {
-    return this.#sender.isWhole && this.initialHeaders === null;
+    return this.#sender.isWhole && this.initialHeaders === null &&
+      this.#attempts === null;
   }
 
   /** The server is through; so is this side, whatever it had still to send. */
@@ -577,7 +594,8 @@ export class ClientCall<Req, Rep>
     this.#cancellation[Symbol.dispose]();
     this.#reader.stop();
     this.#releaseAll();
-    if (this.#stream === null) this.#method.host.source.withdraw(this);
+    if (this.#attempts !== null) this.#attempts.finish(error);
+    else if (this.#stream === null) this.#source.withdraw(this);
     this.#sender.finish(error);
     this.#inbox.finish(error);
     this.record?.fail(error, this.peer);

@@ -14,6 +14,7 @@ import {
   RecvInitialMetadata,
   RecvMessage,
   RecvTrailingMetadata,
+  RetryCall,
   SendMessage,
   SendRequest,
 } from "../../core/events.ts";
@@ -24,6 +25,7 @@ import type { Context } from "../../_context.ts";
 import { decodeMetadata, type RawHeaders } from "../../_wire/headers.ts";
 import type { ReceivedOutcome } from "../../_wire/outcome.ts";
 import { CallRecord } from "../call_record.ts";
+import type { NextAttempt } from "./attempts.ts";
 import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import { messageOf, tell } from "../events.ts";
 import { after, type Step, StepQueue } from "../step_queue.ts";
@@ -198,6 +200,15 @@ export class ClientEvents {
     return this.#within(() =>
       after(tell(listeners, event), () => next(event.message))
     );
+  }
+
+  /** Another attempt is to be made: calls `next` then. */
+  retryCall(describe: () => NextAttempt, next: () => void): void {
+    const listeners = this.#audience.get(RetryCall);
+    if (listeners === undefined) return next();
+    const { attempt, error, delayMs } = describe();
+    const event = new RetryCall(this.#info, attempt, error, delayMs);
+    this.#guard(() => after(tell(listeners, event), next));
   }
 
   onHead(raw: RawHeaders): void {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { AttemptPolicy } from "./call_policy.ts";
 import type { Cardinality } from "../../core/cardinality.ts";
 import type { Codec } from "../../core/codec.ts";
 import type { Configuration } from "../../core/config.ts";
@@ -17,7 +18,9 @@ import type { FrameWriter } from "../../_wire/frame.ts";
 import type { HeadTemplate } from "../../_wire/headers.ts";
 import type { StreamSource } from "../byte_stream.ts";
 import type { DeadlineQueue } from "../deadline_queue.ts";
+import type { MethodPolicies } from "./method_policies.ts";
 import type { ReplyReader } from "./reply_reader.ts";
+import type { RetryState } from "./retry_state.ts";
 
 /** What a channel gives to its calls. */
 export interface ClientHost {
@@ -33,6 +36,10 @@ export interface ClientHost {
   readonly listeners: Listeners<ClientEvent>;
   /** Where calls wait for their deadlines. */
   readonly deadlines: DeadlineQueue;
+  /** What it has for the calls of its methods. */
+  readonly policies: MethodPolicies;
+  /** What its calls share that make several attempts. */
+  readonly retries: RetryState;
 }
 
 /** The method that is called, as this channel calls it. */
@@ -59,4 +66,6 @@ export interface ClientCallOptions {
   readonly maxReceiveMessageSize: number;
   readonly maxSendMessageSize: number;
   readonly compressor: Compressor | null;
+  /** How many attempts the call makes, and when; null for one. */
+  readonly attempts: AttemptPolicy | null;
 }

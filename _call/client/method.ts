@@ -148,7 +148,7 @@ export function makeMethod(init: MethodInit, path: string): unknown {
     replies: new ReplyReader(init),
   };
   const { cardinality, host } = called;
-  const defaults = defaultOptions(host);
+  const defaults = defaultOptions(host, path);
   const makeCall = (options?: CallOptions): AnyCall =>
     new ClientCall(called, readOptions(host, defaults, options));
   const makeForLater = (options?: CallOptions): AnyCall => {

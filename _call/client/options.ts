@@ -13,19 +13,23 @@ import {
 } from "../../core/_options.ts";
 import { Deadline } from "../../core/deadline.ts";
 import { Metadata, type MetadataInit } from "../../core/metadata.ts";
+import type { AttemptPolicy } from "./call_policy.ts";
+import { readAttempts, readSize } from "./method_options.ts";
+import type { HedgingOptions, RetryOptions } from "../../core/retry_options.ts";
 import { type Compression, compressorFor } from "../../_wire/compression.ts";
 import type { ClientCallOptions, ClientHost } from "./host.ts";
+import type { CallPolicy } from "./method_policies.ts";
 
 /** Options of a call. */
 export interface CallOptions {
   /**
-   * The time the call may take, in milliseconds, connecting included. When it
-   * is over the call fails with `DEADLINE_EXCEEDED`. With `deadline` too, the
-   * earlier one counts.
+   * The time the call may take, in milliseconds, connecting included; `null` for
+   * no limit though the channel has one. When it is over the call fails with
+   * `DEADLINE_EXCEEDED`. With `deadline` too, the earlier one counts.
    *
-   * @default {undefined} no limit
+   * @default {undefined} as the channel says
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | null;
   /**
    * The point in time the call has to be complete at, such as the deadline of
    * the call that this one is made for.
@@ -51,7 +55,7 @@ export interface CallOptions {
    * deadline comes. Otherwise it fails with `UNAVAILABLE` as soon as an attempt
    * to connect has.
    *
-   * @default {false}
+   * @default {undefined} as the channel says
    */
   readonly waitForReady?: boolean;
   /**
@@ -74,9 +78,24 @@ export interface CallOptions {
    * @default {undefined} as the channel says
    */
   readonly maxSendMessageSize?: number;
+  /**
+   * Whether and when the call is tried again if it fails. It has to be one that
+   * may be made twice.
+   *
+   * @default {undefined} as the channel says
+   */
+  readonly retry?: boolean | RetryOptions;
+  /**
+   * When the call is sent more than once, so that the first good reply counts;
+   * not beside `retry`. It has to be one that may be made twice.
+   *
+   * @default {undefined} as the channel says
+   */
+  readonly hedging?: HedgingOptions;
 }
 
 const ACTION = "Cannot call";
+const READING = { action: ACTION };
 
 const CALL_OPTIONS: OptionNames<CallOptions> = {
   timeoutMs: true,
@@ -87,19 +106,37 @@ const CALL_OPTIONS: OptionNames<CallOptions> = {
   compression: true,
   maxReceiveMessageSize: true,
   maxSendMessageSize: true,
+  retry: true,
+  hedging: true,
 };
 
+/** What the calls of a method have where their callers have no wishes. */
+export interface CallDefaults extends ClientCallOptions {
+  /** What the channel has for the method. */
+  readonly policy: CallPolicy;
+}
+
 /** What a call has without any wish of its caller. */
-export function defaultOptions(host: ClientHost): ClientCallOptions {
+export function defaultOptions(host: ClientHost, path: string): CallDefaults {
+  const policy = host.policies.of(path);
+  const { config } = host;
   return {
     metadata: null,
     deadline: undefined,
     timeLeftMs: undefined,
     signal: undefined,
-    waitForReady: false,
-    maxReceiveMessageSize: host.config.maxReceiveMessageSize,
-    maxSendMessageSize: host.config.maxSendMessageSize,
+    waitForReady: policy.waitForReady,
+    maxReceiveMessageSize: Math.min(
+      policy.maxReceiveMessageSize ?? config.maxReceiveMessageSize,
+      policy.receiveMessageLimit,
+    ),
+    maxSendMessageSize: Math.min(
+      policy.maxSendMessageSize ?? config.maxSendMessageSize,
+      policy.sendMessageLimit,
+    ),
     compressor: host.compressor,
+    attempts: policy.attempts,
+    policy,
   };
 }
 
@@ -115,18 +152,31 @@ export function defaultOptions(host: ClientHost): ClientCallOptions {
  */
 export function readOptions(
   host: ClientHost,
-  defaults: ClientCallOptions,
+  defaults: CallDefaults,
   options: CallOptions | undefined,
 ): ClientCallOptions {
-  if (options === undefined) return defaults;
+  const { policy } = defaults;
+  if (options === undefined) {
+    const timeoutMs = shorter(policy.timeoutMs, policy.maxTimeoutMs);
+    if (timeoutMs === undefined) return defaults;
+    return {
+      ...defaults,
+      deadline: Deadline.fromTimeout(timeoutMs, host.deadlines.clock),
+      timeLeftMs: timeoutMs,
+    };
+  }
   checkOptions(ACTION, options, CALL_OPTIONS);
-  const { timeoutMs, metadata, signal, compression } = options;
+  const { metadata, signal, compression } = options;
   const deadline = options.deadline ?? undefined;
   if (deadline !== undefined && !(deadline instanceof Deadline)) {
     throw wrongType(ACTION, "deadline", "a Deadline", deadline);
   }
   checkSignal(ACTION, signal);
   checkBoolean(ACTION, "waitForReady", options.waitForReady);
+  const wish = options.timeoutMs === undefined
+    ? policy.timeoutMs
+    : options.timeoutMs ?? undefined;
+  const timeoutMs = shorter(wish, policy.maxTimeoutMs);
   return {
     metadata: metadata === undefined ? null : new Metadata(metadata),
     deadline: timeoutMs === undefined ? deadline : Deadline.earliest(
@@ -137,29 +187,44 @@ export function readOptions(
       ? Math.max(0, timeoutMs)
       : undefined,
     signal,
-    waitForReady: options.waitForReady ?? false,
-    maxReceiveMessageSize: sizeOf("maxReceiveMessageSize", options) ??
-      defaults.maxReceiveMessageSize,
-    maxSendMessageSize: sizeOf("maxSendMessageSize", options) ??
-      defaults.maxSendMessageSize,
+    waitForReady: options.waitForReady ?? defaults.waitForReady,
+    maxReceiveMessageSize: Math.min(
+      readSize(options, "maxReceiveMessageSize", READING) ??
+        defaults.maxReceiveMessageSize,
+      policy.receiveMessageLimit,
+    ),
+    maxSendMessageSize: Math.min(
+      readSize(options, "maxSendMessageSize", READING) ??
+        defaults.maxSendMessageSize,
+      policy.sendMessageLimit,
+    ),
     compressor: compression === undefined
       ? defaults.compressor
       : compressorFor(ACTION, compression, host.compressors),
+    attempts: attemptsOf(host, defaults, options),
   };
 }
 
-/** Reads the option of a size. */
-function sizeOf(
-  name: "maxReceiveMessageSize" | "maxSendMessageSize",
+/** How many attempts a call makes: as its caller wants, or else as ever. */
+function attemptsOf(
+  host: ClientHost,
+  defaults: CallDefaults,
   options: CallOptions,
+): AttemptPolicy | null {
+  if (options.retry === undefined && options.hedging === undefined) {
+    return defaults.attempts;
+  }
+  const { maxAttemptsLimit } = host.config;
+  const reading = { action: ACTION, maxAttemptsLimit };
+  const attempts = readAttempts(options, reading);
+  return attempts === undefined ? defaults.attempts : attempts;
+}
+
+/** The shorter of two times; what is no time is left for others to refuse. */
+function shorter(
+  wish: number | undefined,
+  limit: number | undefined,
 ): number | undefined {
-  const size: unknown = options[name];
-  if (size === undefined) return undefined;
-  if (typeof size !== "number") throw wrongType(ACTION, name, "a number", size);
-  if (Number.isInteger(size) && size >= 0 && size < 2 ** 32) return size;
-  throw new RangeError(
-    `Cannot call: ${name} must be an integer from 0 to ${
-      2 ** 32 - 1
-    }, received ${size}`,
-  );
+  if (wish === undefined) return limit;
+  return limit !== undefined && wish > limit ? limit : wish;
 }

@@ -22,6 +22,7 @@ import {
 } from "../../_wire/headers.ts";
 import {
   parseOutcome,
+  readPushback,
   type ReceivedOutcome,
   statusOfHttp,
 } from "../../_wire/outcome.ts";
@@ -188,7 +189,9 @@ export function failureOf(
   raw: RawHeaders,
   outcome: ReceivedOutcome,
 ): GRPCError {
-  const error = new GRPCError(outcome.status, outcome.message);
+  const error = new GRPCError(outcome.status, outcome.message, {
+    retryAfterMs: readPushback(raw),
+  });
   deferMetadata(error, () => call.trailingMetadata ??= decodeMetadata(raw));
   if (outcome.details !== null) {
     deferDetails(error, () => call.decodeDetails(outcome));

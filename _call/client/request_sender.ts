@@ -8,7 +8,11 @@
 import type { Metadata } from "../../core/metadata.ts";
 import type { Peer } from "../../core/peer.ts";
 import { FRAME_PREFIX_BYTES } from "../../_wire/frame.ts";
-import { requestHead } from "../../_wire/headers.ts";
+import {
+  type HeaderBlock,
+  repeatedHead,
+  requestHead,
+} from "../../_wire/headers.ts";
 import { encodeTimeout } from "../../_wire/timeout.ts";
 import type { ByteStream } from "../byte_stream.ts";
 import type { CallRecord } from "../call_record.ts";
@@ -182,22 +186,39 @@ export class RequestSender {
     else this.#opened?.reject(error);
   }
 
-  #open(stream: ByteStream): void {
-    const { record, peer } = this.#owner;
-    if (record === null) return this.#sendHead(stream, this.#metadata);
-    const metadata = record.attempt(this.#metadata, peer);
-    record.run(() => this.#sendHead(stream, metadata));
+  /** Makes the head of a further attempt, before which there were so many. */
+  headFor(previousAttempts: number): HeaderBlock {
+    return repeatedHead(this.#head(this.#forAttempt()), previousAttempts);
   }
 
-  #sendHead(stream: ByteStream, metadata: Metadata | null): void {
+  /** The metadata of one attempt. */
+  #forAttempt(): Metadata | null {
+    const { record, peer } = this.#owner;
+    return record === null
+      ? this.#metadata
+      : record.attempt(this.#metadata, peer);
+  }
+
+  #head(metadata: Metadata | null): HeaderBlock {
     const { timeLeftMs } = this.#owner;
     const timeout = timeLeftMs === Infinity ? null : encodeTimeout(timeLeftMs);
-    const block = requestHead(
+    return requestHead(
       this.#method.head,
       timeout,
       metadata,
       this.#options.compressor?.name ?? null,
     );
+  }
+
+  #open(stream: ByteStream): void {
+    const { record } = this.#owner;
+    const metadata = this.#forAttempt();
+    if (record === null) this.#sendHead(stream, metadata);
+    else record.run(() => this.#sendHead(stream, metadata));
+  }
+
+  #sendHead(stream: ByteStream, metadata: Metadata | null): void {
+    const block = this.#head(metadata);
     if (metadata !== null) {
       const fault = checkHeaderLimit("request", block);
       if (fault !== null) return this.#owner.cancel(fault);
@@ -205,6 +226,8 @@ export class RequestSender {
     this.#isOpen = true;
     stream.sendHead(block, this.#headEnds);
     this.#outbox.sendOn(stream);
+    // Of a call with several attempts the stream keeps what was sent.
+    if (this.#options.attempts !== null) this.#outbox.forget();
     this.#opened?.resolve();
     this.#opened = undefined;
   }

@@ -12,9 +12,9 @@
  */
 
 import { noContext } from "../../_context.ts";
+import { GRPCError } from "../../core/errors.ts";
 import { Status } from "../../core/status.ts";
 import type { Account } from "../account.ts";
-import { RefusedError } from "./outcome.ts";
 import type { Route } from "./route.ts";
 import type { RefusalReason } from "./host.ts";
 import { SLICE_WEIGHT, type Taker, turns } from "../../_turns.ts";
@@ -37,7 +37,7 @@ export interface Admitted {
   /** There is room: it goes on. */
   admit(): void;
   /** It has to end with this. */
-  fail(error: RefusedError): void;
+  fail(error: GRPCError): void;
 }
 
 /** The limits of an admission. */
@@ -310,6 +310,8 @@ export class Admission<Call extends Admitted = Admitted> {
     message: string,
   ): void {
     this.#owner.onRefused(reason, call);
-    call.fail(new RefusedError(status, message, PUSHBACK_MS));
+    call.fail(
+      new GRPCError(status, message, { retryAfterMs: PUSHBACK_MS }),
+    );
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { GRPCError } from "../../core/errors.ts";
+import type { GRPCError } from "../../core/errors.ts";
 import { appendUnchecked, Metadata } from "../../core/metadata.ts";
 import { Status } from "../../core/status.ts";
 import type { StatusDetailsCodec } from "../../core/status_details.ts";
@@ -18,17 +18,6 @@ import { fitsHeaderLimit } from "../header_limit.ts";
 
 /** What is kept of the message of a status that is too long to send. */
 const MAX_CUT_MESSAGE_CHARS = 1024;
-
-/** Why a call is refused that nobody has looked at. */
-export class RefusedError extends GRPCError {
-  /** When the client may try again, in milliseconds. */
-  readonly pushbackMs: number;
-
-  constructor(status: Status, message: string, pushbackMs: number) {
-    super(status, message);
-    this.pushbackMs = pushbackMs;
-  }
-}
 
 const NONE: readonly unknown[] = Object.freeze([]);
 
@@ -68,8 +57,10 @@ export function outcomeOf(error: GRPCError): Outcome {
   const { status, message, details, metadata } = error;
   // Errors of plain JavaScript may have anything for a message.
   const outcome = { status, message: `${message}`, details, metadata };
-  if (!(error instanceof RefusedError)) return outcome;
-  return { ...outcome, pushbackMs: error.pushbackMs };
+  const { retryAfterMs } = error;
+  return retryAfterMs === undefined
+    ? outcome
+    : { ...outcome, pushbackMs: retryAfterMs };
 }
 
 /**

@@ -151,6 +151,16 @@ export class ServerStream<in out Req, in out Rep>
     return this.#call.start.request.head.userAgent;
   }
 
+  /**
+   * How many attempts the client says it has made at the call before, by retries
+   * or hedging; 0 if it says nothing.
+   */
+  get previousAttempts(): number {
+    const { previousAttempts } = this.#call.start.request.head;
+    if (previousAttempts === null) return 0;
+    return /^[0-9]{1,9}$/.test(previousAttempts) ? Number(previousAttempts) : 0;
+  }
+
   /** The client at the other end. */
   get peer(): Peer {
     return this.#call.peer;
