@@ -243,7 +243,7 @@ export function hostOf(channel: Channel): ChannelHost {
 }
 
 /**
- * A connection to a server, made when the first call needs it and made anew
+ * A connection to a server, made when the first call needs it and made again
  * when it was lost. All stubs and calls to one server share one channel.
  *
  * @example Usage

@@ -99,7 +99,7 @@ export class Turns {
     }
     this.#weight = 0;
     const since = this.#since = this.#now();
-    // What is set anew while this goes on comes behind the others.
+    // What is set again while this goes on comes behind the others.
     for (const [party, takers] of this.#waiting) {
       this.#waiting.delete(party);
       const taker = takers.shift()!;

@@ -45,12 +45,12 @@ async function main(): Promise<AttackerReport> {
     open: (options) => remember(RawPeer.open(means.port, options)),
     connect: (options) => remember(RawPeer.connect(means.port, options)),
     pause: after,
-    async serve(answer, options = {}) {
+    async serve(reply, options = {}) {
       const timer = setTimeout(() => listener!.close(), ms);
       try {
         for await (const conn of listener!) {
           const peer = await remember(RawPeer.serve(conn, options));
-          peer.onRequest = (streamId, fields) => answer(peer, streamId, fields);
+          peer.onRequest = (streamId, fields) => reply(peer, streamId, fields);
         }
       } finally {
         clearTimeout(timer);
@@ -81,17 +81,17 @@ async function main(): Promise<AttackerReport> {
 async function fateOf(peer: RawPeer): Promise<string> {
   if (peer.isClosed || peer.goaway?.code) return peer.fate;
   const streamId = peer.newStream();
-  const answer = peer.answer(streamId);
+  const reply = peer.reply(streamId);
   const block = requestBlock("/grpclib.test.Echo/Unary");
   // A connection that is not read takes no more of either.
   void peer.write(headersFrames(streamId, block));
   void peer.data(streamId, grpcMessage(new Uint8Array()), { end: true });
-  const outcome = await Promise.race([answer, after(PROBE_MS)]);
+  const outcome = await Promise.race([reply, after(PROBE_MS)]);
   if (outcome?.status === "0") return "served";
   if (peer.isClosed || peer.goaway?.code) return peer.fate;
   if (outcome?.status) return `calls end with status ${outcome.status}`;
   if (outcome?.reset) return "streams are refused";
-  return "open, no answer";
+  return "open, no reply";
 }
 
 /** Says what happened to all connections, the commonest first. */

@@ -49,7 +49,7 @@ export async function churnConnections(
   const one = async (i: number): Promise<void> => {
     const peer = await RawPeer.open(port);
     const streamId = peer.newStream();
-    const answer = peer.answer(streamId);
+    const answer = peer.reply(streamId);
     await peer.write(callFrames(streamId, block));
     const late = after(PATIENCE_MS).then(() => null);
     if ((await Promise.race([answer, late]))?.status !== "0") failed++;

@@ -159,7 +159,7 @@ async function attackClient(
   };
 }
 
-/** Asks for a sample; null if there is no answer. */
+/** Asks for a sample; null if there is no reply. */
 async function sample(victim: Child): Promise<VictimSample | null> {
   if (victim.ended !== null) return null;
   await victim.send();

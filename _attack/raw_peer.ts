@@ -47,7 +47,7 @@ export interface RawPeerOptions {
 }
 
 /** What came back on a stream, as far as an attack looks. */
-export interface RawAnswer {
+export interface RawReply {
   /** The `grpc-status`, once there are trailers. */
   status: string | null;
   /** The `grpc-message` that came with it. */
@@ -81,7 +81,7 @@ export class RawPeer {
   readonly #conn: Deno.Conn;
   readonly #options: Required<RawPeerOptions>;
   readonly #decoder = new HpackDecoder({ maxListSize: 1 << 24 });
-  readonly #answers = new Map<number, (answer: RawAnswer) => void>();
+  readonly #answers = new Map<number, (answer: RawReply) => void>();
   readonly #waiting: (() => void)[] = [];
   readonly #windows = new Map<number, number>();
   #window = FIRST_WINDOW;
@@ -172,11 +172,11 @@ export class RawPeer {
   }
 
   /** Waits for what ends a stream. */
-  answer(streamId: number): Promise<RawAnswer> {
+  reply(streamId: number): Promise<RawReply> {
     if (this.isClosed) {
       return Promise.resolve({ status: null, message: "", reset: null });
     }
-    const { promise, resolve } = Promise.withResolvers<RawAnswer>();
+    const { promise, resolve } = Promise.withResolvers<RawReply>();
     this.#answers.set(streamId, resolve);
     return promise;
   }
@@ -367,7 +367,7 @@ export class RawPeer {
     });
   }
 
-  #settle(streamId: number, answer: RawAnswer): void {
+  #settle(streamId: number, answer: RawReply): void {
     this.#windows.delete(streamId);
     this.#answers.get(streamId)?.(answer);
     this.#answers.delete(streamId);

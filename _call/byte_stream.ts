@@ -108,11 +108,11 @@ export interface StreamClaim extends ByteSink {
 /** What gives client calls their streams, connecting when it must. */
 export interface StreamSource {
   /**
-   * Asks for a stream. Answers with `onStream`, at once when there is one to
+   * Asks for a stream. Replies with `onStream`, at once when there is one to
    * have, or with `onClose` when there will be none.
    */
   claim(claim: StreamClaim): void;
-  /** Takes a claim back that was not answered yet. */
+  /** Takes a claim back that has no stream yet. */
   withdraw(claim: StreamClaim): void;
 }
 

@@ -120,7 +120,7 @@ export class CallRecord implements CallStart, CallSummary {
     return all();
   }
 
-  /** The request is sent, or sent anew: gives the metadata to send. */
+  /** The request is sent, or sent again: gives the metadata to send. */
   attempt(metadata: Metadata | null, peer: Peer | null): Metadata | null {
     this.attempts++;
     let all = metadata;

@@ -89,7 +89,7 @@ export class DeadlineQueue {
       this.#siftUp(last, slot);
       this.#siftDown(last, last.slot);
     }
-    // A timer that is early by now finds nothing due and arms itself anew.
+    // A timer that is early by now finds nothing due and arms itself again.
     if (this.#heap.length === 0 && !this.#idling) this.#disarmIfIdle();
   }
 

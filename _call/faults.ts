@@ -84,7 +84,7 @@ export function endedBeforeReply(why: CloseReason): StreamTerminatedError {
   return why.clean
     ? new StreamTerminatedError(
       Status.CANCELLED,
-      "Call was cancelled: the stream ended before its answer",
+      "Call was cancelled: the stream ended before its reply",
     )
     : terminated(why);
 }

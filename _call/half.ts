@@ -25,7 +25,7 @@ type Row = Readonly<Record<Phase, Readonly<Partial<Record<Input, Phase>>>>>;
 /**
  * The table, by the number of messages in the half.
  *
- * `idle` + `fail` is a trailers-only answer, and so is `idle` + `end`, which
+ * `idle` + `fail` is a Trailers-Only reply, and so is `idle` + `end`, which
  * only a half of many messages allows: it then had none.
  */
 export const TRANSITIONS: Readonly<Record<"one" | "many", Row>> = {

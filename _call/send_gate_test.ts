@@ -11,7 +11,7 @@ Deno.test("SendGate.wait() waits until there is room", async () => {
   await Promise.all(waits);
 });
 
-Deno.test("SendGate.wait() waits anew when there was room before", async () => {
+Deno.test("SendGate.wait() waits again when there was room before", async () => {
   const gate = new SendGate();
   await gate.wait(Promise.resolve());
   const room = Promise.withResolvers<void>();

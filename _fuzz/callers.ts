@@ -68,7 +68,7 @@ export async function call(context: CallerContext): Promise<void> {
   const way = random.pick(WAYS);
   say(`${kind} ${way.name} ${plan} ${JSON.stringify(options.timeoutMs)}`);
   const setting = { ...context, kind, options, abort };
-  // In the tick of the call or of its answer, or much later.
+  // In the tick of the call or of its reply, or much later.
   const giveUp = random.pick(["at once", "soon", "late", "late", "late"]);
   if (giveUp === "soon") turns(random.int(0, 3)).then(abort);
   const timer = setTimeout(abort, PATIENCE_MS);

@@ -234,7 +234,7 @@ export class Http2Connection {
   }
 
   /**
-   * Sends settings anew. Those of field compression stay.
+   * Sends settings again. Those of field compression stay.
    *
    * @param changes The settings that change.
    */

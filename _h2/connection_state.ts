@@ -70,11 +70,11 @@ export interface ConnectionHandler {
    * @param end Whether the request ends with them.
    */
   onStream(stream: Http2Stream, fields: HeaderList, end: boolean): void;
-  /** The peer's settings, for the first time or anew. */
+  /** The peer's settings, for the first time or again. */
   onSettings(): void;
-  /** A PING of the peer's, which was answered. */
+  /** A PING of the peer's, which was acknowledged. */
   onPing(): void;
-  /** The answer to the oldest `ping` that has none. */
+  /** The acknowledgement of the oldest `ping` that has none. */
   onPingAck(): void;
   /** The peer knows of the notice to shut down: `goaway` may follow. */
   onNoticeAck(): void;
@@ -209,11 +209,11 @@ export class ConnectionState implements StreamOwner {
     return this.output.take();
   }
 
-  /** Counts an answer to the peer, which has to read them. */
+  /** Counts a frame in reply to the peer, which has to read them. */
   noteReply(): void {
     this.output.noteReply();
     if (this.output.replies > this.limits.maxQueuedReplies) {
-      this.calm("frames that ask for an answer, and reads none of them");
+      this.calm("frames that ask for a reply, and reads none of them");
     }
   }
 

@@ -57,7 +57,7 @@ export interface Limits {
    */
   readonly maxQueuedBytes: number;
   /**
-   * Answers that the peer has asked for and not read yet: acknowledgements of
+   * Replies that the peer has asked for and not read yet: acknowledgements of
    * SETTINGS and PING, and RST_STREAM for its mistakes. Exceeded: connection
    * error, `ENHANCE_YOUR_CALM`.
    *
@@ -65,7 +65,7 @@ export interface Limits {
    */
   readonly maxQueuedReplies: number;
   /**
-   * Resets: by a client of streams that the server has not answered, and by
+   * Resets: by a client of streams without a reply of the server, and by
    * this endpoint for errors of the peer. Exceeded: connection error,
    * `ENHANCE_YOUR_CALM`.
    *

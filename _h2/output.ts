@@ -79,7 +79,7 @@ export class Output {
     return this.waitingBytes + this.#batchBytes;
   }
 
-  /** How many answers to the peer are not written yet. */
+  /** How many replies to the peer are not written yet. */
   get replies(): number {
     return this.#replies + this.#batchReplies;
   }
@@ -115,7 +115,7 @@ export class Output {
     out.length = at + 4;
   }
 
-  /** Notes that the last frame is an answer to the peer. */
+  /** Notes that the last frame is a reply to the peer. */
   noteReply(): void {
     this.#replies++;
   }

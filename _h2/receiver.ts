@@ -39,7 +39,7 @@ export class Receiver implements FrameSink {
   #dataStream: Http2Stream | null = null;
   #dataBytes = 0;
   #hasSettings = false;
-  /** How many PINGs have no answer yet, and which one is the notice. */
+  /** How many PINGs are not acknowledged yet, and which one is the notice. */
   #pings = 0;
   #noticePing = -1;
 

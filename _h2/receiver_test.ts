@@ -100,7 +100,7 @@ const SERVER: readonly Case[] = [
     sent: ["PING ACK abcdefgh"],
   },
   {
-    when: "an answer to no PING comes",
+    when: "a reply to no PING comes",
     given: [ping("abcdefgh", true)],
   },
   {

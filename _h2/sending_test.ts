@@ -254,7 +254,7 @@ Deno.test("Http2Stream.reset() sends HEADERS and RST_STREAM when both are in the
   assertEquals(end.frames(), [HEADERS, "RST_STREAM 1 CANCEL"]);
 });
 
-Deno.test("Http2Stream.reset() with NO_ERROR sends the whole answer first", () => {
+Deno.test("Http2Stream.reset() with NO_ERROR sends the whole reply first", () => {
   const end = server();
   const stream = end.streams.get(1)!;
   stream.sendHeaders(OK, [], false);
@@ -271,7 +271,7 @@ Deno.test("Http2Stream.reset() with NO_ERROR sends the whole answer first", () =
   assertEquals(end.told(), [], "nothing is told any more");
 });
 
-Deno.test("Http2Stream.reset() with NO_ERROR follows an answer that is sent already", () => {
+Deno.test("Http2Stream.reset() with NO_ERROR follows a reply that is sent already", () => {
   const end = server();
   const stream = end.streams.get(1)!;
   stream.sendHeaders(OK, [], true);

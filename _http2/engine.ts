@@ -144,7 +144,7 @@ export interface H2SessionOwner {
   onReceived(): void;
   /** HEADERS or DATA of a call are sent. */
   onSent(): void;
-  /** The peer answered a call. */
+  /** The peer replied to a call. */
   onReply(): void;
   /** RST_STREAM is sent for a stream. */
   onReset(): void;

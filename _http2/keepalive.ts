@@ -16,7 +16,7 @@ import { systemClock } from "./system_clock.ts";
 export interface KeepaliveOptions {
   /** The silence after which a PING is sent, in milliseconds; Infinity: never. */
   readonly keepaliveTimeMs: number;
-  /** How long the answer may take, in milliseconds. */
+  /** How long the acknowledgement may take, in milliseconds. */
   readonly keepaliveTimeoutMs: number;
   /** Whether PINGs are sent while there is no call. */
   readonly keepalivePermitWithoutCalls: boolean;
@@ -32,9 +32,9 @@ export interface KeepaliveOptions {
 export interface KeepaliveOwner {
   /** Whether there are calls. */
   hasStreams(): boolean;
-  /** Sends a PING; `onAck` is called when its answer comes. */
+  /** Sends a PING; `onAck` is called when it is acknowledged. */
   ping(onAck: () => void): void;
-  /** The peer is not there any more: no answer came in time. */
+  /** The peer is not there any more: it acknowledged nothing in time. */
   onDead(): void;
 }
 

@@ -117,7 +117,7 @@ Deno.test("Keepalive keeps the least interval between PINGs without data", async
   assertLess(owner.pings[3]! - third, 85);
 });
 
-Deno.test("Keepalive finds the peer dead, once, when no answer comes in time", async () => {
+Deno.test("Keepalive finds the peer dead, once, when no reply comes in time", async () => {
   using owner = new FakeOwner({ keepaliveTimeoutMs: 30 });
   owner.dead = true;
   await until(() => owner.buried > 0, "the peer is dead");
@@ -126,7 +126,7 @@ Deno.test("Keepalive finds the peer dead, once, when no answer comes in time", a
   assertEquals(owner.pings.length, 1);
 });
 
-Deno.test("Keepalive goes on when the answer comes in time", async () => {
+Deno.test("Keepalive goes on when the reply comes in time", async () => {
   using owner = new FakeOwner({ keepaliveTimeoutMs: 100 });
   owner.dead = true;
   await owner.pinged(1);

@@ -37,7 +37,7 @@ const ROOM_BEHIND = 64;
 const NO_BYTES = new Uint8Array();
 const ENCODER = new TextEncoder();
 
-// Numbers become bytes here; a view of the buffer would have to be made anew
+// Numbers become bytes here; a view of the buffer would have to be made again
 // whenever that changes, which is once for each message.
 const SCRATCH = new DataView(new ArrayBuffer(8));
 

@@ -172,7 +172,7 @@ export class FakeStream implements ByteStream {
     });
   }
 
-  /** A whole answer with status OK. */
+  /** A whole reply with status OK. */
   peerAnswers(...values: string[]): void {
     this.peerHead();
     this.peerSends(...values);

@@ -20,7 +20,7 @@ import { Acceptor } from "../_http2/server/acceptor.ts";
 import { systemClock } from "../_http2/system_clock.ts";
 import { Configuration } from "../core/config.ts";
 
-/** How long an answer takes: the streams before it are open all that time. */
+/** How long a reply takes: the streams before it are open all that time. */
 const ANSWER_MS = 50;
 
 const HEAD = new HeaderBlock([":status", "200", "content-type", "text/plain"]);

@@ -37,7 +37,7 @@ export interface Frame {
 }
 
 /** What comes back on one stream. */
-export interface Answer {
+export interface Reply {
   /** The fields of the first HEADERS; of repeated ones the last counts. */
   readonly head: Readonly<Record<string, string>>;
   /** All DATA. */
@@ -245,9 +245,9 @@ export class RawConnection implements Disposable {
   }
 
   /** All that comes back on a stream, to its end, however it ends. */
-  async answer(streamId: number): Promise<Answer> {
-    let head: Answer["head"] | undefined;
-    let trailers: Answer["trailers"] = {};
+  async reply(streamId: number): Promise<Reply> {
+    let head: Reply["head"] | undefined;
+    let trailers: Reply["trailers"] = {};
     const data: number[] = [];
     let code: number | null = null;
     let ended = false;

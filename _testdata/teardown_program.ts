@@ -105,7 +105,7 @@ async function callsAreCancelled(): Promise<void> {
   }
 }
 
-/** A client says GOAWAY and stays. */
+/** A client sends GOAWAY and stays. */
 async function clientSaysGoaway(code: number): Promise<void> {
   await using echo = await startEcho();
   using client = await RawConnection.open(echo.port);
@@ -113,7 +113,7 @@ async function clientSaysGoaway(code: number): Promise<void> {
   for (let i = 0; i < count; i++, streamId += 2) {
     await client.headers(streamId, requestFields(PATH));
     await client.data(streamId, EMPTY, { end: true });
-    await client.answer(streamId);
+    await client.reply(streamId);
   }
   // And one call that is under way.
   await client.headers(streamId, requestFields(PATH));
@@ -122,7 +122,7 @@ async function clientSaysGoaway(code: number): Promise<void> {
   await turns(10);
 }
 
-/** A server says GOAWAY and stays. */
+/** A server sends GOAWAY and stays. */
 async function serverSaysGoaway(code: number): Promise<void> {
   const done = Promise.withResolvers<void>();
   await using server = new RawServer(async (connection) => {

@@ -288,7 +288,7 @@ function startLoad(command: string, args: readonly string[]): Load {
   };
 }
 
-/** What ghz reports; it counts what was sent anew as if it were lost. */
+/** What ghz reports; it counts what was retried transparently as if it were lost. */
 interface GhzReport {
   readonly count: number;
   readonly errorDistribution?: Readonly<Record<string, number>>;

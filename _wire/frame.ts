@@ -363,7 +363,7 @@ export class FrameReader {
     this.#assembledBytes = arrived;
   }
 
-  /** Gives the message that the piece completes to the receiver, and begins anew. */
+  /** Gives the message that the piece completes to the receiver, and begins again. */
   #deliver(piece: Uint8Array): void {
     let message = piece;
     if (this.#assembledBytes > 0) {

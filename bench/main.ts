@@ -93,7 +93,7 @@ function chooseRunnables({ only, quick }: Options): Runnable[] {
 }
 
 /**
- * Tells what is going on: on one line that is written anew, where that can be
+ * Tells what is going on: on one line that is written again, where that can be
  * done, and otherwise a line for each scenario.
  */
 function progress(text: string): void {

@@ -49,7 +49,7 @@ export class Backoff {
     return delay * (1 + JITTER * (2 * this.#random() - 1));
   }
 
-  /** Notes a success: the next failure begins anew. */
+  /** Notes a success: the next failure begins again. */
   reset(): void {
     this.#nextMs = this.#options.initialReconnectBackoffMs;
     this.#attempts = 0;

@@ -24,7 +24,7 @@ Deno.test("Backoff.fail() varies by 20 % either way", () => {
   assertAlmostEquals(delays(() => 1 - 1e-12, 1)[0]!, 1200, 1e-6);
 });
 
-Deno.test("Backoff.reset() begins anew", () => {
+Deno.test("Backoff.reset() begins again", () => {
   const backoff = new Backoff(OPTIONS, () => 0.5);
   backoff.fail();
   backoff.fail();

@@ -39,7 +39,7 @@ export interface CallSummary {
   /** From its beginning to its end, in milliseconds. */
   readonly durationMs: number;
   /**
-   * How often its request was sent: 0 if never, more than 1 if it was sent anew.
+   * How often its request was sent: 0 if never, more than 1 if it was retried transparently.
    * On a server it is 1.
    */
   readonly attempts: number;
@@ -59,7 +59,7 @@ export interface CallTrace {
    */
   run?<R>(fn: () => R): R;
   /**
-   * The request is sent, or sent anew: gives the metadata to send, which must be
+   * The request is sent, or sent again: gives the metadata to send, which must be
    * other metadata if it is changed. Client side only.
    */
   attempt?(metadata: Metadata | null, peer: Peer | null): Metadata | null;

@@ -114,7 +114,7 @@ export interface ConfigurationOptions {
    */
   readonly keepaliveTimeMs?: number;
   /**
-   * How long the answer to a PING may take before the connection is given up,
+   * How long the acknowledgement of a PING may take before the connection is given up,
    * in milliseconds; more than 0, at most 2³¹ − 1.
    * [`grpc.keepalive_timeout_ms`]
    *
@@ -147,8 +147,7 @@ export interface ConfigurationOptions {
   readonly http2MinSentPingIntervalWithoutDataMs?: number;
   /**
    * Of a client: how long a connection without calls is kept, in milliseconds;
-   * more than 0, at most 2³¹ − 1, or Infinity for ever. The next call connects
-   * anew.
+   * more than 0, at most 2³¹ − 1, or Infinity for ever. The next call reconnects.
    * [`grpc.client_idle_timeout_ms`]
    *
    * @default {1800000}

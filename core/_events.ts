@@ -152,7 +152,7 @@ export class RecvMessage extends Event {
 }
 
 /**
- * A client has received the initial metadata of an answer.
+ * A client has received the initial metadata of a reply.
  *
  * @example Usage
  * ```ts
@@ -168,7 +168,7 @@ export class RecvInitialMetadata extends Event {
   /** The name of the event. */
   override readonly type: "RecvInitialMetadata" = "RecvInitialMetadata";
   /**
-   * The metadata, empty when the answer has only trailers; it may be changed or
+   * The metadata, empty when the reply has only trailers; it may be changed or
    * replaced.
    */
   metadata: Metadata;
@@ -181,7 +181,7 @@ export class RecvInitialMetadata extends Event {
 }
 
 /**
- * A client has received the status and the trailing metadata of an answer. It
+ * A client has received the status and the trailing metadata of a reply. It
  * does not come for a call that ended in another way, such as by its deadline
  * or with its connection; {@linkcode CallEnd} comes for all.
  *
@@ -334,7 +334,7 @@ export class RecvRequest extends Event {
 }
 
 /**
- * A server is about to send initial metadata. It does not come for an answer
+ * A server is about to send initial metadata. It does not come for a reply
  * that has only trailers.
  *
  * @example Usage
@@ -434,7 +434,7 @@ export class CallEnd extends Event {
   readonly durationMs: number;
   /**
    * How often the request was sent: 0 for a call that had no connection, more
-   * than 1 for one that was sent anew. On a server it is 1.
+   * than 1 for one that was retried transparently. On a server it is 1.
    */
   readonly attempts: number;
   /** How many messages this side has sent. */

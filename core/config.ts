@@ -83,7 +83,7 @@ export class Configuration {
    */
   declare readonly keepaliveTimeMs: number | undefined;
 
-  /** How long the answer to a PING may take, in milliseconds. */
+  /** How long the acknowledgement of a PING may take, in milliseconds. */
   declare readonly keepaliveTimeoutMs: number;
 
   /** Whether PINGs are sent, and taken by a server, while there is no call. */

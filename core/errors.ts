@@ -56,7 +56,7 @@ let setDetailsSource: (
 /**
  * A call that ended with a status other than OK.
  *
- * A handler throws one to answer with its status; a caller catches one when
+ * A handler throws one to end the call with its status; a caller catches one when
  * the call failed, wherever it failed.
  *
  * @example Usage

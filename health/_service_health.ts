@@ -63,7 +63,7 @@ export class ServiceHealth {
     );
     this.#subscriptions = subscriptions;
     this.check().then((status) => {
-      // Nobody may be watching by now, or others who have begun anew.
+      // Nobody may be watching by now, or others who have begun again.
       if (this.#subscriptions === subscriptions) this.#tell(status);
     });
   }

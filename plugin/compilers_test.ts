@@ -3,7 +3,7 @@
  * Deno judge what comes out.
  *
  * What the repository holds of it in `testdata/gen/` is what the other tests
- * use; here it is made anew.
+ * use; here it is made again.
  *
  * @module
  */

@@ -13,7 +13,7 @@ import {
   type Service,
 } from "../_call/server/handler.ts";
 import { createService } from "../_call/server/service.ts";
-import { answerAll, type Knowledge } from "./_answer.ts";
+import { type Knowledge, replyToAll } from "./_replies.ts";
 import { describeServices, type Description } from "./_describe.ts";
 import { FileIndex } from "./_file_index.ts";
 import { ServerReflection as V1 } from "./gen/grpc/reflection/v1/reflection_pb.ts";
@@ -83,10 +83,10 @@ export class ServerReflection implements Service {
     const catalog = new Catalog(describeServices(services, registry), registry);
     this.#services = [
       createService(V1, {
-        serverReflectionInfo: (requests) => answerAll(requests, catalog),
+        serverReflectionInfo: (requests) => replyToAll(requests, catalog),
       }),
       createService(V1Alpha, {
-        serverReflectionInfo: (requests) => answerAll(requests, catalog),
+        serverReflectionInfo: (requests) => replyToAll(requests, catalog),
       }),
     ];
   }

@@ -82,7 +82,7 @@ async function connect(
 
   return {
     respond,
-    /** Asks a question, and gives what is in the answer. */
+    /** Asks a question, and gives what is in the reply. */
     async ask(question: Asked): Promise<unknown> {
       const { messageResponse: answer } = await respond(question);
       switch (answer.case) {

@@ -120,7 +120,7 @@ export class MemoryWire {
   }
 
   /**
-   * Says goodbye to the client, in the name of the server. Streams above the
+   * Sends a GOAWAY to the client, in the name of the server. Streams above the
    * last one are lost to the client; the server sees them cancelled.
    */
   goaway(

@@ -203,7 +203,7 @@ Deno.test("ChannelFor() closes without a word when there was no call", async () 
   await using _channel = new ChannelFor([]);
 });
 
-Deno.test("ChannelFor() connects anew when the connection has ended", async () => {
+Deno.test("ChannelFor() reconnects when the connection has ended", async () => {
   await using channel = new ChannelFor([echo], {
     config: { maxConnectionIdleMs: 50 },
   });

@@ -58,7 +58,7 @@ export interface GoawayOptions extends FaultOptions {
    */
   readonly debugData?: string;
   /**
-   * The last stream the server has looked at. Calls on later ones are sent anew
+   * The last stream the server has looked at. Calls on later ones are retried transparently
    * on the next connection. Streams are numbered 1, 3, 5 and so on.
    *
    * @default {undefined} the last there is

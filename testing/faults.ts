@@ -180,7 +180,7 @@ export class Faults {
   }
 
   /**
-   * Says goodbye to the client in the name of the server: it makes no more calls
+   * Sends a GOAWAY to the client in the name of the server: it makes no more calls
    * on this connection.
    *
    * @param options With which code, and when; at once by default.

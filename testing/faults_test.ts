@@ -168,7 +168,7 @@ Deno.test("Faults count HEADERS of several frames as one", async () => {
   assertEquals(stream.trailingMetadata?.get("x-length"), "20000");
 });
 
-Deno.test("Faults.reset() with REFUSED_STREAM has a call sent anew that nobody looked at", async () => {
+Deno.test("Faults.reset() with REFUSED_STREAM has a call retried transparently that nobody looked at", async () => {
   await using it = setUp();
   it.faults.reset({ code: 7, from: "client", atFrame: 1 });
   assertEquals((await it.stub.unary({ text: "a" })).text, "a");
@@ -199,7 +199,7 @@ Deno.test("Faults.goaway() lets calls under way end, and has the next use a new 
   );
 });
 
-Deno.test("Faults.goaway() has calls sent anew that the server did not look at", async () => {
+Deno.test("Faults.goaway() has calls retried transparently that the server did not look at", async () => {
   const waiters = new Waiters();
   let calls = 0;
   await using it = setUp({

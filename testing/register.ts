@@ -47,7 +47,7 @@ export interface GrpcTestContext {
   takeErrors(): HandlerError[];
 }
 
-/** The services of a test, or a function that makes them anew for it. */
+/** The services of a test, or a function that makes them again for it. */
 export type Services = Iterable<Service> | (() => Iterable<Service>);
 
 /** A test of services with all that can be said about it. */

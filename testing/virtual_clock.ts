@@ -46,7 +46,7 @@ class VirtualTimer implements ClockTimer {
  * import { Greeter } from "@example/greeter";
  *
  * const greeter = stubService(Greeter, {
- *   sayHello: () => new Promise(() => {}), // never answers
+ *   sayHello: () => new Promise(() => {}), // never replies
  * });
  * const clock = new VirtualClock();
  * await using channel = new ChannelFor([greeter], { clock });

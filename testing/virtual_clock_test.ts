@@ -148,7 +148,7 @@ Deno.test("VirtualClock has keepalive find out that the server is silent", async
   await assertRejectsStatus(
     call,
     Status.UNAVAILABLE,
-    "no answer to a PING within 20000 ms",
+    "a PING was not acknowledged within 20000 ms",
   );
 });
 

@@ -61,7 +61,7 @@ async function echoed({ open, goesOn, pause }: Means): Promise<string> {
   let sent = 0;
   for (; sent < 990 && goesOn() && !peer.isClosed; sent++) {
     const streamId = peer.newStream();
-    void peer.answer(streamId).then(() => ended++);
+    void peer.reply(streamId).then(() => ended++);
     await peer.write(callFrames(streamId, block, message));
   }
   while (goesOn() && !peer.isClosed && ended < sent) await pause(20);

@@ -141,7 +141,7 @@ export const FRAME_ATTACKS: readonly Attack[] = [
   },
   {
     name: "ping-unread",
-    what: "the same, answers not read",
+    what: "the same, acknowledgements not read",
     seconds: 6,
     ends: true,
     run: floodOf(PING, { reads: false }),

@@ -114,7 +114,7 @@ async function shortDeadlines({ open, goesOn, pause }: Means): Promise<string> {
   let sent = 0;
   while (goesOn() && !peer.isClosed && sent < 5000) {
     const streamIds = Array.from({ length: 10 }, () => peer.newStream());
-    const answers = streamIds.map((it) => peer.answer(it));
+    const answers = streamIds.map((it) => peer.reply(it));
     await peer.write(concat(
       streamIds.map((it) => headersFrames(it, block)),
     ));
@@ -198,7 +198,7 @@ async function uploads({ open, goesOn, pause }: Means): Promise<string> {
   let ended = 0;
   const one = async (): Promise<void> => {
     const streamId = peer.newStream();
-    const answer = peer.answer(streamId);
+    const answer = peer.reply(streamId);
     await peer.write(headersFrames(streamId, block));
     await peer.data(streamId, message, { end: true });
     await answer;
@@ -209,7 +209,7 @@ async function uploads({ open, goesOn, pause }: Means): Promise<string> {
   return `${ended} of 200 calls ended`;
 }
 
-/** Requests that fail, and a look at what the answers tell. */
+/** Requests that fail, and a look at what the replies tell. */
 async function leaks({ open }: Means): Promise<string> {
   const peer = await open();
   const messages: string[] = [];
@@ -229,7 +229,7 @@ async function leaks({ open }: Means): Promise<string> {
   for (const block of bad) {
     for (const bytes of [new Uint8Array(), Uint8Array.of(255, 255)]) {
       const streamId = peer.newStream();
-      const answer = peer.answer(streamId);
+      const answer = peer.reply(streamId);
       await peer.write(callFrames(streamId, block, grpcMessage(bytes)));
       const given = await Promise.race([answer, untilLate()]);
       if (given !== undefined) messages.push(given.message);
@@ -310,7 +310,7 @@ export const LOAD_ATTACKS: readonly Attack[] = [
   },
   {
     name: "error-leaks",
-    what: "requests that fail in all ways: no secret in any answer",
+    what: "requests that fail in all ways: no secret in any reply",
     seconds: 5,
     shortSeconds: 1,
     run: leaks,

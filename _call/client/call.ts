@@ -299,7 +299,7 @@ export class ClientCall<Req, Rep>
   whenHeaded(): void | Promise<void> {
     if (this.initialHeaders !== null) return;
     if (this.#error !== null) throw this.#error;
-    if (this.#finished) return; // The answer was only trailers.
+    if (this.#finished) return; // the reply was only trailers.
     return (this.#headed ??= Promise.withResolvers()).promise;
   }
 

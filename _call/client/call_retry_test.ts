@@ -1,4 +1,4 @@
-/** Calls that the server has certainly not begun to work on are sent anew. */
+/** Calls that the server has certainly not begun to work on are retried transparently. */
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { FakeChannel } from "../../_testdata/fake_channel.ts";
@@ -19,7 +19,7 @@ const REFUSED: CloseReason = {
 /** Nothing of the call has left this side. */
 const UNSENT: CloseReason = { ...REFUSED, unsent: true };
 
-Deno.test("ClientCall() is sent anew when its stream was refused", async () => {
+Deno.test("ClientCall() is retried transparently when its stream was refused", async () => {
   const channel = new FakeChannel();
   const reply = channel.unaryUnary({ value: "Ada" }, {
     metadata: { "tag": "red" },
@@ -34,7 +34,7 @@ Deno.test("ClientCall() is sent anew when its stream was refused", async () => {
   assertEquals((await reply).value, "Hello");
 });
 
-Deno.test("ClientCall() sends all its messages anew when its stream was refused", async () => {
+Deno.test("ClientCall() retries with all its messages when its stream was refused", async () => {
   const channel = new FakeChannel();
   const stream = channel.streamStream.open();
   await stream.sendMessage({ value: "a" });
@@ -54,7 +54,7 @@ Deno.test("ClientCall() sends all its messages anew when its stream was refused"
   assertEquals(await stream.recvMessage(), null);
 });
 
-Deno.test("ClientCall() ends its head anew when it has no messages", async () => {
+Deno.test("ClientCall() ends the head of a retry when it has no messages", async () => {
   const channel = new FakeChannel();
   const reply = channel.streamUnary([]);
   channel.stream.close(REFUSED);
@@ -76,7 +76,7 @@ Deno.test("ClientCall() lets a send go on when its stream was refused while it w
   assertEquals(channel.stream.log.at(-1), "reset CANCEL");
 });
 
-Deno.test("ClientCall() is sent anew once when servers refuse it", async () => {
+Deno.test("ClientCall() is retried transparently once when servers refuse it", async () => {
   const channel = new FakeChannel();
   const reply = channel.unaryUnary({});
   channel.stream.close(REFUSED);
@@ -87,7 +87,7 @@ Deno.test("ClientCall() is sent anew once when servers refuse it", async () => {
   assertEquals(channel.source.streams.length, 2);
 });
 
-Deno.test("ClientCall() is sent anew without limit while nothing of it has left", async () => {
+Deno.test("ClientCall() is retried transparently without limit while nothing of it has left", async () => {
   const channel = new FakeChannel();
   const reply = channel.unaryUnary({ value: "Ada" });
   for (let i = 0; i < 50; i++) channel.stream.close(UNSENT);
@@ -98,7 +98,7 @@ Deno.test("ClientCall() is sent anew without limit while nothing of it has left"
   assertEquals((await reply).value, "Hello");
 });
 
-Deno.test("ClientCall() fails when there is no connection to be sent anew on", async () => {
+Deno.test("ClientCall() fails when there is no connection to be retried transparently on", async () => {
   const channel = new FakeChannel();
   const reply = channel.unaryUnary({});
   channel.source.refusal = {
@@ -110,14 +110,14 @@ Deno.test("ClientCall() fails when there is no connection to be sent anew on", a
   assertEquals(channel.source.streams.length, 1);
 });
 
-Deno.test("ClientCall() is not sent anew when there never was a stream", async () => {
+Deno.test("ClientCall() is not retried transparently when there never was a stream", async () => {
   const channel = new FakeChannel();
   channel.source.refusal = REFUSED;
   await assertRejects(() => channel.unaryUnary({}), StreamTerminatedError);
   assertEquals(channel.source.waiting, []);
 });
 
-Deno.test("ClientCall() is not sent anew when the server may have begun to work on it", async () => {
+Deno.test("ClientCall() is not retried transparently when the server may have begun to work on it", async () => {
   const channel = new FakeChannel();
   const reply = channel.unaryUnary({});
   channel.stream.close(closed(Status.UNAVAILABLE, "Connection lost"));
@@ -125,7 +125,7 @@ Deno.test("ClientCall() is not sent anew when the server may have begun to work 
   assertEquals(channel.source.streams.length, 1);
 });
 
-Deno.test("ClientCall() is not sent anew when the head has come", async () => {
+Deno.test("ClientCall() is not retried transparently when the head has come", async () => {
   const channel = new FakeChannel();
   const reply = channel.unaryUnary({});
   channel.stream.peerHead(OK_HEAD);
@@ -134,7 +134,7 @@ Deno.test("ClientCall() is not sent anew when the head has come", async () => {
   assertEquals(channel.source.streams.length, 1);
 });
 
-Deno.test("ClientCall() is not sent anew when it has sent too much to keep", async () => {
+Deno.test("ClientCall() is not retried transparently when it has sent too much to keep", async () => {
   const channel = new FakeChannel();
   const stream = channel.streamUnary.open();
   for (let i = 0; i < 20; i++) {
@@ -145,7 +145,7 @@ Deno.test("ClientCall() is not sent anew when it has sent too much to keep", asy
   assertEquals(channel.source.streams.length, 1);
 });
 
-Deno.test("ClientCall() is not sent anew when it was cancelled", async () => {
+Deno.test("ClientCall() is not retried transparently when it was cancelled", async () => {
   const channel = new FakeChannel();
   const stream = channel.unaryUnary.open();
   await stream.sendMessage({});
@@ -155,7 +155,7 @@ Deno.test("ClientCall() is not sent anew when it was cancelled", async () => {
   assertEquals(channel.source.streams.length, 1);
 });
 
-Deno.test("ClientCall() sends the time that is left when it is sent anew", async () => {
+Deno.test("ClientCall() sends the time that is left when it is retried transparently", async () => {
   using clock = new FakeClock();
   const channel = new FakeChannel();
   const reply = channel.unaryUnary({}, { timeoutMs: 100 });
@@ -171,7 +171,7 @@ Deno.test("ClientCall() sends the time that is left when it is sent anew", async
   assertEquals(clock.delays, []);
 });
 
-Deno.test("ClientCall() tells listeners of its request once when it is sent anew", async () => {
+Deno.test("ClientCall() tells listeners of its request once when it is retried transparently", async () => {
   const channel = new FakeChannel();
   let told = 0;
   using _ = listen(channel, SendRequest, async (event) => {

@@ -118,7 +118,7 @@ Deno.test("ClientCall.send() fails when the server has ended the call with OK", 
     "Cannot send: the server ended the call with status OK before",
   );
   assertEquals(error.status, Status.CANCELLED);
-  // That takes nothing from the answer.
+  // That takes nothing from the reply.
   assertEquals((await stream.recvMessage())?.value, "Hello");
   assertEquals(await stream.recvMessage(), null);
 });

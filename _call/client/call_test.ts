@@ -126,7 +126,7 @@ Deno.test("ClientCall() fails and asks for no stream when the message is too lar
   assertEquals(channel.source.waiting, []);
 });
 
-// --- the answer
+// --- the reply
 
 Deno.test("ClientCall() keeps the error of the codec as the cause when a message cannot be decoded", async () => {
   const channel = new FakeChannel();
@@ -147,7 +147,7 @@ for (
     "application/grpc+proto;x=1",
   ]
 ) {
-  Deno.test(`ClientCall() takes the answer when its content-type is ${contentType}`, async () => {
+  Deno.test(`ClientCall() takes the reply when its content-type is ${contentType}`, async () => {
     const channel = new FakeChannel();
     const reply = channel.unaryUnary({});
     channel.stream.peerHead({ ":status": "200", "content-type": contentType });

@@ -1,6 +1,6 @@
 /**
  * What a client call has sent, kept until the server is known to have taken the
- * call up: a call that it has certainly not begun to work on is sent anew.
+ * call up: a call that it has certainly not begun to work on is retried transparently.
  *
  * @see {@link https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries}
  * @module
@@ -8,7 +8,7 @@
 
 import type { ByteStream } from "../byte_stream.ts";
 
-/** A call that has sent more is not sent anew: memory is not for that. */
+/** A call that has sent more is not retried transparently: memory is not for that. */
 const MAX_KEPT_BYTES = 1024 * 1024;
 
 interface Frame {

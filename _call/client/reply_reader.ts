@@ -134,7 +134,7 @@ export function readReplyHead(
 }
 
 /**
- * The mapping from HTTP statuses is for answers without a grpc-status, which
+ * The mapping from HTTP statuses is for replies without a grpc-status, which
  * counts in a head only if that is all there is.
  * https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
  */

@@ -1,6 +1,6 @@
 /**
  * The requests of a client's call, on their way out: the head, the messages,
- * the end; held back until there is a stream, and kept to be sent anew.
+ * the end; held back until there is a stream, and kept for a transparent retry.
  *
  * @module
  */
@@ -91,7 +91,7 @@ export class RequestSender {
     this.#announced = events === null ? "done" : "not yet";
   }
 
-  /** Whether all that was sent is still there, to be sent anew. */
+  /** Whether all that was sent is still there, for a transparent retry. */
   get isWhole(): boolean {
     return this.#outbox.isWhole;
   }

@@ -94,7 +94,7 @@ export class ClientStream<in out Req, in out Rep>
 
   /**
    * The metadata that the server sent before its first message, or `null`
-   * while it has not come. Empty when the answer was only trailers.
+   * while it has not come. Empty when the reply was only trailers.
    */
   get initialMetadata(): Metadata | null {
     const call = this.#call;
@@ -203,7 +203,7 @@ export class ClientStream<in out Req, in out Rep>
    * @returns When {@linkcode initialMetadata} is there.
    * @throws {ProtocolError} If the request was not sent, or the initial
    *   metadata was received before.
-   * @throws {GRPCError} If the call failed, as a trailers-only answer says.
+   * @throws {GRPCError} If the call failed, as a Trailers-Only reply says.
    */
   recvInitialMetadata(): Promise<void> {
     return awaited(() => {

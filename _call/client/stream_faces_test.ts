@@ -40,7 +40,7 @@ Deno.test("ClientStream.initialMetadata and trailingMetadata are null when they 
   assertEquals((await stream.recvMessage()).value, "Hello");
 });
 
-Deno.test("ClientStream.initialMetadata is empty when the answer is only trailers", async () => {
+Deno.test("ClientStream.initialMetadata is empty when the reply is only trailers", async () => {
   const channel = new FakeChannel();
   await using stream = channel.unaryUnary.open();
   await stream.sendMessage({});

@@ -313,7 +313,7 @@ Deno.test("ClientStream.recvInitialMetadata() resolves when the head comes, befo
   assertEquals(stream.initialMetadata!.get("tag"), "red");
 });
 
-Deno.test("ClientStream.recvInitialMetadata() rejects when the answer is only a bad status", async () => {
+Deno.test("ClientStream.recvInitialMetadata() rejects when the reply is only a bad status", async () => {
   const channel = new FakeChannel();
   await using stream = channel.unaryStream.open();
   await stream.sendMessage({});
@@ -326,7 +326,7 @@ Deno.test("ClientStream.recvInitialMetadata() rejects when the answer is only a 
 });
 
 for (const asked of ["before", "after"]) {
-  Deno.test(`ClientStream.recvInitialMetadata() resolves when it is asked ${asked} an answer that is only OK`, async () => {
+  Deno.test(`ClientStream.recvInitialMetadata() resolves when it is asked ${asked} a reply that is only OK`, async () => {
     const channel = new FakeChannel();
     await using stream: All = channel.streamStream.open();
     await stream.sendRequest({ end: true });

@@ -1,5 +1,5 @@
 /**
- * When a call may be sent anew, as if it never had been.
+ * When a call may be retried transparently, as if it had not been sent.
  *
  * @see {@link https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries}
  * @module
@@ -7,12 +7,12 @@
 
 import type { CloseReason } from "../byte_stream.ts";
 
-/** Counts how often one call was sent anew. */
+/** Counts how often one call was retried transparently. */
 export class TransparentRetry {
   #wasSeen = false;
 
   /**
-   * Says whether a call may be sent anew, and takes it that it is.
+   * Says whether a call may be retried transparently, and takes it that it is.
    *
    * "If the RPC never leaves the client", it may be as often as it takes. "If
    * the RPC reaches the server, but has never been seen by the server

@@ -302,7 +302,7 @@ export class ServerCall<Req, Rep>
     return this.#cancellation.reason;
   }
 
-  /** Whether the answer is complete, or can no longer be given. */
+  /** Whether the reply is complete, or can no longer be given. */
   get replied(): boolean {
     return this.reply.phase === "ended";
   }
@@ -399,7 +399,7 @@ export class ServerCall<Req, Rep>
   }
 
   onStop(): void {
-    // A client that wants no more of the answer resets the stream.
+    // A client that wants no more of the reply resets the stream.
   }
 
   onData(bytes: Uint8Array, start: number, end: number): void {
@@ -455,7 +455,7 @@ export class ServerCall<Req, Rep>
   onClose(why: CloseReason): void {
     if (this.replied && this.request.phase === "ended") return;
     const error = endedBeforeReply(why);
-    // After the answer there is nothing left to call off, only to read.
+    // After the reply there is nothing left to call off, only to read.
     if (this.replied) this.#inbox.abort(error);
     else this.#abort(error);
   }

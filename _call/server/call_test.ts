@@ -301,7 +301,7 @@ Deno.test("ServerCall() lets the handler read on when it has answered", async ()
   assertEquals(server.counts, [1, 1]);
 });
 
-Deno.test("ServerCall() rejects reads but does not abort when the stream is gone after the answer", async () => {
+Deno.test("ServerCall() rejects reads but does not abort when the stream is gone after the reply", async () => {
   let thrown: unknown;
   let aborted: boolean | undefined;
   const server = new FakeServer({

@@ -8,7 +8,7 @@ import { describe } from "../../core/_describe.ts";
 import type { Codec } from "../../core/codec.ts";
 import { acceptsSubtype, contentSubtype } from "../../_wire/headers.ts";
 
-/** A codec with the content type of its answers. */
+/** A codec with the content type of its replies. */
 export interface ServerCodec {
   readonly codec: Codec;
   readonly contentType: string;

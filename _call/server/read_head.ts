@@ -57,7 +57,7 @@ export interface Refusal {
   readonly http: number;
   readonly status: Status;
   readonly message: string;
-  /** The content type of the answer. */
+  /** The content type of the reply. */
   readonly contentType: string;
   /** The text for `grpc-accept-encoding`, where it explains the refusal. */
   readonly acceptEncoding: string | null;

@@ -1,5 +1,5 @@
 /**
- * The answer of a server's call, on its way out: the head, the messages, the
+ * The reply of a server's call, on its way out: the head, the messages, the
  * status.
  *
  * @module
@@ -31,7 +31,7 @@ import type { ServerEvents } from "./events.ts";
 import type { CallIdentity, RequestStart, ServerHost } from "./host.ts";
 import { after } from "../step_queue.ts";
 
-/** The call that the answer belongs to. */
+/** The call that the reply belongs to. */
 export interface ReplyOwner extends CallIdentity {
   /** Why the call ended before its time, if it did. */
   readonly aborted: GRPCError | undefined;
@@ -39,7 +39,7 @@ export interface ReplyOwner extends CallIdentity {
   onReplied(): void;
 }
 
-/** Sends the answer of one call. */
+/** Sends the reply of one call. */
 export class ReplySender {
   readonly half: Half;
   readonly #owner: ReplyOwner;
@@ -221,7 +221,7 @@ export class ReplySender {
   #write(trailers: HeaderBlock, headSent: boolean): void {
     if (headSent) return this.#stream.sendTrailers(trailers);
     // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
-    // A trailers-only answer: one frame that is head and trailers at once.
+    // A Trailers-Only reply: one frame that is head and trailers at once.
     const head = replyHead(this.#start.request.codec.contentType, null);
     this.#stream.sendHead(new HeaderBlock(head.shared, [], trailers), true);
   }

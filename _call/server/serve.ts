@@ -163,7 +163,7 @@ function recordRefusal(
   recordOf(host, info, raw)?.end({ status, message, details: [] }, peer);
 }
 
-/** Answers a call that no handler will see. */
+/** Refuses a call that no handler will see. */
 function refuse(stream: ByteStream, refusal: Refusal): ByteSink {
   const { http, status, message, contentType, acceptEncoding } = refusal;
   const trailers = trailersFor({
@@ -296,7 +296,7 @@ function sendOutcome(
       // Nor must anything else of which no trailers can be made.
       return sendOutcome(host, call, INTERNAL_SERVER_ERROR);
     }
-    // The stream took no answer: at least the client must not wait for one.
+    // The stream took no trailers: at least the client must not wait for one.
     call.cancel(new GRPCError(Status.UNKNOWN, "Internal Server Error"));
   };
   try {

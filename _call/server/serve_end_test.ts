@@ -82,7 +82,7 @@ const ENDINGS: readonly Ending[] = [
     when: "the stream is closed without a word",
     end: ({ stream }) => stream.close(CLEAN),
     status: Status.CANCELLED,
-    message: "Call was cancelled: the stream ended before its answer",
+    message: "Call was cancelled: the stream ended before its reply",
     told: false,
   },
   {
@@ -319,7 +319,7 @@ Deno.test("ServerCall() sends nothing more when the stream is gone while the han
   assertEquals(test.stream.log, []);
 });
 
-Deno.test("serve() resets the stream when it takes no answer", async () => {
+Deno.test("serve() resets the stream when it takes no reply", async () => {
   const broken = new Error("Stream is broken");
   const server = new FakeServer({
     UNARY_UNARY: (call) => call.sendMessage({ value: "Hi" }),

@@ -349,7 +349,7 @@ for (const { when, kind, handle, log, end, errors = [] } of CASES) {
     assertEquals<unknown>(stream.trailers, only ? null : end);
     assertEquals(server.errors.map((error) => `${error}`), errors);
     assertEquals(server.counts, [1, 1]);
-    // The end of the stream behind the answer is no news.
+    // The end of the stream behind the reply is no news.
     stream.close(CLEAN);
     await allTurns();
     assertEquals(server.errors.length, errors.length);

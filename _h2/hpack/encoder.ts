@@ -39,7 +39,7 @@ const MAX_SHARED = 128;
 
 /**
  * How many fields may go without an index for want of room before the table is
- * filled anew.
+ * filled again.
  */
 const MAX_REFUSED = 1024;
 
@@ -87,7 +87,7 @@ export class HpackEncoder {
   #lastShared: HeaderList = NO_FIELDS;
   #lastBlock: SharedBlock = newBlock();
 
-  /** How many fields found no room since the table was filled anew. */
+  /** How many fields found no room since the table was filled again. */
   #refused = 0;
 
   /** The smallest size of the table since the last block, if it changed. */

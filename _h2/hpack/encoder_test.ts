@@ -50,7 +50,7 @@ Deno.test("HpackEncoder.encode() indexes shared fields from the second time on",
   assertEquals(pair.send([...HEAD]), second); // another list of the same fields
 });
 
-Deno.test("HpackEncoder.encode() writes shared lists anew when others have entered", () => {
+Deno.test("HpackEncoder.encode() writes shared lists again when others have entered", () => {
   const pair = new Pair();
   pair.send(HEAD);
   pair.send(HEAD);
@@ -250,7 +250,7 @@ Deno.test("HpackEncoder.encode() evicts nothing while there are lists in use", (
   assertEquals(pair.table, before);
 });
 
-Deno.test("HpackEncoder.encode() fills the table anew for what is in use", () => {
+Deno.test("HpackEncoder.encode() fills the table again for what is in use", () => {
   const pair = new Pair();
   for (let i = 0; i < 50; i++) pair.send([`x-${i}`, "x".repeat(60)]);
   const late = [":path", "/in/use".repeat(9), "x-late", "y".repeat(60)];

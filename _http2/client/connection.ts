@@ -204,7 +204,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
 
   /**
    * After a long silence, as when the machine slept, asks whether the peer is
-   * still there; there is no room until it has answered.
+   * still there; there is no room until it has acknowledged a PING.
    *
    * @returns Whether there is something to wait for.
    */
@@ -352,7 +352,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   #onDead(): void {
     const { keepaliveTimeoutMs } = this.#dialing.config;
     this.destroy(
-      this.#loss(`no answer to a PING within ${keepaliveTimeoutMs} ms`),
+      this.#loss(`a PING was not acknowledged within ${keepaliveTimeoutMs} ms`),
     );
     this.#drainWatch?.cut();
   }
@@ -368,7 +368,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
 
   onGoaway(code: number, lastStreamId: number, text: string): void {
     this.#lastStreamId = lastStreamId;
-    // A farewell to streams that it goes on with is a kind of answer.
+    // A GOAWAY that goes on with streams is a kind of reply.
     if (code === 0 && lastStreamId > 0 && this.streamCount > 0) {
       this.wasUseful = true;
     }

@@ -168,7 +168,7 @@ export class Ready extends State {
   claim(claim: StreamClaim): void {
     const connection = this.#connection;
     // A connection may be silent because it is dead, as after a sleep of the
-    // machine; then it has no room until it has answered.
+    // machine; then it has no room until it has acknowledged a PING.
     connection.verifyIfSilent();
     if (connection.hasRoom && !this.#owner.isAwaited) {
       connection.open(claim);

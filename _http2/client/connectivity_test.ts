@@ -15,11 +15,11 @@ import {
 } from "../../client.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import {
-  answerWell,
   type EchoStub,
   goOnWell,
+  replyWell,
   shakeHands,
-} from "../../_testdata/raw_answers.ts";
+} from "../../_testdata/raw_replies.ts";
 import { RawServer } from "../../_testdata/raw_h2.ts";
 import { assertCancelled, assertStatus } from "../../_testdata/waiters.ts";
 import { after, soon, turns, until } from "../../_testdata/waiting.ts";
@@ -113,12 +113,12 @@ Deno.test("Channel.state is TRANSIENT_FAILURE after a failed attempt, and IDLE a
   ]);
 });
 
-Deno.test("Channel.state is IDLE again when the connection is lost or the server says GOAWAY", async () => {
+Deno.test("Channel.state is IDLE again when the connection is lost or the server sends GOAWAY", async () => {
   for (const goaway of [false, true]) {
     await using server = new RawServer(async (connection) => {
       await shakeHands(connection);
       const { streamId } = await connection.request();
-      await answerWell(connection, streamId);
+      await replyWell(connection, streamId);
       if (goaway) await connection.goaway(streamId, 0);
       else connection.close();
     });
@@ -199,12 +199,12 @@ Deno.test("Channel tells the whole story to a call that fails while it waits aft
   }
 });
 
-Deno.test("Channel counts the failed attempts, and begins anew after a success", async () => {
+Deno.test("Channel counts the failed attempts, and begins again after a success", async () => {
   await using server = new RawServer(async (connection, index) => {
     if (index !== 2) return connection.close();
     await shakeHands(connection);
     const { streamId } = await connection.request();
-    await answerWell(connection, streamId);
+    await replyWell(connection, streamId);
     connection.close();
   });
   const config = { initialReconnectBackoffMs: 5, maxReconnectBackoffMs: 5 };
@@ -298,7 +298,7 @@ Deno.test("Channel is not driven round and round by a server that drops its conn
   assertEquals(client.channel.state, "TRANSIENT_FAILURE");
 });
 
-Deno.test("Channel is not driven round and round by a server that says GOAWAY to each call", async () => {
+Deno.test("Channel is not driven round and round by a server that sends GOAWAY to each call", async () => {
   await using server = new RawServer(async (connection) => {
     await shakeHands(connection);
     await connection.request();
@@ -306,7 +306,7 @@ Deno.test("Channel is not driven round and round by a server that says GOAWAY to
     await connection.end();
   });
   await using client = connect(server.port);
-  // Each call is sent anew once, and the channel does not hurry to connect.
+  // Each call is retried transparently once, and the channel does not hurry to connect.
   const end = performance.now() + 150;
   let calls = 0;
   while (performance.now() < end) {

@@ -47,7 +47,7 @@ export class Subchannel
   implements ConnectionSource, BalancedSubchannel, ConnectivityOwner {
   readonly backoff: Backoff;
   readonly dialing: Dialing;
-  /** How many connections in a row were lost soon, and before any answer. */
+  /** How many connections in a row were lost soon, and before any reply. */
   fruitless = 0;
   /** When the last attempt to connect began, by the channel's clock. */
   attemptedAt = 0;

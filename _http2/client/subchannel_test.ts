@@ -36,11 +36,11 @@ import {
 import { assertCancelled, assertStatus } from "../../_testdata/waiters.ts";
 import { soon, turns, until } from "../../_testdata/waiting.ts";
 
-/** A request that waits for its answer. */
+/** A request that waits for its reply. */
 interface Waiting {
   readonly name: string;
   readonly connection: RawConnection;
-  answer(): Promise<void>;
+  reply(): Promise<void>;
 }
 
 /** A server of frames that answers when a test says so. */
@@ -73,7 +73,7 @@ class SlowServer implements AsyncDisposable {
     return this.#server.accepted;
   }
 
-  /** Waits until so many requests wait for an answer. */
+  /** Waits until so many requests wait for a reply. */
   async has(count: number): Promise<void> {
     await until(
       () => this.waiting.length === count,
@@ -82,8 +82,8 @@ class SlowServer implements AsyncDisposable {
   }
 
   /** Answers the request that waits longest. */
-  async answer(): Promise<void> {
-    await this.waiting.shift()!.answer();
+  async reply(): Promise<void> {
+    await this.waiting.shift()!.reply();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -101,7 +101,7 @@ class SlowServer implements AsyncDisposable {
     this.waiting.push({
       name,
       connection,
-      async answer() {
+      async reply() {
         await connection.headers(streamId, RESPONSE_HEAD);
         await connection.data(streamId, grpcMessage(body));
         await connection.headers(streamId, OK_TRAILERS, { end: true });
@@ -139,7 +139,7 @@ Deno.test("Subchannel connects once when five first calls come at the same time"
     streams: 5,
     waiting: 0,
   });
-  for (let i = 0; i < 5; i++) await server.answer();
+  for (let i = 0; i < 5; i++) await server.reply();
   assertEquals(await soon(Promise.all(calls)), ["a", "b", "c", "d", "e"]);
   assertEquals(server.accepted, 1);
 });
@@ -150,7 +150,7 @@ Deno.test("Subchannel keeps its connection when there are no calls", async () =>
   for (const name of ["a", "b", "c"]) {
     const call = client.call(name);
     await server.has(1);
-    await server.answer();
+    await server.reply();
     assertEquals(await soon(call), name);
     await turns(3);
   }
@@ -162,14 +162,14 @@ Deno.test("Subchannel keeps its connection when there are no calls", async () =>
   });
 });
 
-Deno.test("Subchannel connects anew when the connection was lost between the calls", async () => {
+Deno.test("Subchannel reconnects when the connection was lost between the calls", async () => {
   await using server = new SlowServer();
   await using client = connect(server.port);
   for (const name of ["a", "b", "c"]) {
     const call = client.call(name);
     await server.has(1);
     const { connection } = server.waiting[0]!;
-    await server.answer();
+    await server.reply();
     assertEquals(await soon(call), name);
     connection.close();
     await until(
@@ -197,13 +197,13 @@ Deno.test("Subchannel fails the calls in flight when the connection is lost, and
     assertInstanceOf(error, StreamTerminatedError);
   }
   await server.has(2);
-  await server.answer();
-  await server.answer();
+  await server.reply();
+  await server.reply();
   assertEquals(await soon(Promise.all(calls.slice(2))), ["c", "d"]);
   assertEquals(server.accepted, 2);
 });
 
-Deno.test("Subchannel serves those that wait elsewhere when the server says GOAWAY, while others end", async () => {
+Deno.test("Subchannel serves those that wait elsewhere when the server sends GOAWAY, while others end", async () => {
   await using server = new SlowServer([1, 1]);
   await using client = connect(server.port);
   const calls = ["a", "b", "c"].map((name) => client.call(name));
@@ -217,15 +217,15 @@ Deno.test("Subchannel serves those that wait elsewhere when the server says GOAW
     streams: 2,
     waiting: 1,
   });
-  await first.answer();
+  await first.reply();
   assertEquals(await soon(calls[0]!), "a");
   await until(
     () => client.source.counts.connections === 1,
     "the first connection is gone",
   );
-  await server.answer();
+  await server.reply();
   await server.has(1);
-  await server.answer();
+  await server.reply();
   assertEquals(await soon(Promise.all(calls)), ["a", "b", "c"]);
   assertEquals(server.accepted, 2);
 });
@@ -240,7 +240,7 @@ Deno.test("Subchannel has no more streams than the server allows, and serves in 
     await turns(3);
     assertEquals(server.waiting.length, Math.min(left, 2));
     assertEquals(client.source.counts.waiting, Math.max(0, left - 2));
-    await server.answer();
+    await server.reply();
   }
   assertEquals(await soon(Promise.all(calls)), names);
   assertEquals(server.names, names);
@@ -252,13 +252,13 @@ Deno.test("Subchannel has no newcomer overtake those that wait", async () => {
   const first = client.call("a");
   await server.has(1);
   const second = client.call("b");
-  await server.answer();
+  await server.reply();
   // The stream is free now, and others wait for it already.
   const third = first.then(() => client.call("c"));
   await server.has(1);
-  await server.answer();
+  await server.reply();
   await server.has(1);
-  await server.answer();
+  await server.reply();
   assertEquals(await soon(Promise.all([first, second, third])), [
     "a",
     "b",
@@ -277,7 +277,7 @@ Deno.test("Subchannel opens more streams when the server allows more", async () 
     3,
   ]);
   await server.has(3);
-  for (let i = 0; i < 3; i++) await server.answer();
+  for (let i = 0; i < 3; i++) await server.reply();
   assertEquals(await soon(Promise.all(calls)), ["a", "b", "c"]);
 });
 
@@ -295,9 +295,9 @@ Deno.test("Subchannel never sends a call that was cancelled or timed out while i
   await assertCancelled(() => cancelled);
   await assertStatus(Status.DEADLINE_EXCEEDED, () => expired);
   assertEquals(client.source.counts.waiting, 1);
-  await server.answer();
+  await server.reply();
   await server.has(1);
-  await server.answer();
+  await server.reply();
   assertEquals(await soon(Promise.all([first, last])), ["a", "z"]);
   assertEquals(server.names, ["a", "z"]);
 });
@@ -313,7 +313,7 @@ Deno.test("Subchannel frees the place of a call that was cancelled in flight", a
   await assertCancelled(() => first);
   server.waiting.shift();
   await server.has(1);
-  await server.answer();
+  await server.reply();
   assertEquals(await soon(second), "b");
 });
 
@@ -422,7 +422,7 @@ Deno.test(`Subchannel ${LATE_FRAMES}`, async () => {
   }
   const next = client.call("next");
   await server.has(1);
-  await server.answer();
+  await server.reply();
   assertEquals(await soon(next), "next");
   assertEquals(server.accepted, onEngine({ node: 2, native: 1 }));
 });

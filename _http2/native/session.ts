@@ -105,7 +105,7 @@ export abstract class NativeSession
   }
 
   get writing(): { readonly written: number; readonly unsent: number } {
-    // Not what is written: PINGs and the like are answered all the time.
+    // Not what is written: PINGs and the like are acknowledged all the time.
     return { written: this.h2.messageFrames, unsent: this.#unsentBytes };
   }
 
@@ -255,7 +255,7 @@ export abstract class NativeSession
     this.#giveUp();
   }
 
-  /** Called when frames of streams were written, and not only answers. */
+  /** Called when frames of streams were written, and not only acknowledgements. */
   protected onFrameWritten(): void {}
 
   /** Writes what there is. */

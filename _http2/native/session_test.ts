@@ -41,7 +41,7 @@ async function close({ clientSocket, serverSocket }: Pair): Promise<void> {
   await turns(2);
 }
 
-Deno.test("NativeStream loses nothing of an answer that is complete before the request is, when its call reads late", async () => {
+Deno.test("NativeStream loses nothing of a reply that is complete before the request is, when its call reads late", async () => {
   const pair = await connectedPair();
   const { caller, request, response } = await open(pair);
   request.pause();
@@ -61,7 +61,7 @@ Deno.test("NativeStream loses nothing of an answer that is complete before the r
   await close(pair);
 });
 
-Deno.test("NativeStream keeps an answer for a call that reads late, when the server does not reset the stream", async () => {
+Deno.test("NativeStream keeps a reply for a call that reads late, when the server does not reset the stream", async () => {
   const pair = await connectedPair();
   const { caller, request, response } = await open(pair);
   request.pause();
@@ -101,7 +101,7 @@ Deno.test("NativeStream tells what waits in order and once when its call pauses 
   await close(pair);
 });
 
-Deno.test("NativeStream gives the connection its window back when nobody reads the answers, and they are complete", async () => {
+Deno.test("NativeStream gives the connection its window back when nobody reads the replies, and they are complete", async () => {
   const size = 60_000;
   const pair = await connectedPair();
   // In all more than the connection may ever hold.
@@ -159,7 +159,7 @@ Deno.test("NativeServerSession ends after what its calls have sent is taken, how
     if (event === "head") request.resume();
   };
   request.resume();
-  await until(() => caller.isClosed, "the answer is complete");
+  await until(() => caller.isClosed, "the reply is complete");
   assertEquals(caller.received, total);
   assert(caller.log.includes("end grpc-status 0"));
   await until(() => pair.server.isOver, "the server's side ends");
@@ -175,7 +175,7 @@ Deno.test("NativeServerSession tells a call that was answered at once that it is
   };
   const caller = new LoggedSink();
   pair.client.open(caller).sendHead(REQUEST, true);
-  await until(() => caller.isClosed, "the answer is there");
+  await until(() => caller.isClosed, "the reply is there");
   assertEquals(caller.log, ["head end", "close"]);
   assertEquals(handler.log, ["end", "close"]);
   await close(pair);

@@ -46,7 +46,7 @@ export interface StreamOwner {
   ): Http2Stream | null;
   /** HEADERS or DATA of a call are sent. */
   onSent(): void;
-  /** The peer answered a call. */
+  /** The peer replied to a call. */
   onReply(): void;
   /** The peer reset the stream. */
   onPeerReset(): void;
@@ -62,7 +62,7 @@ const COUNTED_BYTES = 4096;
 /** How far a stream has gone. */
 const Phase = {
   OPEN: 0,
-  /** The call is over, and the last of its answer waits to be sent. */
+  /** The call is over, and the last of its reply waits to be sent. */
   SENDING_REST: 1,
   /** This side has reset it; its call is told in a moment. */
   RESET: 2,
@@ -127,7 +127,7 @@ export class NativeStream implements H2Stream, StreamHandler {
       if (end) this.onEnd(NONE);
       return;
     }
-    // It was answered, and over with that, before there was a call to be told.
+    // It was replied to, and over with that, before there was a call to be told.
     if (end) sink.onEnd(NONE);
     sink.onClose(this.#why!);
   }

@@ -85,7 +85,7 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
   }
 
   sendShutdownNotice(): void {
-    // node:http2 closes a session by itself when its client says GOAWAY. Its own
+    // node:http2 closes a session by itself when its client sends GOAWAY. Its own
     // is out then, and the last stream that the next one names must not be
     // another: clients end the connection for that.
     // https://www.rfc-editor.org/rfc/rfc9113#section-6.8

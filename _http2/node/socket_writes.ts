@@ -21,7 +21,7 @@ export interface BatchOptions {
 }
 
 /**
- * A server writes once per turn of the event loop: the answers of all calls of
+ * A server writes once per turn of the event loop: the replies of all calls of
  * that turn, with head, message and trailers, leave together.
  */
 export const SERVER_BATCH: BatchOptions = {

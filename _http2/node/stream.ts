@@ -51,7 +51,7 @@ export interface StreamOwner {
   isUnprocessed(streamId: number): boolean;
   /** A frame of a call was sent. */
   onSent(): void;
-  /** The peer answered a call. */
+  /** The peer replied to a call. */
   onReply(): void;
   /** A stream was opened by this side. */
   onOpened(streamId: number): void;
@@ -95,7 +95,7 @@ export class NodeStream implements H2Stream, StreamEvents {
   #localEnded = false;
   #resetting = false;
   #closed = false;
-  /** Whether the head of the answer was told. */
+  /** Whether the head of the reply was told. */
   #headed = false;
   /** What the peer reset the stream with, before the end of the connection. */
   #resetCode: number | null = null;
@@ -215,7 +215,7 @@ export class NodeStream implements H2Stream, StreamEvents {
     setImmediate(() => {
       if (!h2.destroyed) {
         // With NO_ERROR it waits for what is ended and not sent yet, which a
-        // server that has answered may never take.
+        // server that has replied may never take.
         const isStuck = this.#session !== null && h2.writableEnded &&
           !h2.writableFinished;
         h2.close(isStuck ? ResetCode.CANCEL : code);
@@ -436,7 +436,7 @@ export class NodeStream implements H2Stream, StreamEvents {
     this.#close(this.#closeReason());
   }
 
-  /** What came of an answer is not lost with its connection. */
+  /** What came of a reply is not lost with its connection. */
   #endLate(): void {
     if (this.#session === null || this.#peerEnded || !this.#headed) return;
     const h2 = this.#h2!;

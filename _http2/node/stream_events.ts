@@ -36,7 +36,7 @@ type Heard = Http2Stream & { [LISTENER]: StreamEvents };
 
 /**
  * Listens to all events of a request's stream but its data. At once, for the
- * end of a trailers-only answer is not told to one that comes later.
+ * end of a Trailers-Only reply is not told to one that comes later.
  */
 export function listenAsClient(
   h2: ClientHttp2Stream,

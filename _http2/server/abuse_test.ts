@@ -81,7 +81,7 @@ Deno.test("RapidResets.onReset() tells of the first over the limit within a seco
   assertEquals(verdicts, [false, false, false, true]);
 });
 
-Deno.test("RapidResets.onReset() begins anew with each second", () => {
+Deno.test("RapidResets.onReset() begins again with each second", () => {
   const resets = new RapidResets(2);
   for (const now of [0, 999, 1000, 1999, 2500]) {
     assertEquals(resets.onReset(opened(now), now), false);

@@ -3,7 +3,7 @@
  *
  * On Deno a server of `node:net` that has no descriptor for a connection never
  * accepts another one, not even when there are descriptors again: the error of
- * `accept` ends the polling, and nothing begins it anew. The connections that
+ * `accept` ends the polling, and nothing begins it again. The connections that
  * wait go on waiting, and no event tells. Asking a socket that listens to listen
  * has it polled again, and does nothing else: so that is done every second.
  *

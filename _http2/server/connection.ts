@@ -251,7 +251,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
   onStream(stream: H2Stream, raw: RawHeaders): ByteSink | null {
     if (this.streamCount === 1) this.#lifetime.onUsed();
     if (this.#refusing || this.#expelled) return null;
-    // The client's own frames count as well: there may be no answer for long.
+    // The client's own frames count as well: there may be no reply for long.
     this.#keepalive?.onSent();
     const call = this.#options.onStream(stream, raw, this.#peer);
     stream.openedAt = this.#receivedAt;
@@ -341,7 +341,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
       ping: (onAck) => this.#session.ping(onAck),
       onDead: () =>
         this.#abandon(
-          `no answer to a PING within ${config.keepaliveTimeoutMs} ms`,
+          `a PING was not acknowledged within ${config.keepaliveTimeoutMs} ms`,
         ),
     }, { ...config, clock });
   }

@@ -365,7 +365,7 @@ Deno.test("CallEnd comes once for requests that a server refuses for their head"
   for (const fields of heads) {
     using raw = await RawConnection.open(echo.port);
     await raw.headers(1, requestFields(PATHS.unary, fields), { end: true });
-    await raw.answer(1);
+    await raw.reply(1);
   }
   count.assert([
     "/no.Such/Method UNIMPLEMENTED",

@@ -258,7 +258,7 @@ Deno.test("Server answers DEADLINE_EXCEEDED when the deadline comes, and aborts 
     requestFields(PATHS.unary, { "grpc-timeout": "40m" }),
   );
   await client.data(1, grpcMessage(new Uint8Array()), { end: true });
-  const { head, trailers } = await client.answer(1);
+  const { head, trailers } = await client.reply(1);
   assertEquals(head[":status"], "200");
   assertEquals(trailers["grpc-status"], `${Status.DEADLINE_EXCEEDED}`);
   const reason = await waiters.aborted;
@@ -273,7 +273,7 @@ Deno.test("Server answers DEADLINE_EXCEEDED after what was sent when the deadlin
   await using echo = await startEcho({ handlers: waiters.handlers });
   using client = await RawConnection.open(echo.port);
   await client.headers(1, requestFields(PATHS.bidi, { "grpc-timeout": "40m" }));
-  const { data, trailers, code, ended } = await client.answer(1);
+  const { data, trailers, code, ended } = await client.reply(1);
   assertGreater(data.length, 5);
   assertEquals(trailers["grpc-status"], `${Status.DEADLINE_EXCEEDED}`);
   assertEquals([ended, code], [true, null]);
@@ -294,7 +294,7 @@ Deno.test("Server calls no handler when the deadline is past on arrival", async 
         requestFields(path, { "grpc-timeout": timeout }),
       );
       await client.data(streamId, grpcMessage(new Uint8Array()), { end: true });
-      const { trailers } = await client.answer(streamId);
+      const { trailers } = await client.reply(streamId);
       assertEquals(trailers["grpc-status"], `${Status.DEADLINE_EXCEEDED}`);
       streamId += 2;
     }
@@ -312,7 +312,7 @@ Deno.test("Server answers DEADLINE_EXCEEDED when the request does not arrive in 
     1,
     requestFields(PATHS.unary, { "grpc-timeout": "30m" }),
   );
-  const { trailers } = await client.answer(1);
+  const { trailers } = await client.reply(1);
   assertEquals(trailers["grpc-status"], `${Status.DEADLINE_EXCEEDED}`);
   assertEquals(calls, 0);
 });

@@ -423,13 +423,13 @@ Deno.test("ClientStream sends nothing when its block was left before the request
 });
 
 /** What a server says right behind RST_STREAM, in the same packet. */
-const FAREWELLS = {
+const GOAWAYS = {
   "GOAWAY with an error": frame(FrameType.GOAWAY, {}, uint32(2 ** 31 - 1, 2)),
   "GOAWAY": frame(FrameType.GOAWAY, {}, uint32(2 ** 31 - 1, 0)),
   "FIN": new Uint8Array(),
 };
 
-for (const [what, farewell] of Object.entries(FAREWELLS)) {
+for (const [what, goaway] of Object.entries(GOAWAYS)) {
   for (
     const [code, status] of [
       [8, Status.CANCELLED],
@@ -443,7 +443,7 @@ for (const [what, farewell] of Object.entries(FAREWELLS)) {
         const { streamId } = await connection.request();
         await connection.write(
           frame(FrameType.RST_STREAM, { streamId }, uint32(code)),
-          farewell,
+          goaway,
         );
         if (what === "FIN") connection.close();
         else await connection.end();

@@ -69,7 +69,7 @@ for (const [name, thrown] of Object.entries(THROWN)) {
     for (const path of Object.values(PATHS)) {
       await client.headers(streamId, requestFields(path));
       await client.data(streamId, grpcMessage(new Uint8Array()), { end: true });
-      const { head, data, trailers } = await client.answer(streamId);
+      const { head, data, trailers } = await client.reply(streamId);
       assertEquals(trailers["grpc-status"], `${Status.UNKNOWN}`);
       assertEquals(trailers["grpc-message"], "Internal Server Error");
       const words = JSON.stringify([head, trailers, [...data]]);
@@ -107,7 +107,7 @@ Deno.test("ServerOptions.onError gets a ProtocolError when a handler gave no rep
   }
 });
 
-Deno.test("ServerOptions.onError gets what a handler threw after its answer", async () => {
+Deno.test("ServerOptions.onError gets what a handler threw after its reply", async () => {
   const thrown = new Error("afterwards");
   await using echo = await startEcho({
     handlers: {
@@ -308,7 +308,7 @@ for (const [name, count] of Object.entries(COUNTS)) {
       await client.headers(streamId, requestFields(path));
       for (const message of messages) await client.data(streamId, message);
       await client.data(streamId, new Uint8Array(), { end: true });
-      const { trailers } = await client.answer(streamId);
+      const { trailers } = await client.reply(streamId);
       assertEquals(trailers["grpc-status"], `${Status.UNIMPLEMENTED}`);
       streamId += 2;
     }

@@ -146,7 +146,7 @@ for (const slow of [false, true]) {
     ]);
   });
 
-  Deno.test(`listen() hears of an answer with trailers alone in order when ${how}`, async () => {
+  Deno.test(`listen() hears of a reply with trailers alone in order when ${how}`, async () => {
     await using echo = await startLogged(slow);
     const error = await assertRejects(
       () => echo.stub.unary({ status: 5, statusMessage: "No such thing" }),

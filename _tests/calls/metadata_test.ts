@@ -132,7 +132,7 @@ Deno.test("GRPCError.metadata has the trailing metadata when a call failed after
   assertEquals(stream.trailingMetadata?.get("why"), "because");
 });
 
-Deno.test("ClientStream.initialMetadata is empty when the answer was only trailers", async () => {
+Deno.test("ClientStream.initialMetadata is empty when the reply was only trailers", async () => {
   await using echo = await startEcho();
   await using stream = echo.stub.unary.open();
   await stream.sendMessage({ status: Status.NOT_FOUND });

@@ -10,7 +10,7 @@ import {
   goOnWell,
   REPLY_MESSAGE,
   shakeHands,
-} from "../../_testdata/raw_answers.ts";
+} from "../../_testdata/raw_replies.ts";
 import { RawServer, Setting } from "../../_testdata/raw_h2.ts";
 import { after, soon } from "../../_testdata/waiting.ts";
 

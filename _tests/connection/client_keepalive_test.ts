@@ -12,13 +12,13 @@ import { Channel, createStub, Status } from "../../client.ts";
 import { FakeClock } from "../../_testdata/fake_clock.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import {
-  answerWell,
   assertFails,
   goOnWell,
   READY,
+  replyWell,
   shakeHands,
   withStub,
-} from "../../_testdata/raw_answers.ts";
+} from "../../_testdata/raw_replies.ts";
 import {
   Flag,
   frame,
@@ -55,7 +55,7 @@ Deno.test("Channel pings while a call is silent, and the call goes on", async ()
       await connection.nextOf(FrameType.PING);
       pings.push(performance.now());
     }
-    await answerWell(connection, streamId);
+    await replyWell(connection, streamId);
     await notePings(connection, pings);
   });
   await withStub(server, async (stub) => {
@@ -83,7 +83,7 @@ Deno.test("Channel pings without calls when that is permitted", async () => {
   await until(() => pings.length === 3, "three PINGs");
 });
 
-Deno.test("Channel fails its calls with UNAVAILABLE when the peer is dead, and connects anew", async () => {
+Deno.test("Channel fails its calls with UNAVAILABLE when the peer is dead, and reconnects", async () => {
   const over = Promise.withResolvers<void>();
   const server = new RawServer(async (connection, index) => {
     await shakeHands(connection);
@@ -95,7 +95,7 @@ Deno.test("Channel fails its calls with UNAVAILABLE when the peer is dead, and c
   await withStub(server, async (stub) => {
     const start = performance.now();
     const error = await assertFails(() => stub.unary({}), Status.UNAVAILABLE);
-    assertMatch(error.message, /no answer to a PING within 40 ms/);
+    assertMatch(error.message, /a PING was not acknowledged within 40 ms/);
     assertGreaterOrEqual(performance.now() - start, 60);
     assertLess(performance.now() - start, 1000);
     assertEquals((await soon(stub.unary({}, READY))).text, "hello");
@@ -151,14 +151,14 @@ Deno.test("Channel asks whether the server is there before it calls after a long
   const server = new RawServer(async (connection) => {
     await shakeHands(connection);
     const { streamId } = await connection.request();
-    await answerWell(connection, streamId);
+    await replyWell(connection, streamId);
     for (;;) {
       const next = await connection.next();
       if (next === null) return;
       if (next.flags & Flag.ACK && next.type !== FrameType.DATA) continue;
       frames.push(next.type);
       if (next.type === FrameType.DATA && next.flags & Flag.END_STREAM) {
-        await answerWell(connection, next.streamId);
+        await replyWell(connection, next.streamId);
       }
     }
   });
@@ -181,13 +181,13 @@ Deno.test("Channel asks whether the server is there before it calls after a long
   });
 });
 
-Deno.test("Channel connects anew when the server is not there any more after a long silence, and no call is lost", async () => {
+Deno.test("Channel reconnects when the server is not there any more after a long silence, and no call is lost", async () => {
   const over = Promise.withResolvers<void>();
   const server = new RawServer(async (connection, index) => {
     await shakeHands(connection);
     if (index > 0) return await goOnWell(connection);
     const { streamId } = await connection.request();
-    await answerWell(connection, streamId);
+    await replyWell(connection, streamId);
     await over.promise;
   });
   await withStub(server, async (stub) => {
@@ -201,13 +201,13 @@ Deno.test("Channel connects anew when the server is not there any more after a l
 
 // Idleness
 
-Deno.test("Channel closes its connection in good order when it was idle, and the next call connects anew", async () => {
+Deno.test("Channel closes its connection in good order when it was idle, and the next call reconnects", async () => {
   const codes: number[] = [];
   await using server = new RawServer(async (connection) => {
     await shakeHands(connection);
     const { streamId } = await connection.request();
     await after(70);
-    await answerWell(connection, streamId);
+    await replyWell(connection, streamId);
     const { payload } = await connection.nextOf(FrameType.GOAWAY);
     codes.push(payload[7]!);
     await connection.end();

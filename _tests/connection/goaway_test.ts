@@ -1,4 +1,4 @@
-// GOAWAY, stream by stream: what the server has not looked at is sent anew, what
+// GOAWAY, stream by stream: what the server has not looked at is retried transparently, what
 // it has goes on, and nothing is sent twice.
 
 import { fromBinary } from "@bufbuild/protobuf";
@@ -6,11 +6,11 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { Channel, createStub, Status } from "../../client.ts";
 import { Echo, EchoRequestSchema } from "../../_testdata/gen/echo_pb.ts";
 import {
-  answerWell,
   assertFails,
   type EchoStub,
+  replyWell,
   shakeHands,
-} from "../../_testdata/raw_answers.ts";
+} from "../../_testdata/raw_replies.ts";
 import {
   Flag,
   frame,
@@ -32,7 +32,7 @@ const REFUSED_STREAM = 7;
 async function goOnWell(connection: RawConnection): Promise<void> {
   for (;;) {
     const [streamId] = await take(connection, 1);
-    await answerWell(connection, streamId!);
+    await replyWell(connection, streamId!);
   }
 }
 
@@ -76,7 +76,7 @@ async function take(
 }
 
 for (const code of [0, 2]) {
-  Deno.test(`Channel sends anew what is above the last stream of GOAWAY ${code}`, async () => {
+  Deno.test(`Channel retries transparently what is above the last stream of GOAWAY ${code}`, async () => {
     let above = 0;
     await using server = new RawServer(async (connection, index) => {
       await shakeHands(connection);
@@ -85,15 +85,15 @@ for (const code of [0, 2]) {
         assertEquals(streamIds, [1, 3, 5, 7, 9]);
         await connection.goaway(3, code);
         if (code === 0) {
-          await answerWell(connection, 1);
-          await answerWell(connection, 3);
+          await replyWell(connection, 1);
+          await replyWell(connection, 3);
         }
         return await connection.end();
       }
       for (;;) {
         const [streamId] = await take(connection, 1);
         above++;
-        await answerWell(connection, streamId!);
+        await replyWell(connection, streamId!);
       }
     });
     await using client = connect(server.port);
@@ -125,7 +125,7 @@ Deno.test("Channel opens no stream on a connection from the instant that GOAWAY 
     })();
     more.catch(() => {});
     await answer.promise;
-    await answerWell(connection, streamId!);
+    await replyWell(connection, streamId!);
     await more.catch(() => {});
   });
   await using client = connect(server.port);
@@ -142,7 +142,7 @@ Deno.test("Channel opens no stream on a connection from the instant that GOAWAY 
   assertEquals(late, 0);
 });
 
-Deno.test("Channel sends anew what is above the second GOAWAY of two", async () => {
+Deno.test("Channel retries transparently what is above the second GOAWAY of two", async () => {
   await using server = playFirst(async (connection) => {
     await take(connection, 3);
     await connection.goaway(ALL, 0);
@@ -150,7 +150,7 @@ Deno.test("Channel sends anew what is above the second GOAWAY of two", async () 
     await turns(5);
     await connection.goaway(1, 0);
     await turns(5);
-    await answerWell(connection, 1).catch(() => {});
+    await replyWell(connection, 1).catch(() => {});
     await connection.end();
   });
   await using client = connect(server.port);
@@ -160,15 +160,15 @@ Deno.test("Channel sends anew what is above the second GOAWAY of two", async () 
   await soon(Promise.allSettled(calls));
 });
 
-Deno.test("Channel sends anew, once, what was not on its way when GOAWAY came", async () => {
-  // The first connection says farewell after one request.
+Deno.test("Channel retries transparently, once, what was not on its way when GOAWAY came", async () => {
+  // The first connection sends a GOAWAY after one request.
   const count = 5;
   await using server = new RawServer(async (connection, index) => {
     await shakeHands(connection);
     if (index > 0) return await goOnWell(connection);
     const { streamId } = await connection.request();
     await connection.goaway(streamId, 0);
-    await answerWell(connection, streamId);
+    await replyWell(connection, streamId);
     await connection.end();
     connection.close();
   });
@@ -180,7 +180,7 @@ Deno.test("Channel sends anew, once, what was not on its way when GOAWAY came", 
   assertEquals(server.accepted, 2);
 });
 
-Deno.test("Channel sends all messages of a call anew, and goes on with it", async () => {
+Deno.test("Channel retries a call with all its messages, and goes on with it", async () => {
   const texts: string[] = [];
   await using server = new RawServer(async (connection, index) => {
     await shakeHands(connection);
@@ -203,7 +203,7 @@ Deno.test("Channel sends all messages of a call anew, and goes on with it", asyn
         bytes = bytes.slice(end);
       }
     }
-    await answerWell(connection, streamId);
+    await replyWell(connection, streamId);
     await connection.end();
   });
   await using client = connect(server.port);
@@ -217,7 +217,7 @@ Deno.test("Channel sends all messages of a call anew, and goes on with it", asyn
   assertEquals(server.accepted, 1);
 });
 
-Deno.test("Channel does not send a call anew whose head has come, or that has sent more than 1 MiB", async () => {
+Deno.test("Channel does not retry a call transparently whose head has come, or that has sent more than 1 MiB", async () => {
   let requests = 0;
   await using server = new RawServer(async (connection) => {
     await connection.acceptPreface();
@@ -251,7 +251,7 @@ Deno.test("Channel does not send a call anew whose head has come, or that has se
   assertEquals(requests, 2);
 });
 
-Deno.test("Channel ends a call that is to be sent anew at its deadline, or when it is cancelled", async () => {
+Deno.test("Channel ends a call that is to be retried transparently at its deadline, or when it is cancelled", async () => {
   let requests = 0;
   await using server = new RawServer(async (connection, index) => {
     await connection.acceptPreface();
@@ -272,7 +272,7 @@ Deno.test("Channel ends a call that is to be sent anew at its deadline, or when 
   await using client = connect(server.port);
   const controller = new AbortController();
   const call = client.stub.unary({}, { signal: controller.signal });
-  await until(() => server.accepted === 4, "it is sent anew");
+  await until(() => server.accepted === 4, "it is retried transparently");
   controller.abort();
   await assertCancelled(() => call);
   assertEquals(requests, 2);
@@ -291,7 +291,7 @@ Deno.test("Channel tells of GOAWAY with an error to the calls that it ends", asy
   assertEquals(await soon(textOf(client.stub)), "hello");
 });
 
-Deno.test("Channel sends a call anew that was refused right before the connection ended", async () => {
+Deno.test("Channel retries a call transparently that was refused right before the connection ended", async () => {
   await using server = playFirst(async (connection) => {
     const [streamId] = await take(connection, 1);
     await connection.write(

@@ -158,14 +158,14 @@ Deno.test("Server does not take calls for abuse that are reset at their deadline
       id,
       requestFields(PATHS.bidi, { "grpc-timeout": "100m" }),
     );
-    // The answer tells that the call runs.
+    // The reply tells that the call runs.
     await client.nextOf(FrameType.DATA, id);
     await clock.advance(99);
     await client.rstStream(id, CANCEL);
   }
   await client.headers(21, requestFields(PATHS.unary));
   await client.data(21, grpcMessage(new Uint8Array()), { end: true });
-  const { trailers, code } = await soon(client.answer(21));
+  const { trailers, code } = await soon(client.reply(21));
   assertEquals([trailers["grpc-status"], code], ["0", null]);
 });
 
@@ -203,7 +203,7 @@ class LateServer implements AsyncDisposable {
     await soon(promise, `a frame of stream ${streamId}`);
   }
 
-  async answer(streamId: number, status: Status): Promise<void> {
+  async reply(streamId: number, status: Status): Promise<void> {
     const connection = await this.#connection.promise;
     await connection.headers(
       streamId,
@@ -227,10 +227,10 @@ Deno.test("UnaryUnaryMethod() sends no reset at its deadline when the server end
   await server.has(1, FrameType.DATA);
   await clock.advance(50);
   await failed;
-  await server.answer(1, Status.DEADLINE_EXCEEDED);
+  await server.reply(1, Status.DEADLINE_EXCEEDED);
   const next = stub.unary({});
   await server.has(3, FrameType.DATA);
-  await server.answer(3, Status.NOT_FOUND);
+  await server.reply(3, Status.NOT_FOUND);
   await assertStatus(Status.NOT_FOUND, () => next);
   await clock.advance(10_000);
   const last = stub.unary({});

@@ -68,7 +68,7 @@ Deno.test("Server goes on when a client is killed in the midst of 1000 calls", a
   assertEquals((await soon(server.leave())).code, 0);
 });
 
-Deno.test("Channel goes on when its server is killed and started anew", async () => {
+Deno.test("Channel goes on when its server is killed and restarted", async () => {
   await using first = start("server", 0);
   const { port } = await soon(first.event<ServerEvent>(), "the server");
   await using client = start("client", port!);

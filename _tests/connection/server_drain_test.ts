@@ -37,7 +37,7 @@ async function assertServed(
   client: RawConnection,
   streamId: number,
 ): Promise<void> {
-  const { trailers, code } = await soon(client.answer(streamId));
+  const { trailers, code } = await soon(client.reply(streamId));
   assertEquals([trailers["grpc-status"], code], ["0", null]);
 }
 
@@ -136,7 +136,7 @@ Deno.test("Server.close() refuses calls when the grace is over", async () => {
   echo.server.close();
   assertEquals(await goaway(client), [MAX_STREAM_ID, 0]);
   await begin(client, 3);
-  assertEquals((await client.answer(3)).code, 7);
+  assertEquals((await client.reply(3)).code, 7);
 });
 
 Deno.test("Server.close() serves a client that has only connected", async () => {

@@ -28,7 +28,7 @@ function startWith(config: ConfigurationOptions, waiters = new Waiters()) {
   });
 }
 
-/** Sends a PING and waits for its answer. */
+/** Sends a PING and waits for its reply. */
 async function ping(client: RawConnection): Promise<void> {
   await client.write(frame(FrameType.PING, {}, uint32(1, 2)));
   const { flags } = await soon(client.nextOf(FrameType.PING));
@@ -191,7 +191,7 @@ Deno.test("Server forgets early PINGs when it has sent a frame of a call", async
     // Every other answer is HEADERS alone.
     const path = i % 2 === 0 ? PATHS.clientStream : "/no/Such";
     await client.headers(streamId, requestFields(path), { end: true });
-    await client.answer(streamId);
+    await client.reply(streamId);
   }
 });
 

@@ -116,11 +116,11 @@ Deno.test("Server answers no call with headers over maxHeaderListSize", async ()
     ...requestFields(PATHS.unary),
     ["x", "y".repeat(5000)],
   ], { end: true });
-  const { code, ended } = await client.answer(1);
+  const { code, ended } = await client.reply(1);
   assertEquals([code, ended], [ENHANCE_YOUR_CALM, false]);
   // Others go on.
   await client.headers(3, requestFields(PATHS.clientStream), { end: true });
-  assertEquals((await client.answer(3)).trailers["grpc-status"], "0");
+  assertEquals((await client.reply(3)).trailers["grpc-status"], "0");
 });
 
 // Connections
@@ -232,7 +232,7 @@ Deno.test("Server ends a connection with GOAWAY when there was no call for maxCo
   await openCall(busy);
   assertEquals(await goaway(client), { code: 0, text: "" });
   await soon(client.end());
-  // Not while there is one; after it, the time begins anew.
+  // Not while there is one; after it, the time begins again.
   await turns(5);
   const start = performance.now();
   await busy.rstStream(1, 8);
@@ -261,7 +261,7 @@ Deno.test("Server ends a connection with GOAWAY when it is maxConnectionAgeMs ol
   assertGreaterOrEqual(age, 50);
   await turns(10);
   go.resolve();
-  const { trailers } = await client.answer(1);
+  const { trailers } = await client.reply(1);
   assertEquals(trailers["grpc-status"], "0");
   await soon(client.end());
 });

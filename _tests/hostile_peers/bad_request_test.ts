@@ -15,9 +15,9 @@ import {
   EchoRequestSchema,
 } from "../../_testdata/gen/echo_pb.ts";
 import {
-  type Answer,
   grpcMessage,
   RawConnection,
+  type Reply,
   requestFields,
 } from "../../_testdata/raw_h2.ts";
 import { compressors } from "../../_zlib.ts";
@@ -251,17 +251,17 @@ async function send(
   connection: RawConnection,
   streamId: number,
   request: Partial<BadRequest>,
-): Promise<Answer> {
+): Promise<Reply> {
   const { path = PATHS.unary, fields = {}, body = GOOD, end = true } = request;
   await connection.headers(streamId, requestFields(path, fields));
   await connection.data(streamId, body, { end });
-  return await soon(connection.answer(streamId), "an answer");
+  return await soon(connection.reply(streamId), "a reply");
 }
 
-function assertGood(answer: Answer): void {
-  assertEquals(answer.trailers["grpc-status"], "0");
+function assertGood(reply: Reply): void {
+  assertEquals(reply.trailers["grpc-status"], "0");
   assertEquals(
-    fromBinary(EchoReplySchema, answer.data.subarray(5)).text,
+    fromBinary(EchoReplySchema, reply.data.subarray(5)).text,
     "hello",
   );
 }

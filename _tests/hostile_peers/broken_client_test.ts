@@ -77,7 +77,7 @@ async function assertServed(
 ): Promise<void> {
   await connection.headers(streamId, requestFields(PATHS.unary));
   await connection.data(streamId, GOOD, { end: true });
-  const answer = await connection.answer(streamId);
+  const answer = await connection.reply(streamId);
   assertEquals(answer.trailers["grpc-status"], "0");
 }
 
@@ -175,7 +175,7 @@ Deno.test("ServerStream.signal aborts with UNAVAILABLE when the connection is cu
 });
 
 for (const code of [0, 11]) {
-  Deno.test(`Server ends the connection when the client says GOAWAY ${code} and its calls are over`, async () => {
+  Deno.test(`Server ends the connection when the client sends GOAWAY ${code} and its calls are over`, async () => {
     await using server = await startWaiting();
     using connection = await RawConnection.open(server.pair.port);
     await assertServed(connection, 1);
@@ -184,7 +184,7 @@ for (const code of [0, 11]) {
   });
 }
 
-Deno.test("Server finishes the calls there are when the client says GOAWAY 0", async () => {
+Deno.test("Server finishes the calls there are when the client sends GOAWAY 0", async () => {
   const finish = Promise.withResolvers<void>();
   await using pair = await startEcho({
     handlers: {
@@ -202,7 +202,7 @@ Deno.test("Server finishes the calls there are when the client says GOAWAY 0", a
   await connection.goaway(0, 0);
   await connection.write(new Uint8Array());
   finish.resolve();
-  const answer = await connection.answer(1);
+  const answer = await connection.reply(1);
   assertEquals(
     fromBinary(EchoReplySchema, answer.data.subarray(5)).text,
     "after",
@@ -259,14 +259,14 @@ Deno.test("ServerStream.sendMessage() waits when the client's window is 0, and g
   await connection.data(1, GOOD, { end: true });
   await connection.nextOf(FrameType.HEADERS, 1);
 
-  // A trailers-only answer needs no window.
+  // A Trailers-Only reply needs no window.
   await connection.headers(3, requestFields("/no.Such/Method"), { end: true });
-  const refusal = await connection.answer(3);
+  const refusal = await connection.reply(3);
   assertEquals(refusal.trailers["grpc-status"], `${Status.UNIMPLEMENTED}`);
 
   await connection.windowUpdate(0, 1_000_000);
   await connection.windowUpdate(1, 1_000_000);
-  const { data, trailers } = await connection.answer(1);
+  const { data, trailers } = await connection.reply(1);
   const got: string[] = [];
   for (let at = 0; at < data.length;) {
     const length = uint32At(data, at + 1);
@@ -330,7 +330,7 @@ Deno.test("ServerStream.sendMessage() ends with the call when it waits for a cli
 
 // Too much of it
 
-Deno.test("Channel connects anew when it has cancelled more calls than a connection of node:http2 bears", async () => {
+Deno.test("Channel reconnects when it has cancelled more calls than a connection of node:http2 bears", async () => {
   // nghttp2 ends a connection after some 1000 resets in a row. What is under way
   // then is lost, and nothing else.
   await using pair = await startEcho();

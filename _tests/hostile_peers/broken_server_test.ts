@@ -1,22 +1,22 @@
-// What a client makes of servers that reset its streams, say farewell or cut the
+// What a client makes of servers that reset its streams, send a GOAWAY or cut the
 // connection: the call fails with the status that the documents give it, and the
 // next one goes well.
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { Status } from "../../core/status.ts";
 import {
-  answerBadly,
-  answerWell,
   assertFails,
   BEGINNINGS,
   CALLS,
   goOnWell,
   READY,
   REPLY_MESSAGE,
+  replyBadly,
+  replyWell,
   serveBadly,
   shakeHands,
   withStub,
-} from "../../_testdata/raw_answers.ts";
+} from "../../_testdata/raw_replies.ts";
 import {
   frame,
   FrameType,
@@ -55,7 +55,7 @@ const STATUS_OF_RESET: readonly (readonly [code: number, status: Status])[] = [
 for (const [what, before] of Object.entries(BEGINNINGS)) {
   for (const [kind, call] of Object.entries(CALLS)) {
     Deno.test(`Channel gives the status of the reset to a call for ${kind} when the server resets after ${what}`, async () => {
-      // A call that was refused before it began is sent anew.
+      // A call that was refused before it began is retried transparently.
       const codes = STATUS_OF_RESET.filter(([code]) =>
         code !== 7 || what !== "nothing"
       );
@@ -79,13 +79,13 @@ for (const [what, before] of Object.entries(BEGINNINGS)) {
   }
 }
 
-// Farewells
+// GOAWAY
 
-Deno.test("Channel completes its calls when the server says GOAWAY, and connects anew for the next", async () => {
+Deno.test("Channel completes its calls when the server sends GOAWAY, and reconnects for the next", async () => {
   for (const lastStreamId of [1, 2 ** 31 - 1]) {
-    const server = answerBadly(async (connection, streamId) => {
+    const server = replyBadly(async (connection, streamId) => {
       await connection.goaway(lastStreamId, NO_ERROR);
-      await answerWell(connection, streamId);
+      await replyWell(connection, streamId);
       await connection.end();
     });
     await withStub(server, async (stub) => {
@@ -96,8 +96,8 @@ Deno.test("Channel completes its calls when the server says GOAWAY, and connects
   }
 });
 
-Deno.test("Channel completes its calls when the server says GOAWAY in two steps", async () => {
-  const server = answerBadly(async (connection, streamId) => {
+Deno.test("Channel completes its calls when the server sends GOAWAY in two steps", async () => {
+  const server = replyBadly(async (connection, streamId) => {
     await connection.goaway(2 ** 31 - 1, NO_ERROR);
     await connection.headers(streamId, RESPONSE_HEAD);
     await connection.goaway(streamId, NO_ERROR);
@@ -112,8 +112,8 @@ Deno.test("Channel completes its calls when the server says GOAWAY in two steps"
   });
 });
 
-Deno.test("Channel sends the call anew when the server says GOAWAY below its stream", async () => {
-  const server = answerBadly(async (connection) => {
+Deno.test("Channel retries the call transparently when the server sends GOAWAY below its stream", async () => {
+  const server = replyBadly(async (connection) => {
     await connection.goaway(0, NO_ERROR);
     await connection.end();
   });
@@ -123,8 +123,8 @@ Deno.test("Channel sends the call anew when the server says GOAWAY below its str
   });
 });
 
-Deno.test("Channel fails the call with UNAVAILABLE when the server says GOAWAY with an error", async () => {
-  const server = answerBadly(async (connection, streamId) => {
+Deno.test("Channel fails the call with UNAVAILABLE when the server sends GOAWAY with an error", async () => {
+  const server = replyBadly(async (connection, streamId) => {
     await connection.goaway(streamId, ENHANCE_YOUR_CALM);
     await connection.end();
   });
@@ -137,9 +137,9 @@ Deno.test("Channel fails the call with UNAVAILABLE when the server says GOAWAY w
 });
 
 for (const code of [NO_ERROR, ENHANCE_YOUR_CALM]) {
-  Deno.test(`Channel connects anew when the server says GOAWAY ${code} between the calls`, async () => {
-    const server = answerBadly(async (connection, streamId) => {
-      await answerWell(connection, streamId);
+  Deno.test(`Channel reconnects when the server sends GOAWAY ${code} between the calls`, async () => {
+    const server = replyBadly(async (connection, streamId) => {
+      await replyWell(connection, streamId);
       await connection.goaway(streamId, code);
       await connection.end();
     });
@@ -215,7 +215,7 @@ for (const [what, before] of Object.entries(CUTS)) {
   }
 }
 
-// All of the answer and the end of the connection come in one piece.
+// All of the reply and the end of the connection come in one piece.
 const LAST_WORDS: Readonly<Record<string, readonly Uint8Array[]>> = {
   "cut": [],
   "ended with GOAWAY 0": [frame(FrameType.GOAWAY, {}, uint32(1, NO_ERROR))],
@@ -225,9 +225,9 @@ const LAST_WORDS: Readonly<Record<string, readonly Uint8Array[]>> = {
 };
 
 for (const [what, frames] of Object.entries(LAST_WORDS)) {
-  Deno.test(`Channel keeps the whole answer when the connection is ${what} right behind it`, async () => {
+  Deno.test(`Channel keeps the whole reply when the connection is ${what} right behind it`, async () => {
     const count = 40_000;
-    const server = answerBadly(async (connection, streamId) => {
+    const server = replyBadly(async (connection, streamId) => {
       const write = connection.write.bind(connection);
       const collected: Uint8Array[] = [];
       connection.write = (...chunks) => {

@@ -85,7 +85,7 @@ for (const encoding of ["gzip", "deflate", "br"]) {
     await settled(() => seen);
     assertEquals(seen, 1);
     end.resolve();
-    await connection.answer(1);
+    await connection.reply(1);
   });
 }
 
@@ -126,7 +126,7 @@ for (const isWatched of [false, true]) {
     const look = setInterval(() => steps.add(taken), 0);
     const message = bomb("gzip", 4 * MIB - 100);
     await connection.data(1, times(12, message), { end: true });
-    const { trailers } = await connection.answer(1);
+    const { trailers } = await connection.reply(1);
     clearInterval(look);
     assertEquals([trailers["grpc-status"], taken], ["0", 12]);
     // The loop had its turn between most of them.
@@ -148,7 +148,7 @@ Deno.test("Server ends a call whose messages inflate to too many times what has 
     requestFields(PATHS.clientStream, { "grpc-encoding": "br" }),
   );
   await connection.data(1, times(40, bomb("br", 4 * MIB - 100)));
-  const { trailers } = await connection.answer(1);
+  const { trailers } = await connection.reply(1);
   assertEquals(trailers["grpc-status"], `${Status.RESOURCE_EXHAUSTED}`);
   assert(trailers["grpc-message"]!.includes("maxDecompressionRatio"));
 });

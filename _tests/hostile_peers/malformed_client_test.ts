@@ -16,7 +16,6 @@ import {
 } from "../../_testdata/gen/echo_pb.ts";
 import { onEngine } from "../../_testdata/on_engine.ts";
 import {
-  type Answer,
   type Field,
   Flag,
   frame,
@@ -24,6 +23,7 @@ import {
   grpcMessage,
   PREFACE,
   RawConnection,
+  type Reply,
   requestFields,
   Setting,
   uint32,
@@ -75,16 +75,16 @@ async function goawayCode(connection: RawConnection): Promise<number | null> {
 async function callUnary(
   connection: RawConnection,
   streamId: number,
-): Promise<Answer> {
+): Promise<Reply> {
   await connection.headers(streamId, requestFields(PATHS.unary));
   await connection.data(streamId, GOOD, { end: true });
-  return await connection.answer(streamId);
+  return await connection.reply(streamId);
 }
 
-function assertGood(answer: Answer): void {
-  assertEquals(answer.trailers["grpc-status"], "0");
-  const reply = fromBinary(EchoReplySchema, answer.data.subarray(5));
-  assertEquals(reply.text, "hello");
+function assertGood(reply: Reply): void {
+  assertEquals(reply.trailers["grpc-status"], "0");
+  const { text } = fromBinary(EchoReplySchema, reply.data.subarray(5));
+  assertEquals(text, "hello");
 }
 
 // What comes in place of HTTP/2
@@ -265,7 +265,7 @@ for (const [what, code, fault] of FAULTS) {
     using connection = await RawConnection.open(server.pair.port);
     await fault(connection);
     if (STREAM_FAULTS.has(what)) {
-      assertEquals((await connection.answer(1)).code, code);
+      assertEquals((await connection.reply(1)).code, code);
       assertGood(await callUnary(connection, 3));
     } else {
       assertEquals(await goawayCode(connection), code);
@@ -288,13 +288,13 @@ const ODDITIES: Readonly<Record<string, Fault>> = {
   "a call with padded DATA": async (connection) => {
     await connection.headers(1, GOOD_HEAD);
     await connection.data(1, GOOD, { end: true, padding: 255 });
-    assertGood(await connection.answer(1));
+    assertGood(await connection.reply(1));
   },
   "a call with trailers": async (connection) => {
     await connection.headers(1, GOOD_HEAD);
     await connection.data(1, GOOD);
     await connection.headers(1, [["trace", "a"]], { end: true });
-    assertGood(await connection.answer(1));
+    assertGood(await connection.reply(1));
   },
   "a call with empty DATA": async (connection) => {
     await connection.headers(1, GOOD_HEAD);
@@ -303,7 +303,7 @@ const ODDITIES: Readonly<Record<string, Fault>> = {
       await connection.data(1, Uint8Array.of(byte));
     }
     await connection.data(1, new Uint8Array(), { end: true });
-    assertGood(await connection.answer(1));
+    assertGood(await connection.reply(1));
   },
 };
 
@@ -337,7 +337,7 @@ for (const [what, fields] of Object.entries(LARGE_HEADS)) {
     }
     const head = [...requestFields(PATHS.bidi), ...fields];
     await connection.headers(1, head, { end: true });
-    assertEquals((await connection.answer(1)).code, ENHANCE_YOUR_CALM);
+    assertEquals((await connection.reply(1)).code, ENHANCE_YOUR_CALM);
     assertEquals(server.started(), 0);
     assertGood(await callUnary(connection, 3));
   });
@@ -377,7 +377,7 @@ for (const [what, bytes] of Object.entries(FLOODS)) {
   });
 }
 
-Deno.test("Server answers each PING when a client reads the answers", async () => {
+Deno.test("Server answers each PING when a client reads the replies", async () => {
   await using server = await startCounting({ http2MaxPingStrikes: 0 });
   using connection = await RawConnection.open(server.pair.port);
   for (let i = 0; i < 100; i++) {

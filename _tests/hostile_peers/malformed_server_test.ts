@@ -12,7 +12,7 @@ import {
   serveBadly,
   shakeHands,
   withStub,
-} from "../../_testdata/raw_answers.ts";
+} from "../../_testdata/raw_replies.ts";
 import { onEngine } from "../../_testdata/on_engine.ts";
 import {
   type Field,
@@ -69,7 +69,7 @@ for (const [what, bytes] of Object.entries(NO_HTTP2)) {
 const GOAWAY = (code: number) => frame(FrameType.GOAWAY, {}, uint32(0, code));
 
 for (const code of [0, 11]) {
-  Deno.test(`Channel sends the call anew when the server sends GOAWAY ${code} with its SETTINGS`, async () => {
+  Deno.test(`Channel retries the call transparently when the server sends GOAWAY ${code} with its SETTINGS`, async () => {
     const server = serveBadly(async (connection) => {
       await connection.acceptPreface();
       await connection.write(frame(FrameType.SETTINGS), GOAWAY(code));
@@ -279,7 +279,7 @@ for (const [what, status, fault] of FAULTS) {
     });
     continue;
   }
-  Deno.test(`Channel fails the call and connects anew when the server sends ${what}`, async () => {
+  Deno.test(`Channel fails the call and reconnects when the server sends ${what}`, async () => {
     await assertCallFails(status, async (connection) => {
       await shakeHands(connection);
       const { streamId } = await connection.request();

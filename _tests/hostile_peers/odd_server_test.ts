@@ -5,12 +5,12 @@ import { assert, assertEquals } from "@std/assert";
 import { GRPCError } from "../../core/errors.ts";
 import { Status } from "../../core/status.ts";
 import {
-  answerBadly,
-  answerWell,
   goOnWell,
   READY,
+  replyBadly,
+  replyWell,
   withStub,
-} from "../../_testdata/raw_answers.ts";
+} from "../../_testdata/raw_replies.ts";
 import {
   Flag,
   frame,
@@ -44,7 +44,7 @@ Deno.test("Channel goes on with its open streams when SETTINGS change their wind
     await connection.settings([Setting.INITIAL_WINDOW_SIZE, 200_000]);
     while (await take() !== Flag.END_STREAM);
     assert(got > text.length);
-    await answerWell(connection, streamId);
+    await replyWell(connection, streamId);
     await goOnWell(connection);
   });
   await withStub(server, async (stub) => {
@@ -69,7 +69,7 @@ Deno.test("Channel keeps to a limit of streams that was lowered below what there
     for (;;) {
       for (const streamId of open) {
         open.delete(streamId);
-        await answerWell(connection, streamId);
+        await replyWell(connection, streamId);
         await turns(5);
       }
       while (open.size === 0) await take();
@@ -88,10 +88,10 @@ Deno.test("Channel keeps to a limit of streams that was lowered below what there
 
 for (const count of [500, 20_000]) {
   Deno.test(`Channel gets over a flood of ${count} PINGs`, async () => {
-    const server = answerBadly(async (connection, streamId) => {
+    const server = replyBadly(async (connection, streamId) => {
       const ping = frame(FrameType.PING, {}, uint32(1, 2));
       await connection.write(...Array(count).fill(ping));
-      await answerWell(connection, streamId);
+      await replyWell(connection, streamId);
       await goOnWell(connection);
     });
     await withStub(server, async (stub) => {

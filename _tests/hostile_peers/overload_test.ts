@@ -80,7 +80,7 @@ Deno.test("Server counts handlers until they return, though their calls were can
   assertEquals(server.counts().most, 3);
   server.goOn();
   // The last one waited, and is served.
-  const { trailers } = await connection.answer(17);
+  const { trailers } = await connection.reply(17);
   assertEquals(trailers["grpc-status"], "0");
   assertEquals(server.counts().started, 4);
 });
@@ -95,7 +95,7 @@ Deno.test("Server counts handlers until they return, though their deadlines are 
       requestFields(PATHS.unary, { "grpc-timeout": "20m" }),
     );
     await connection.data(streamId, EMPTY, { end: true });
-    const { trailers } = await connection.answer(streamId);
+    const { trailers } = await connection.reply(streamId);
     assertEquals(trailers["grpc-status"], `${Status.DEADLINE_EXCEEDED}`);
   }
   assertLess(server.counts().started, 3);
@@ -109,7 +109,7 @@ Deno.test("Server refuses a call when too many run and wait, and says when to tr
   using connection = await RawConnection.open(server.port);
   await request(connection, 1);
   await request(connection, 3);
-  const { head } = await connection.answer(3);
+  const { head } = await connection.reply(3);
   assertEquals(head["grpc-status"], `${Status.RESOURCE_EXHAUSTED}`);
   assertEquals(head["grpc-retry-pushback-ms"], "1000");
   assertEquals(server.reasons, [`calls ${PATHS.unary}`]);
@@ -138,7 +138,7 @@ Deno.test("Server refuses a call that has waited for too long", async () => {
   using connection = await RawConnection.open(server.port);
   await request(connection, 1);
   await request(connection, 3);
-  const { head } = await connection.answer(3);
+  const { head } = await connection.reply(3);
   assertEquals(head["grpc-status"], `${Status.RESOURCE_EXHAUSTED}`);
   assert(head["grpc-message"]!.includes("waited for 20 ms"));
 });
@@ -165,7 +165,7 @@ Deno.test("Server limits the handlers of a method, and runs those of others", as
   using connection = await RawConnection.open(server.port);
   for (const streamId of [1, 3, 5]) await request(connection, streamId);
   await request(connection, 7, PATHS.serverStream);
-  const { head } = await connection.answer(7);
+  const { head } = await connection.reply(7);
   assertEquals(head["grpc-status"], "0");
   assertEquals(server.counts().most, 1);
 });
@@ -199,7 +199,7 @@ Deno.test("Server ends an unfinished request of which nothing comes, and no stre
     await connection.headers(streamId, requestFields(PATHS.unary));
     const part = grpcMessage(new Uint8Array(bytes), { length: 100 });
     if (bytes > 0) await connection.data(streamId, part);
-    const { head } = await connection.answer(streamId);
+    const { head } = await connection.reply(streamId);
     assertEquals(head["grpc-status"], `${Status.DEADLINE_EXCEEDED}`);
   }
   assertEquals(server.reasons, Array(2).fill(`time ${PATHS.unary}`));
@@ -247,8 +247,8 @@ Deno.test("Server goes on when what it tells of a refusal throws", async () => {
   using connection = await RawConnection.open(pair.port);
   await request(connection, 1);
   await request(connection, 3);
-  const { head } = await connection.answer(3);
+  const { head } = await connection.reply(3);
   assertEquals(head["grpc-status"], `${Status.RESOURCE_EXHAUSTED}`);
   goOn.resolve();
-  assertEquals((await connection.answer(1)).trailers["grpc-status"], "0");
+  assertEquals((await connection.reply(1)).trailers["grpc-status"], "0");
 });

@@ -11,17 +11,17 @@ import {
 import type { CallOptions } from "../../client.ts";
 import { Status } from "../../core/status.ts";
 import {
-  answerBadly,
-  answerWell,
   assertFails,
   BEGINNINGS,
   type EchoStub,
   goOnWell,
   READY,
+  replyBadly,
+  replyWell,
   serveBadly,
   shakeHands,
   withStub,
-} from "../../_testdata/raw_answers.ts";
+} from "../../_testdata/raw_replies.ts";
 import {
   Flag,
   FrameType,
@@ -52,7 +52,7 @@ async function assertTimesOut(stub: EchoStub): Promise<void> {
 for (const [what, before] of Object.entries(BEGINNINGS)) {
   Deno.test(`Channel ends the call at its deadline when the server sends ${what} and no more`, async () => {
     const reset = Promise.withResolvers<number>();
-    const server = answerBadly(async (connection, streamId) => {
+    const server = replyBadly(async (connection, streamId) => {
       await before(connection, streamId);
       const { payload } = await connection.nextOf(
         FrameType.RST_STREAM,
@@ -110,7 +110,7 @@ Deno.test("Channel has its calls wait when the server allows no streams", async 
     for (;;) {
       const { streamId } = await connection.request();
       requests++;
-      await answerWell(connection, streamId);
+      await replyWell(connection, streamId);
     }
   });
   await withStub(server, async (stub) => {
@@ -132,11 +132,11 @@ Deno.test("Channel opens one stream after the other when the server allows one",
     await connection.acceptPreface();
     await connection.settings([Setting.MAX_CONCURRENT_STREAMS, 1]);
     for (let opened = 0, answered = 0;;) {
-      // All that comes before there is an answer.
+      // All that comes before there is a reply.
       const { streamId } = await connection.request();
       opened++;
       most = Math.max(most, opened - answered);
-      await answerWell(connection, streamId);
+      await replyWell(connection, streamId);
       answered++;
     }
   });
@@ -150,8 +150,8 @@ Deno.test("Channel opens one stream after the other when the server allows one",
   });
 });
 
-Deno.test("Channel sends the call anew when the server refuses its stream", async () => {
-  const server = answerBadly(async (connection, streamId) => {
+Deno.test("Channel retries the call transparently when the server refuses its stream", async () => {
+  const server = replyBadly(async (connection, streamId) => {
     await connection.rstStream(streamId, REFUSED_STREAM);
     await goOnWell(connection);
   });
@@ -250,7 +250,7 @@ Deno.test("ClientStream.sendMessage() goes on when the server's window opens", a
       ({ flags } = data);
     }
     assert(got > text.length);
-    await answerWell(connection, streamId);
+    await replyWell(connection, streamId);
   });
   await withStub(server, async (stub) => {
     assertEquals((await soon(stub.unary({ text }))).text, "hello");

@@ -73,7 +73,7 @@ const FAILURES: readonly (readonly [
     async (connection) => {
       await connection.acceptPreface();
       await connection.settings();
-      // Each call is sent anew five times.
+      // Each call is retried transparently five times.
       for (let i = 0; i < 6; i++) {
         const { streamId } = await connection.nextOf(FrameType.HEADERS);
         await connection.rstStream(streamId, 7);
@@ -284,7 +284,7 @@ Deno.test("Rule 5, unary is unary: a handler gets exactly one message, and then 
   assertEquals(seen, ["one", null]);
   using client = await RawConnection.open(echo.port);
   await client.headers(1, requestFields(PATHS.serverStream), { end: true });
-  const { trailers } = await client.answer(1);
+  const { trailers } = await client.reply(1);
   assertEquals(trailers["grpc-status"], `${Status.UNIMPLEMENTED}`);
 });
 
@@ -351,7 +351,7 @@ Deno.test("Rule 7, the wire is exact: the head of a request, field by field", as
   });
 });
 
-Deno.test("Rule 7, the wire is exact: the answer, field by field", async () => {
+Deno.test("Rule 7, the wire is exact: the reply, field by field", async () => {
   await using echo = await startEcho({
     handlers: {
       async unary(stream) {
@@ -364,7 +364,7 @@ Deno.test("Rule 7, the wire is exact: the answer, field by field", async () => {
   using client = await RawConnection.open(echo.port);
   await client.headers(1, requestFields(PATHS.unary));
   await client.data(1, grpcMessage(new Uint8Array()), { end: true });
-  const { head, data, trailers } = await client.answer(1);
+  const { head, data, trailers } = await client.reply(1);
   assertEquals(head, {
     ":status": "200",
     "content-type": "application/grpc+proto",
@@ -385,7 +385,7 @@ Deno.test("Rule 8, hostile until checked: a declared length over the limit is re
   using client = await RawConnection.open(echo.port);
   await client.headers(1, requestFields(PATHS.unary));
   await client.data(1, grpcMessage(new Uint8Array(), { length: 2 ** 32 - 1 }));
-  const { trailers } = await client.answer(1);
+  const { trailers } = await client.reply(1);
   assertEquals(trailers["grpc-status"], `${Status.RESOURCE_EXHAUSTED}`);
 });
 

@@ -14,11 +14,11 @@ grpcTest("Calls survive a network", [greeter], async ({ channel, faults }) => {
   faults.cut({ atFrame: 2 });
   await assertRejectsStatus(stub.sayHello({}), Status.UNAVAILABLE);
 
-  // The server refuses a call that it has not looked at: it is sent anew.
+  // The server refuses a call that it has not looked at: it is retried transparently.
   faults.reset({ code: 7, from: "client", atFrame: 1 });
   assertEquals((await stub.sayHello({ name: "A" })).message, "Hello, A!");
 
-  // The server restarts: it says goodbye, and is not there for a moment.
+  // The server restarts: it sends GOAWAY, and is not there for a moment.
   faults.refuse({ times: 1 });
   faults.goaway();
   await assertRejectsStatus(

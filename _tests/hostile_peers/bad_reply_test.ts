@@ -9,13 +9,13 @@ import { Status } from "../../core/status.ts";
 import { deadlines } from "../../_call/cancellation.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import {
-  answer,
-  type Answering,
   CALLS,
   REPLY,
   REPLY_MESSAGE,
+  type Replying,
+  replyWith,
   serveFirst,
-} from "../../_testdata/raw_answers.ts";
+} from "../../_testdata/raw_replies.ts";
 import {
   type Field,
   grpcMessage,
@@ -34,13 +34,13 @@ function headOf(encoding: string | null): readonly Field[] {
   return [...RESPONSE_HEAD, ["grpc-encoding", encoding]];
 }
 
-function trailersOnly(...trailers: Field[]): Answering {
-  return answer([...RESPONSE_HEAD, ...trailers]);
+function trailersOnly(...trailers: Field[]): Replying {
+  return replyWith([...RESPONSE_HEAD, ...trailers]);
 }
 
 interface BadAnswer {
   readonly what: string;
-  readonly answering: Answering;
+  readonly replying: Replying;
   readonly status: Status;
   readonly message: RegExp;
   /** What kind of call it is bad for, if not for each. */
@@ -71,19 +71,19 @@ const STATUS_OF_HTTP: Readonly<Record<string, Status>> = {
 const HEADS: readonly BadAnswer[] = [
   ...Object.entries(STATUS_OF_HTTP).map(([http, status]) => ({
     what: `has the HTTP status ${http}`,
-    answering: answer(statusHead(http)),
+    replying: replyWith(statusHead(http)),
     status,
     message: new RegExp(`:status = '${http}'`),
   })),
   {
     what: "is an HTML page with the HTTP status 503",
-    answering: answer(statusHead("503", HTML), PAGE),
+    replying: replyWith(statusHead("503", HTML), PAGE),
     status: Status.UNAVAILABLE,
     message: /503/,
   },
   {
     what: "is an HTML page with the HTTP status 503 that does not end",
-    answering: async (connection, streamId) => {
+    replying: async (connection, streamId) => {
       await connection.headers(streamId, statusHead("503", HTML));
       await connection.data(streamId, PAGE);
     },
@@ -92,19 +92,19 @@ const HEADS: readonly BadAnswer[] = [
   },
   {
     what: "is an HTML page with the HTTP status 200",
-    answering: answer(statusHead("200", HTML), PAGE),
+    replying: replyWith(statusHead("200", HTML), PAGE),
     status: Status.UNKNOWN,
     message: /content-type: 'text\/html'/,
   },
   {
     what: "has no content-type",
-    answering: answer(statusHead("200"), REPLY_MESSAGE, OK_TRAILERS),
+    replying: replyWith(statusHead("200"), REPLY_MESSAGE, OK_TRAILERS),
     status: Status.UNKNOWN,
     message: /Missing content-type/,
   },
   {
     what: "has the content-type of another codec",
-    answering: answer(
+    replying: replyWith(
       statusHead("200", ["content-type", "application/grpc+json"]),
       REPLY_MESSAGE,
       OK_TRAILERS,
@@ -117,19 +117,19 @@ const HEADS: readonly BadAnswer[] = [
 const LISTS: readonly BadAnswer[] = [
   {
     what: "has thousands of values in a list of its initial metadata",
-    answering: answer([...RESPONSE_HEAD, LIST], REPLY_MESSAGE, OK_TRAILERS),
+    replying: replyWith([...RESPONSE_HEAD, LIST], REPLY_MESSAGE, OK_TRAILERS),
     status: Status.RESOURCE_EXHAUSTED,
     message: /initial metadata .* 65536 bytes of maxHeaderListSize/,
   },
   {
     what: "has thousands of values in a list of its trailing metadata",
-    answering: answer(RESPONSE_HEAD, REPLY_MESSAGE, [...OK_TRAILERS, LIST]),
+    replying: replyWith(RESPONSE_HEAD, REPLY_MESSAGE, [...OK_TRAILERS, LIST]),
     status: Status.RESOURCE_EXHAUSTED,
     message: /trailing metadata .* 65536 bytes of maxHeaderListSize/,
   },
   {
     what: "is only trailers with thousands of values in a list",
-    answering: trailersOnly(...OK_TRAILERS, LIST),
+    replying: trailersOnly(...OK_TRAILERS, LIST),
     status: Status.RESOURCE_EXHAUSTED,
     message: /metadata .* 65536 bytes of maxHeaderListSize/,
   },
@@ -138,13 +138,17 @@ const LISTS: readonly BadAnswer[] = [
 const BODIES: readonly BadAnswer[] = [
   {
     what: "has a message cut off by its trailers",
-    answering: answer(RESPONSE_HEAD, REPLY_MESSAGE.subarray(0, 9), OK_TRAILERS),
+    replying: replyWith(
+      RESPONSE_HEAD,
+      REPLY_MESSAGE.subarray(0, 9),
+      OK_TRAILERS,
+    ),
     status: Status.INTERNAL,
     message: /middle of a message/,
   },
   {
     what: "announces a message of 4 GiB",
-    answering: async (connection, streamId) => {
+    replying: async (connection, streamId) => {
       await connection.headers(streamId, RESPONSE_HEAD);
       const message = grpcMessage(REPLY, { length: 0xffff_ffff });
       await connection.data(streamId, message);
@@ -154,7 +158,7 @@ const BODIES: readonly BadAnswer[] = [
   },
   {
     what: "has a message over the limit",
-    answering: answer(
+    replying: replyWith(
       RESPONSE_HEAD,
       grpcMessage(REPLY, { length: 4 * 1024 * 1024 + 1 }),
       OK_TRAILERS,
@@ -164,7 +168,7 @@ const BODIES: readonly BadAnswer[] = [
   },
   ...[null, "identity"].map((encoding) => ({
     what: `has a compressed message and names the encoding ${encoding}`,
-    answering: answer(
+    replying: replyWith(
       headOf(encoding),
       grpcMessage(REPLY, { flag: 1 }),
       OK_TRAILERS,
@@ -174,14 +178,14 @@ const BODIES: readonly BadAnswer[] = [
   })),
   ...["snappy", "GZIP", ""].map((encoding) => ({
     what: `names the encoding "${encoding}"`,
-    answering: answer(headOf(encoding), REPLY_MESSAGE, OK_TRAILERS),
+    replying: replyWith(headOf(encoding), REPLY_MESSAGE, OK_TRAILERS),
     status: Status.INTERNAL,
     message: /Unsupported grpc-encoding/,
   })),
   ...[...compressors.values()].flatMap((compressor) => [
     {
       what: `has a compressed message that is no ${compressor.name}`,
-      answering: answer(
+      replying: replyWith(
         headOf(compressor.name),
         grpcMessage(REPLY, { flag: 1 }),
         OK_TRAILERS,
@@ -192,7 +196,7 @@ const BODIES: readonly BadAnswer[] = [
     {
       what:
         `has a message that inflates to more than the limit by ${compressor.name}`,
-      answering: answer(
+      replying: replyWith(
         headOf(compressor.name),
         grpcMessage(compressor.compress(new Uint8Array(4 * 1024 * 1024 + 1)), {
           flag: 1,
@@ -205,7 +209,7 @@ const BODIES: readonly BadAnswer[] = [
   ]),
   {
     what: "has a message with the flag byte 2",
-    answering: answer(
+    replying: replyWith(
       RESPONSE_HEAD,
       grpcMessage(REPLY, { flag: 2 }),
       OK_TRAILERS,
@@ -215,7 +219,7 @@ const BODIES: readonly BadAnswer[] = [
   },
   {
     what: "has a message that is not of the reply's type",
-    answering: answer(
+    replying: replyWith(
       RESPONSE_HEAD,
       grpcMessage(Uint8Array.of(0x0a, 0x7f)),
       OK_TRAILERS,
@@ -225,7 +229,7 @@ const BODIES: readonly BadAnswer[] = [
   },
   {
     what: "has two messages",
-    answering: answer(
+    replying: replyWith(
       RESPONSE_HEAD,
       Uint8Array.of(...REPLY_MESSAGE, ...REPLY_MESSAGE),
       OK_TRAILERS,
@@ -236,14 +240,14 @@ const BODIES: readonly BadAnswer[] = [
   },
   {
     what: "has no message",
-    answering: answer(RESPONSE_HEAD, undefined, OK_TRAILERS),
+    replying: replyWith(RESPONSE_HEAD, undefined, OK_TRAILERS),
     status: Status.UNIMPLEMENTED,
     message: /no message/,
     only: "a unary reply",
   },
   {
     what: "is trailers with OK alone",
-    answering: trailersOnly(...OK_TRAILERS),
+    replying: trailersOnly(...OK_TRAILERS),
     status: Status.UNIMPLEMENTED,
     message: /no message/,
     only: "a unary reply",
@@ -255,26 +259,26 @@ const BAD_STATUSES = ["abc", "-1", "17", "1.5", "", "0x5", "99999999999", "OK"];
 const TRAILERS: readonly BadAnswer[] = [
   {
     what: "ends without trailers",
-    answering: answer(RESPONSE_HEAD, REPLY_MESSAGE),
+    replying: replyWith(RESPONSE_HEAD, REPLY_MESSAGE),
     status: Status.INTERNAL,
     message: /without a status/,
   },
   {
     what: "ends with its head",
-    answering: answer(RESPONSE_HEAD),
+    replying: replyWith(RESPONSE_HEAD),
     status: Status.UNKNOWN,
     message: /Missing grpc-status/,
   },
   {
     what: "has trailers without grpc-status",
-    answering: answer(RESPONSE_HEAD, REPLY_MESSAGE, [["trace", "a"]]),
+    replying: replyWith(RESPONSE_HEAD, REPLY_MESSAGE, [["trace", "a"]]),
     status: Status.UNKNOWN,
     message: /Missing grpc-status/,
   },
   ...BAD_STATUSES.flatMap((status) => [
     {
       what: `has the grpc-status "${status}"`,
-      answering: answer(RESPONSE_HEAD, REPLY_MESSAGE, [[
+      replying: replyWith(RESPONSE_HEAD, REPLY_MESSAGE, [[
         "grpc-status",
         status,
       ]]),
@@ -283,14 +287,14 @@ const TRAILERS: readonly BadAnswer[] = [
     },
     {
       what: `is trailers with the grpc-status "${status}" alone`,
-      answering: trailersOnly(["grpc-status", status]),
+      replying: trailersOnly(["grpc-status", status]),
       status: Status.UNKNOWN,
       message: /Invalid grpc-status/,
     },
   ]),
   {
     what: "has two grpc-status fields",
-    answering: answer(RESPONSE_HEAD, REPLY_MESSAGE, [
+    replying: replyWith(RESPONSE_HEAD, REPLY_MESSAGE, [
       ...OK_TRAILERS,
       ...OK_TRAILERS,
     ]),
@@ -299,7 +303,7 @@ const TRAILERS: readonly BadAnswer[] = [
   },
   {
     what: "is trailers with an error alone",
-    answering: trailersOnly(
+    replying: trailersOnly(
       ["grpc-status", "5"],
       ["grpc-message", "nicht gefunden: %F0%9F%94%8D %zz %"],
     ),
@@ -308,7 +312,7 @@ const TRAILERS: readonly BadAnswer[] = [
   },
   {
     what: "is trailers with an error alone, and the HTTP status 400",
-    answering: answer([
+    replying: replyWith([
       ...statusHead("400", RESPONSE_HEAD[1]!),
       ["grpc-status", "3"],
       ["grpc-message", "no"],
@@ -319,7 +323,7 @@ const TRAILERS: readonly BadAnswer[] = [
 ];
 
 for (
-  const { what, answering, status, message, only } of [
+  const { what, replying, status, message, only } of [
     ...HEADS,
     ...LISTS,
     ...BODIES,
@@ -328,8 +332,8 @@ for (
 ) {
   for (const [kind, call] of Object.entries(CALLS)) {
     if (only !== undefined && only !== kind) continue;
-    Deno.test(`Channel fails the call when the answer to a call for ${kind} ${what}`, async () => {
-      await using server = serveFirst(answering);
+    Deno.test(`Channel fails the call when the reply to a call for ${kind} ${what}`, async () => {
+      await using server = serveFirst(replying);
       await using channel = new Channel("127.0.0.1", server.port);
       const stub = createStub(Echo, channel);
       const error = await assertRejects(() => soon(call(stub)), GRPCError);

@@ -1,4 +1,4 @@
-/** The status that a client call ends with, for each answer that is no good. */
+/** The status that a client call ends with, for each reply that is no good. */
 
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FakeChannel } from "../../_testdata/fake_channel.ts";
@@ -13,10 +13,10 @@ import {
 import { GRPCError, StreamTerminatedError } from "../../core/errors.ts";
 import { Status } from "../../core/status.ts";
 
-/** An answer of the peer, and what the caller of a unary method gets. */
+/** A reply of the peer, and what the caller of a unary method gets. */
 interface Case {
   readonly when: string;
-  readonly answer: (stream: FakeStream) => void;
+  readonly replies: (stream: FakeStream) => void;
   readonly status: Status;
   readonly message: string | RegExp;
   /** What the call does to the stream then; nothing if left out. */
@@ -56,21 +56,21 @@ const HTTP: Record<string, Status> = {
 const CASES: readonly Case[] = [
   ...Object.entries(HTTP).map(([http, status]): Case => ({
     when: `the HTTP status is ${http}`,
-    answer: head({ ":status": http, "content-type": "text/html" }),
+    replies: head({ ":status": http, "content-type": "text/html" }),
     status,
     message: `Received :status = '${http}'`,
     then: "reset CANCEL",
   })),
   {
     when: "there is no HTTP status",
-    answer: head({ "content-type": "application/grpc" }),
+    replies: head({ "content-type": "application/grpc" }),
     status: Status.UNKNOWN,
     message: "Received :status = 'NaN'",
     then: "reset CANCEL",
   },
   {
     when: "a grpc-status comes with an HTTP status",
-    answer: only({
+    replies: only({
       ":status": "503",
       "grpc-status": "7",
       "grpc-message": "No entry",
@@ -80,7 +80,7 @@ const CASES: readonly Case[] = [
   },
   {
     when: "there is no content-type, not even with status OK",
-    answer: (stream) =>
+    replies: (stream) =>
       stream.peerHead({ ":status": "200", "grpc-status": "0" }, true),
     status: Status.UNKNOWN,
     message: "Missing content-type header",
@@ -93,25 +93,25 @@ const CASES: readonly Case[] = [
     "application/grpc+json",
   ].map((contentType): Case => ({
     when: `the content-type is ${contentType}`,
-    answer: head({ ":status": "200", "content-type": contentType }),
+    replies: head({ ":status": "200", "content-type": contentType }),
     status: Status.UNKNOWN,
     message: `Invalid content-type: '${contentType}'`,
     then: "reset CANCEL",
   })),
   ...[["in trailers only", only], ["in trailers", trailers]].map((
-    [where, answer],
+    [where, replies],
   ): Case[] => {
-    const answerWith = answer as typeof only;
+    const replyWith = replies as typeof only;
     return [
       {
         when: `a status without a message comes ${where}`,
-        answer: answerWith({ "grpc-status": "15" }),
+        replies: replyWith({ "grpc-status": "15" }),
         status: Status.DATA_LOSS,
         message: "",
       },
       {
         when: `a status with an encoded message comes ${where}`,
-        answer: answerWith({
+        replies: replyWith({
           "grpc-status": "15",
           "grpc-message": "Gr%C3%B6%C3%9Fe%20%zz",
         }),
@@ -120,19 +120,19 @@ const CASES: readonly Case[] = [
       },
       {
         when: `there is no grpc-status ${where}`,
-        answer: answerWith({ "x": "y" }),
+        replies: replyWith({ "x": "y" }),
         status: Status.UNKNOWN,
         message: "Missing grpc-status header",
       },
       ...["invalid_number", "-42", "17", "", "0x0", " 0"].map((code): Case => ({
         when: `the grpc-status ${where} is '${code}'`,
-        answer: answerWith({ "grpc-status": code }),
+        replies: replyWith({ "grpc-status": code }),
         status: Status.UNKNOWN,
         message: `Invalid grpc-status: '${code}'`,
       })),
       {
         when: `status OK comes ${where} without a message before`,
-        answer: answerWith({ "grpc-status": "0" }),
+        replies: replyWith({ "grpc-status": "0" }),
         status: Status.UNIMPLEMENTED,
         message: "Received no message in reply to a call with a unary reply",
       },
@@ -140,7 +140,7 @@ const CASES: readonly Case[] = [
   }).flat(),
   {
     when: "a status follows a message",
-    answer: (stream) => {
+    replies: (stream) => {
       stream.peerHead();
       stream.peerSends("Hello");
       stream.peerEnds({ "grpc-status": "8", "grpc-message": "Too much" });
@@ -150,7 +150,7 @@ const CASES: readonly Case[] = [
   },
   {
     when: "there are two messages",
-    answer: (stream) => {
+    replies: (stream) => {
       stream.peerHead();
       stream.peerSends("Hello", "Hello");
     },
@@ -161,13 +161,13 @@ const CASES: readonly Case[] = [
   },
   {
     when: "the stream ends without trailers",
-    answer: trailers({}),
+    replies: trailers({}),
     status: Status.INTERNAL,
     message: "The server ended the stream without a status",
   },
   {
     when: "the stream is closed in good order without a status",
-    answer: (stream) => {
+    replies: (stream) => {
       stream.peerHead();
       stream.close(CLEAN);
     },
@@ -176,7 +176,7 @@ const CASES: readonly Case[] = [
   },
   {
     when: "status OK comes in the middle of a message",
-    answer: (stream) => {
+    replies: (stream) => {
       bytes(textFrame("Hello").subarray(0, 7))(stream);
       stream.peerEnds({ "grpc-status": "0" });
     },
@@ -185,7 +185,7 @@ const CASES: readonly Case[] = [
   },
   {
     when: "a status comes in the middle of a message",
-    answer: (stream) => {
+    replies: (stream) => {
       bytes(textFrame("Hello").subarray(0, 3))(stream);
       stream.peerEnds({ "grpc-status": "5", "grpc-message": "Not here" });
     },
@@ -194,21 +194,21 @@ const CASES: readonly Case[] = [
   },
   {
     when: "a message is larger than allowed",
-    answer: bytes(frameOf(new Uint8Array(1001)).subarray(0, 5)),
+    replies: bytes(frameOf(new Uint8Array(1001)).subarray(0, 5)),
     status: Status.RESOURCE_EXHAUSTED,
     message: /^Received message is too large: 1001 bytes/,
     then: "reset CANCEL",
   },
   {
     when: "the flag of a message is neither 0 nor 1",
-    answer: bytes(frameOf(new Uint8Array(), 2)),
+    replies: bytes(frameOf(new Uint8Array(), 2)),
     status: Status.INTERNAL,
     message: /^Received message is malformed/,
     then: "reset CANCEL",
   },
   {
     when: "a message is compressed",
-    answer: (stream) => {
+    replies: (stream) => {
       bytes(frameOf(new Uint8Array(), 1))(stream);
       stream.peerEnds({ "grpc-status": "0" });
     },
@@ -217,7 +217,7 @@ const CASES: readonly Case[] = [
   },
   {
     when: "a message cannot be decoded",
-    answer: (stream) => {
+    replies: (stream) => {
       bytes(frameOf(new Uint8Array([0xff])))(stream);
       stream.peerEnds({ "grpc-status": "0" });
     },
@@ -226,13 +226,13 @@ const CASES: readonly Case[] = [
   },
 ];
 
-for (const { when, answer, status, message, then } of CASES) {
+for (const { when, replies, status, message, then } of CASES) {
   Deno.test(`ClientCall() fails with the status of the documents when ${when}`, async () => {
     const channel = new FakeChannel({
       config: { maxReceiveMessageSize: 1000 },
     });
     const reply = channel.unaryUnary({ value: "Ada" });
-    answer(channel.stream);
+    replies(channel.stream);
     const error = await assertRejects(() => reply, GRPCError);
     assertEquals(error.status, status);
     if (typeof message === "string") assertEquals(error.message, message);

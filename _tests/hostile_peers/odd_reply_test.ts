@@ -1,4 +1,4 @@
-// What a client makes of answers that are good, if in odd ways, and how it ends
+// What a client makes of replies that are good, if in odd ways, and how it ends
 // those that it has had enough of.
 
 import { assertEquals, assertRejects } from "@std/assert";
@@ -7,15 +7,15 @@ import { GRPCError } from "../../core/errors.ts";
 import { Status } from "../../core/status.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import {
-  answer,
-  type Answering,
-  answerWell,
   CALLS,
   REPLY,
   REPLY_MESSAGE,
+  type Replying,
+  replyWell,
+  replyWith,
   serveFirst,
   shakeHands,
-} from "../../_testdata/raw_answers.ts";
+} from "../../_testdata/raw_replies.ts";
 import {
   type Field,
   Flag,
@@ -34,12 +34,12 @@ import { soon } from "../../_testdata/waiting.ts";
 const CANCEL = 8;
 const ENHANCE_YOUR_CALM = 11;
 
-/** Good answers, if in odd ways. */
-const ODDITIES: Readonly<Record<string, Answering>> = {
+/** Good replies, if in odd ways. */
+const ODDITIES: Readonly<Record<string, Replying>> = {
   "comes after informational heads": async (connection, streamId) => {
     await connection.headers(streamId, [[":status", "100"]]);
     await connection.headers(streamId, [[":status", "103"], ["link", "a"]]);
-    await answerWell(connection, streamId);
+    await replyWell(connection, streamId);
   },
   ...Object.fromEntries(
     [...compressors.values()].flatMap((compressor) => {
@@ -47,15 +47,15 @@ const ODDITIES: Readonly<Record<string, Answering>> = {
       const head: Field[] = [...RESPONSE_HEAD, ["grpc-encoding", name]];
       const compressed = grpcMessage(compressor.compress(REPLY), { flag: 1 });
       return [
-        [`is compressed by ${name}`, answer(head, compressed, OK_TRAILERS)],
+        [`is compressed by ${name}`, replyWith(head, compressed, OK_TRAILERS)],
         [
           `names the encoding ${name} and does not use it`,
-          answer(head, REPLY_MESSAGE, OK_TRAILERS),
+          replyWith(head, REPLY_MESSAGE, OK_TRAILERS),
         ],
       ];
     }),
   ),
-  "has an error in its head that its trailers do not repeat": answer(
+  "has an error in its head that its trailers do not repeat": replyWith(
     [...RESPONSE_HEAD, ["grpc-status", "5"]],
     REPLY_MESSAGE,
     OK_TRAILERS,
@@ -74,14 +74,14 @@ const ODDITIES: Readonly<Record<string, Answering>> = {
     connection,
     streamId,
   ) => {
-    await answerWell(connection, streamId);
+    await replyWell(connection, streamId);
     await connection.rstStream(streamId, 0);
   },
   "is followed by PING, PRIORITY and SETTINGS": async (
     connection,
     streamId,
   ) => {
-    await answerWell(connection, streamId);
+    await replyWell(connection, streamId);
     await connection.write(frame(FrameType.PING, {}, uint32(1, 2)));
     const payload = Uint8Array.of(0, 0, 0, 0, 1);
     await connection.write(frame(FrameType.PRIORITY, { streamId }, payload));
@@ -94,20 +94,20 @@ const ODDITIES: Readonly<Record<string, Answering>> = {
         await write(Uint8Array.of(byte));
       }
     };
-    await answerWell(connection, streamId);
+    await replyWell(connection, streamId);
     connection.write = write;
   },
-  "has metadata that is not text and no base64": answer(
+  "has metadata that is not text and no base64": replyWith(
     [...RESPONSE_HEAD, ["trace", "\xfc\xff"], ["trace-bin", "!!!"]],
     REPLY_MESSAGE,
     [...OK_TRAILERS, ["grpc-status-details-bin", "!!!"], ["date", "today"]],
   ),
 };
 
-for (const [what, answering] of Object.entries(ODDITIES)) {
+for (const [what, replying] of Object.entries(ODDITIES)) {
   for (const [kind, call] of Object.entries(CALLS)) {
-    Deno.test(`Channel completes the call when the answer to a call for ${kind} ${what}`, async () => {
-      await using server = serveFirst(answering);
+    Deno.test(`Channel completes the call when the reply to a call for ${kind} ${what}`, async () => {
+      await using server = serveFirst(replying);
       await using channel = new Channel("127.0.0.1", server.port);
       const stub = createStub(Echo, channel);
       assertEquals(await soon(call(stub)), ["hello"]);
@@ -118,7 +118,7 @@ for (const [what, answering] of Object.entries(ODDITIES)) {
 }
 
 /** Faults that the server has to be told of, as it is still sending. */
-const RESETS: readonly (readonly [string, number, Answering])[] = [
+const RESETS: readonly (readonly [string, number, Replying])[] = [
   ["an HTML page", CANCEL, async (connection, streamId) => {
     await connection.headers(streamId, [[":status", "200"], [
       "content-type",
@@ -144,11 +144,11 @@ const RESETS: readonly (readonly [string, number, Answering])[] = [
   }],
 ];
 
-for (const [what, code, answering] of RESETS) {
-  Deno.test(`Channel resets the stream when the answer begins with ${what}`, async () => {
+for (const [what, code, replying] of RESETS) {
+  Deno.test(`Channel resets the stream when the reply begins with ${what}`, async () => {
     const reset = Promise.withResolvers<number>();
     await using server = serveFirst(async (connection, streamId) => {
-      await answering(connection, streamId);
+      await replying(connection, streamId);
       const { payload } = await connection.nextOf(
         FrameType.RST_STREAM,
         streamId,
@@ -167,21 +167,24 @@ const LARGE: Field[] = [
   ["trace", "a".repeat(35_000)],
   ["trace", "a".repeat(35_000)],
 ];
-const LARGE_ANSWERS: Readonly<Record<string, Answering>> = {
-  "a head": answer([...RESPONSE_HEAD, ...LARGE], REPLY_MESSAGE, OK_TRAILERS),
-  "trailers": answer(RESPONSE_HEAD, REPLY_MESSAGE, [...OK_TRAILERS, ...LARGE]),
+const LARGE_ANSWERS: Readonly<Record<string, Replying>> = {
+  "a head": replyWith([...RESPONSE_HEAD, ...LARGE], REPLY_MESSAGE, OK_TRAILERS),
+  "trailers": replyWith(RESPONSE_HEAD, REPLY_MESSAGE, [
+    ...OK_TRAILERS,
+    ...LARGE,
+  ]),
 };
 
-for (const [what, answering] of Object.entries(LARGE_ANSWERS)) {
+for (const [what, replying] of Object.entries(LARGE_ANSWERS)) {
   for (const [kind, call] of Object.entries(CALLS)) {
-    Deno.test(`Channel fails the call when the answer to a call for ${kind} has ${what} over the limit`, async () => {
+    Deno.test(`Channel fails the call when the reply to a call for ${kind} has ${what} over the limit`, async () => {
       let count = 0;
       await using server = new RawServer(async (connection) => {
         await shakeHands(connection);
         for (;;) {
           const { streamId } = await connection.request();
-          const answer = count++ === 1 ? answering : answerWell;
-          await answer(connection, streamId);
+          const reply = count++ === 1 ? replying : replyWell;
+          await reply(connection, streamId);
         }
       });
       await using channel = new Channel("127.0.0.1", server.port);
@@ -196,7 +199,7 @@ for (const [what, answering] of Object.entries(LARGE_ANSWERS)) {
   }
 }
 
-Deno.test("Channel keeps the connection going when the answers are padding for the most part", async () => {
+Deno.test("Channel keeps the connection going when the replies are padding for the most part", async () => {
   const count = 20_000;
   const padding = 255;
   const part = Uint8Array.of(0);

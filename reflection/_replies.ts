@@ -1,5 +1,5 @@
 /**
- * Answers to the questions that clients have about descriptors.
+ * Replies to the questions that clients have about descriptors.
  *
  * @module
  */
@@ -23,14 +23,14 @@ interface Request {
   readonly messageRequest: Question;
 }
 
-/** A response, for the version of the request. */
-interface Response<R> {
+/** A reply, for the version of the request. */
+interface ReplyTo<R> {
   readonly validHost: string;
   readonly originalRequest: R;
-  readonly messageResponse: Answer;
+  readonly messageResponse: Reply;
 }
 
-type Answer =
+type Reply =
   | {
     readonly case: "fileDescriptorResponse";
     readonly value: { readonly fileDescriptorProto: Uint8Array[] };
@@ -58,32 +58,32 @@ type Answer =
 export interface Knowledge {
   /** The names of the services. */
   readonly names: Iterable<string>;
-  /** The files; asked for anew with each question. */
+  /** The files; asked for again with each question. */
   readonly index: FileIndex;
 }
 
 /**
- * Answers the requests of one stream, each with one response. What is wrong
- * with a request is told in its response.
+ * Replies to the requests of one stream, one by one. What is wrong
+ * with a request is told in its reply.
  *
  * @param requests The requests.
  * @param knowledge What there is to tell.
- * @returns The responses.
+ * @returns The replies.
  */
-export async function* answerAll<R extends Request>(
+export async function* replyToAll<R extends Request>(
   requests: AsyncIterable<R>,
   knowledge: Knowledge,
-): AsyncGenerator<Response<R>, void> {
-  const answers = new Answers(knowledge);
+): AsyncGenerator<ReplyTo<R>, void> {
+  const replies = new Replies(knowledge);
   for await (const originalRequest of requests) {
     const { host: validHost, messageRequest } = originalRequest;
-    const messageResponse = answers.answer(messageRequest);
+    const messageResponse = replies.reply(messageRequest);
     yield { validHost, originalRequest, messageResponse };
   }
 }
 
-/** The answers of one stream, which remembers the files that it has sent. */
-class Answers {
+/** The replies of one stream, which remembers the files that it has sent. */
+class Replies {
   readonly #knowledge: Knowledge;
   readonly #sent = new Set<DescFile>();
 
@@ -91,24 +91,24 @@ class Answers {
     this.#knowledge = knowledge;
   }
 
-  /** Answers one question. */
-  answer(question: Question): Answer {
+  /** Replies to one question. */
+  reply(question: Question): Reply {
     const { names, index } = this.#knowledge;
     const { value } = question;
     switch (question.case) {
       case "fileByFilename":
-        return this.#fileAnswer(
+        return this.#fileReply(
           index.getFile(question.value),
           `No file is named "${value}"`,
         );
       case "fileContainingSymbol":
-        return this.#fileAnswer(
+        return this.#fileReply(
           index.getFileOf(question.value),
           `No file declares "${value}"`,
         );
       case "fileContainingExtension": {
         const { containingType, extensionNumber } = question.value;
-        return this.#fileAnswer(
+        return this.#fileReply(
           index.getFileOfExtension(containingType, extensionNumber),
           `No file declares extension ${extensionNumber} of "${containingType}"`,
         );
@@ -137,7 +137,7 @@ class Answers {
   }
 
   /** Sends a file, and what it imports as far as that was not sent before. */
-  #fileAnswer(file: DescFile | undefined, message: string): Answer {
+  #fileReply(file: DescFile | undefined, message: string): Reply {
     if (file === undefined) return failure(Status.NOT_FOUND, message);
     const files = new Set([file]);
     for (const { dependencies } of files) {
@@ -153,6 +153,6 @@ class Answers {
   }
 }
 
-function failure(errorCode: Status, errorMessage: string): Answer {
+function failure(errorCode: Status, errorMessage: string): Reply {
   return { case: "errorResponse", value: { errorCode, errorMessage } };
 }

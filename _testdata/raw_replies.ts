@@ -34,17 +34,17 @@ export const REPLY: Uint8Array = toBinary(
 export const REPLY_MESSAGE: Uint8Array = grpcMessage(REPLY);
 
 /** Answers the request on a stream. */
-export type Answering = (
+export type Replying = (
   connection: RawConnection,
   streamId: number,
 ) => Promise<void>;
 
-/** Makes an answer of a head, DATA if there is any, trailers if there are any. */
-export function answer(
+/** Makes a reply of a head, DATA if there is any, trailers if there are any. */
+export function replyWith(
   head: readonly Field[],
   body?: Uint8Array,
   trailers?: readonly Field[],
-): Answering {
+): Replying {
   return async (connection, streamId) => {
     const isBare = body === undefined && trailers === undefined;
     await connection.headers(streamId, head, { end: isBare });
@@ -57,8 +57,8 @@ export function answer(
   };
 }
 
-/** Answers a request as it should be answered. */
-export const answerWell: Answering = answer(
+/** Replies to a request as it should. */
+export const replyWell: Replying = replyWith(
   RESPONSE_HEAD,
   REPLY_MESSAGE,
   OK_TRAILERS,
@@ -70,24 +70,24 @@ export async function shakeHands(connection: RawConnection): Promise<void> {
   await connection.settings();
 }
 
-/** Answers all requests that come as they should be answered. */
+/** Replies to all requests that come as it should. */
 export async function goOnWell(connection: RawConnection): Promise<void> {
   for (;;) {
     const { streamId } = await connection.request();
-    await answerWell(connection, streamId);
+    await replyWell(connection, streamId);
   }
 }
 
-/** A server that gives one answer to its first request, and good ones to others. */
-export function serveFirst(answering: Answering): RawServer {
+/** A server that gives one reply to its first request, and good ones to others. */
+export function serveFirst(replying: Replying): RawServer {
   let isFirst = true;
   return new RawServer(async (connection) => {
     await shakeHands(connection);
     for (;;) {
       const { streamId } = await connection.request();
-      const answer = isFirst ? answering : answerWell;
+      const reply = isFirst ? replying : replyWell;
       isFirst = false;
-      await answer(connection, streamId);
+      await reply(connection, streamId);
     }
   });
 }
@@ -117,23 +117,23 @@ export function serveBadly(
 }
 
 /** The same, from the first request on. */
-export function answerBadly(
-  answer: (connection: RawConnection, streamId: number) => Promise<void>,
+export function replyBadly(
+  reply: (connection: RawConnection, streamId: number) => Promise<void>,
 ): RawServer {
   return serveBadly(async (connection) => {
     await shakeHands(connection);
     const { streamId } = await connection.request();
-    await answer(connection, streamId);
+    await reply(connection, streamId);
   });
 }
 
-/** Connects anew almost at once. */
+/** Reconnects almost at once. */
 const QUICK: ConfigurationOptions = {
   initialReconnectBackoffMs: 1,
   maxReconnectBackoffMs: 1,
 };
 
-/** For a call that waits until the channel has connected anew. */
+/** For a call that waits until the channel has reconnected. */
 export const READY: CallOptions = { waitForReady: true };
 
 /** Runs a test with a stub for a server, and expects nothing to be left. */
@@ -159,8 +159,8 @@ export async function assertFails(
   return error;
 }
 
-/** What a server may have said of an answer before it goes no further. */
-export const BEGINNINGS: Readonly<Record<string, Answering>> = {
+/** What a server may have said of a reply before it goes no further. */
+export const BEGINNINGS: Readonly<Record<string, Replying>> = {
   "nothing": () => Promise.resolve(),
   "its head": (connection, streamId) =>
     connection.headers(streamId, RESPONSE_HEAD),
