@@ -76,14 +76,18 @@ export type {
   UnaryUnaryMethod,
 } from "./_call/client/method.ts";
 
-function methodOf(
-  channel: Channel,
-  path: string,
-  cardinality: Cardinality,
-  requestType: unknown,
-  replyType: unknown,
-  descriptor?: DescMethod,
-): unknown {
+/** What a method is to its caller. */
+interface MethodOptions {
+  readonly path: string;
+  readonly cardinality: Cardinality;
+  readonly requestType: unknown;
+  readonly replyType: unknown;
+  /** What the .proto file says of it, if that is known. */
+  readonly descriptor?: DescMethod;
+}
+
+function methodOf(channel: Channel, options: MethodOptions): unknown {
+  const { path } = options;
   const host = hostOf(channel);
   const { contentSubtype } = host.codec;
   if (!/^\/[!-.0-~]+\/[!-.0-~]+$/.test(path)) {
@@ -103,10 +107,7 @@ function methodOf(
     encoding: host.compressor?.name ?? null,
     acceptEncoding: host.acceptEncoding,
   });
-  return makeMethod(
-    { host, head, requestType, replyType, cardinality, descriptor },
-    path,
-  );
+  return makeMethod({ ...options, host, head }, path);
 }
 
 /**
@@ -126,17 +127,7 @@ export function unaryUnary<I extends DescMessage, O extends DescMessage>(
   requestType: I,
   replyType: O,
 ): UnaryUnaryMethod<MessageShape<I>, MessageShape<O>>;
-/**
- * Makes a method with one request and one reply. Generated stubs and
- * {@linkcode createStub} do this for you.
- *
- * @param channel The channel to call on.
- * @param path The path, such as `/helloworld.Greeter/SayHello`.
- * @param requestType The type of the requests, as the channel's codec needs it.
- * @param replyType The type of the replies.
- * @returns The method, to be called.
- * @throws {TypeError} If the path is of another form.
- */
+/** The same for codecs whose types of messages are not descriptors. */
 export function unaryUnary<Req, Rep>(
   channel: Channel,
   path: string,
@@ -149,13 +140,8 @@ export function unaryUnary(
   requestType: unknown,
   replyType: unknown,
 ): unknown {
-  return methodOf(
-    channel,
-    path,
-    Cardinality.UNARY_UNARY,
-    requestType,
-    replyType,
-  );
+  const cardinality = Cardinality.UNARY_UNARY;
+  return methodOf(channel, { path, cardinality, requestType, replyType });
 }
 
 /**
@@ -175,17 +161,7 @@ export function unaryStream<I extends DescMessage, O extends DescMessage>(
   requestType: I,
   replyType: O,
 ): UnaryStreamMethod<MessageShape<I>, MessageShape<O>>;
-/**
- * Makes a method with one request and many replies. Generated stubs and
- * {@linkcode createStub} do this for you.
- *
- * @param channel The channel to call on.
- * @param path The path, such as `/helloworld.Greeter/SayHello`.
- * @param requestType The type of the requests, as the channel's codec needs it.
- * @param replyType The type of the replies.
- * @returns The method, to be called.
- * @throws {TypeError} If the path is of another form.
- */
+/** The same for codecs whose types of messages are not descriptors. */
 export function unaryStream<Req, Rep>(
   channel: Channel,
   path: string,
@@ -198,13 +174,8 @@ export function unaryStream(
   requestType: unknown,
   replyType: unknown,
 ): unknown {
-  return methodOf(
-    channel,
-    path,
-    Cardinality.UNARY_STREAM,
-    requestType,
-    replyType,
-  );
+  const cardinality = Cardinality.UNARY_STREAM;
+  return methodOf(channel, { path, cardinality, requestType, replyType });
 }
 
 /**
@@ -224,17 +195,7 @@ export function streamUnary<I extends DescMessage, O extends DescMessage>(
   requestType: I,
   replyType: O,
 ): StreamUnaryMethod<MessageShape<I>, MessageShape<O>>;
-/**
- * Makes a method with many requests and one reply. Generated stubs and
- * {@linkcode createStub} do this for you.
- *
- * @param channel The channel to call on.
- * @param path The path, such as `/helloworld.Greeter/SayHello`.
- * @param requestType The type of the requests, as the channel's codec needs it.
- * @param replyType The type of the replies.
- * @returns The method, to be called.
- * @throws {TypeError} If the path is of another form.
- */
+/** The same for codecs whose types of messages are not descriptors. */
 export function streamUnary<Req, Rep>(
   channel: Channel,
   path: string,
@@ -247,13 +208,8 @@ export function streamUnary(
   requestType: unknown,
   replyType: unknown,
 ): unknown {
-  return methodOf(
-    channel,
-    path,
-    Cardinality.STREAM_UNARY,
-    requestType,
-    replyType,
-  );
+  const cardinality = Cardinality.STREAM_UNARY;
+  return methodOf(channel, { path, cardinality, requestType, replyType });
 }
 
 /**
@@ -273,17 +229,7 @@ export function streamStream<I extends DescMessage, O extends DescMessage>(
   requestType: I,
   replyType: O,
 ): StreamStreamMethod<MessageShape<I>, MessageShape<O>>;
-/**
- * Makes a method with many requests and many replies. Generated stubs and
- * {@linkcode createStub} do this for you.
- *
- * @param channel The channel to call on.
- * @param path The path, such as `/helloworld.Greeter/SayHello`.
- * @param requestType The type of the requests, as the channel's codec needs it.
- * @param replyType The type of the replies.
- * @returns The method, to be called.
- * @throws {TypeError} If the path is of another form.
- */
+/** The same for codecs whose types of messages are not descriptors. */
 export function streamStream<Req, Rep>(
   channel: Channel,
   path: string,
@@ -296,13 +242,8 @@ export function streamStream(
   requestType: unknown,
   replyType: unknown,
 ): unknown {
-  return methodOf(
-    channel,
-    path,
-    Cardinality.STREAM_STREAM,
-    requestType,
-    replyType,
-  );
+  const cardinality = Cardinality.STREAM_STREAM;
+  return methodOf(channel, { path, cardinality, requestType, replyType });
 }
 
 /** The methods of a service, ready to be called: what {@linkcode createStub} gives. */
@@ -376,14 +317,13 @@ export function createStub<S extends DescService>(
 ): Stub<S> {
   const stub: Record<string, unknown> = {};
   for (const method of service.methods) {
-    stub[method.localName] = methodOf(
-      channel,
-      pathOf(method),
-      cardinalityOf(method),
-      method.input,
-      method.output,
-      method,
-    );
+    stub[method.localName] = methodOf(channel, {
+      path: pathOf(method),
+      cardinality: cardinalityOf(method),
+      requestType: method.input,
+      replyType: method.output,
+      descriptor: method,
+    });
   }
   return stub as Stub<S>;
 }

@@ -5,7 +5,7 @@
  */
 
 import { Channel, createStub, GRPCError, type HTTP2Engine } from "../client.ts";
-import { seededRandom } from "../_wire/_random.ts";
+import { seededRandom } from "../_testdata/seeded_random.ts";
 import { Echo } from "../_testdata/gen/echo_pb.ts";
 import { after } from "../_testdata/waiting.ts";
 import type { VictimArgs, VictimSample } from "./attack.ts";

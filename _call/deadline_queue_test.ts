@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { FakeClock } from "../_testdata/fake_clock.ts";
 import { microtasks } from "../_testdata/waiting.ts";
-import { seededRandom } from "../_wire/_random.ts";
+import { seededRandom } from "../_testdata/seeded_random.ts";
 import { type DeadlineEntry, DeadlineQueue } from "./deadline_queue.ts";
 
 /** An entry that says when it was told. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { seededRandom } from "../_wire/_random.ts";
+import { seededRandom } from "./seeded_random.ts";
 import { FieldDecoder } from "./hpack.ts";
 import { Flag, FrameType, uint32At } from "./raw_frames.ts";
 import {

@@ -10,7 +10,7 @@
 // deno-lint-ignore-file no-console
 
 import { HpackDecoder, HpackError } from "../_h2/hpack/mod.ts";
-import { seededRandom } from "../_wire/_random.ts";
+import { seededRandom } from "./seeded_random.ts";
 import { hex } from "./hpack_blocks.ts";
 import { readCorpus } from "./hpack_corpus.ts";
 

@@ -11,7 +11,7 @@ import type { ByteWriter, Codec } from "../core/codec.ts";
 import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
 import { FRAME_PREFIX_BYTES, FrameReader, FrameWriter } from "./frame.ts";
-import { seededRandom } from "./_random.ts";
+import { seededRandom } from "../_testdata/seeded_random.ts";
 
 const KIB = 1024;
 const MIB = KIB * KIB;

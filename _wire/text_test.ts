@@ -6,7 +6,7 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { seededRandom } from "./_random.ts";
+import { seededRandom } from "../_testdata/seeded_random.ts";
 import {
   decodeBin,
   decodeMessage,

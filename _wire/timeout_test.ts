@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { seededRandom } from "./_random.ts";
+import { seededRandom } from "../_testdata/seeded_random.ts";
 import { decodeTimeout, encodeTimeout } from "./timeout.ts";
 
 const SECOND = 1_000;

@@ -13,7 +13,7 @@ import {
 } from "@std/assert";
 import { GRPCError } from "../core/errors.ts";
 import { Status } from "../core/status.ts";
-import { seededRandom } from "../_wire/_random.ts";
+import { seededRandom } from "../_testdata/seeded_random.ts";
 import { all, extensions, type FileInit, protoOf } from "../_testdata/files.ts";
 import { file_echo } from "../_testdata/gen/echo_pb.ts";
 import { FileSet, type Limits } from "./_file_set.ts";

@@ -5,7 +5,7 @@
  */
 
 import { Channel, createStub } from "../../client.ts";
-import { seededRandom } from "../../_wire/_random.ts";
+import { seededRandom } from "../../_testdata/seeded_random.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import { grpcMessage, PREFACE } from "../../_testdata/raw_frames.ts";
 import { after } from "../../_testdata/waiting.ts";

@@ -4,7 +4,7 @@
  *     deno bench --allow-read=. _h2/hpack/hpack_bench.ts
  */
 
-import { seededRandom } from "../../_wire/_random.ts";
+import { seededRandom } from "../../_testdata/seeded_random.ts";
 import { ByteWriter } from "../byte_writer.ts";
 import { HpackDecoder } from "./decoder.ts";
 import { HpackEncoder } from "./encoder.ts";

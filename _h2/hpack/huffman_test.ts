@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { hex } from "../../_testdata/hpack_blocks.ts";
-import { seededRandom } from "../../_wire/_random.ts";
+import { seededRandom } from "../../_testdata/seeded_random.ts";
 import { HpackError } from "./error.ts";
 import { decodeHuffman, encodeHuffman, huffmanLength } from "./huffman.ts";
 

@@ -4,7 +4,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { RandomFields } from "../../_testdata/hpack_random.ts";
-import { seededRandom } from "../../_wire/_random.ts";
+import { seededRandom } from "../../_testdata/seeded_random.ts";
 import { ByteWriter } from "../byte_writer.ts";
 import { HpackDecoder } from "./decoder.ts";
 import { HpackEncoder } from "./encoder.ts";

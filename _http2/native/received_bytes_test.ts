@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { seededRandom } from "../../_wire/_random.ts";
+import { seededRandom } from "../../_testdata/seeded_random.ts";
 import { ReceivedBytes } from "./received_bytes.ts";
 
 /** All pieces, joined; and how much memory they keep. */

@@ -6,7 +6,7 @@ import { decodeHex, encodeHex } from "../../_testdata/hpack_blocks.ts";
 import { RandomFields } from "../../_testdata/hpack_random.ts";
 import { named, python, talkTo } from "../../_testdata/tools.ts";
 import { soon } from "../../_testdata/waiting.ts";
-import { seededRandom } from "../../_wire/_random.ts";
+import { seededRandom } from "../../_testdata/seeded_random.ts";
 
 const PEER = new URL("../../_testdata/hpack_peer.py", import.meta.url).pathname;
 const PYTHON = python();
