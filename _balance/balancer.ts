@@ -280,7 +280,7 @@ export class Balancer<E extends BalancedEndpoint>
     this.#update();
   }
 
-  /** Looks at the members anew. */
+  /** Looks at the members again. */
   #update(): void {
     if (this.#isChanging || this.#finder === null) return;
     const members = [...this.#members.values()];

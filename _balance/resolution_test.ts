@@ -150,7 +150,7 @@ Deno.test("Resolution keeps to a source that goes on by itself", async () => {
   assertEquals(world.clock.timers, 0);
 });
 
-Deno.test("Resolution asks a source anew that has gone on by itself, when it ends or fails", async () => {
+Deno.test("Resolution asks a source again that has gone on by itself, when it ends or fails", async () => {
   let round = 0;
   const world = new World(async function* () {
     yield [`${round++}`];

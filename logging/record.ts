@@ -42,7 +42,7 @@ export interface CallLogRecord {
   readonly deadlineMs: number | null;
   /**
    * How often the request was sent: 0 for a call that had no connection, more
-   * than 1 for one that was sent anew. On a server it is 1.
+   * than 1 for one that was retried transparently. On a server it is 1.
    */
   readonly attempts: number;
   /** How many messages this side has sent. */

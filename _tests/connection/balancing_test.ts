@@ -387,7 +387,7 @@ Deno.test("A resolver is asked again when a server is lost, but not more often t
     const attempts = fleet.log.length;
     fleet.cut("a:1");
     await fleet.clock.advance(2000);
-    await until(() => fleet.log.length > attempts, "it connects anew");
+    await until(() => fleet.log.length > attempts, "it connects again");
     await ready(channel, 2);
   }
   assertEquals(asked, 1);
@@ -428,7 +428,7 @@ Deno.test("An endpoint may have several addresses, which race", async () => {
   assertEquals(channel.endpoints.map((it) => it.address), ["a:1,a:2", "b:1"]);
 });
 
-Deno.test("pick_first keeps its connection while the resolver names its address, and else connects anew", async () => {
+Deno.test("pick_first keeps its connection while the resolver names its address, and else connects again", async () => {
   await using fleet = new MemoryFleet();
   for (const address of ["a:1", "b:1", "c:1"]) fleet.serve(address);
   const told = new Told();
@@ -445,7 +445,7 @@ Deno.test("pick_first keeps its connection while the resolver names its address,
   await turns(3);
   assertEquals(fleet.log, ["a:1"]);
   told.tell("c:1", "b:1");
-  await until(() => fleet.log.length === 2, "it connects anew");
+  await until(() => fleet.log.length === 2, "it connects again");
   assertEquals(await call(), "c:1");
   assertEquals(fleet.log, ["a:1", "c:1"]);
   fleet.remove("c:1");
