@@ -124,7 +124,7 @@ class RetryPlan implements AttemptPlan {
     return delayMs * (1 + JITTER * (2 * this.#random() - 1));
   }
 
-  /** "The client's backoff is reset": what follows a pushback begins anew. */
+  /** "The client's backoff is reset": what follows a pushback begins again. */
   #pushBack(pushbackMs: number): number {
     this.#nextMs = this.#policy.initialBackoffMs;
     return pushbackMs;

@@ -63,7 +63,7 @@ Deno.test("RetryPlan ends with a status that is not listed, and with its last at
   assertEquals(plan.after(UNAVAILABLE, 2), "final");
 });
 
-Deno.test("RetryPlan does what the server says, and begins anew afterwards", () => {
+Deno.test("RetryPlan does what the server says, and begins again afterwards", () => {
   const plan = planOf(RETRY, null, half);
   assertEquals(plan.after(UNAVAILABLE, 1), 100);
   assertEquals(plan.after(UNAVAILABLE, 2), 200);

@@ -4,7 +4,7 @@
  *
  * It stands in the seam between a call and the channel. To the call it is one
  * stream, on which the answer of the attempt that counts comes; to the channel
- * each attempt is a call of its own, which asks for a connection anew. Calls that
+ * each attempt is a call of its own, which asks for a connection again. Calls that
  * make one attempt only have none of this.
  *
  * @see {@link https://github.com/grpc/proposal/blob/master/A6-client-retries.md}
