@@ -62,6 +62,20 @@ export type {
 } from "./_http2/client/connect.ts";
 export type { Connection, WebConnection } from "./_http2/socket.ts";
 export * from "./core/mod.ts";
+export type {
+  ChannelRetryOptions,
+  HedgingOptions,
+  MethodOptions,
+  RetryOptions,
+  ThrottlingOptions,
+} from "./core/retry_options.ts";
+export type {
+  ServiceConfig,
+  ServiceConfigHedgingPolicy,
+  ServiceConfigMethod,
+  ServiceConfigName,
+  ServiceConfigRetryPolicy,
+} from "./core/service_config.ts";
 export { ClientStream, type SendOptions } from "./_call/client/stream.ts";
 export type { CallOptions } from "./_call/client/options.ts";
 export type { Compression } from "./_wire/compression.ts";

@@ -62,20 +62,6 @@ export {
   type PeerCertificate,
   type PeerCertificateName,
 } from "./peer.ts";
-export type {
-  ChannelRetryOptions,
-  HedgingOptions,
-  MethodOptions,
-  RetryOptions,
-  ThrottlingOptions,
-} from "./retry_options.ts";
-export type {
-  ServiceConfig,
-  ServiceConfigHedgingPolicy,
-  ServiceConfigMethod,
-  ServiceConfigName,
-  ServiceConfigRetryPolicy,
-} from "./service_config.ts";
 export {
   findDetail,
   ProtoStatusDetailsCodec,

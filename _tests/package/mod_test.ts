@@ -20,7 +20,12 @@ const CORE = [
   ...["ProtoJsonCodecOptions", "ProtoStatusDetailsCodec"],
   ...["ProtoStatusDetailsCodecOptions"],
   ...["RecvInitialMetadata", "RecvMessage", "RecvRequest"],
-  ...["RecvTrailingMetadata", "SendInitialMetadata", "SendMessage"],
+  ...[
+    "RecvTrailingMetadata",
+    "RetryCall",
+    "SendInitialMetadata",
+    "SendMessage",
+  ],
   ...["SendRequest", "SendTrailingMetadata", "ServerEvent"],
   ...["StatusDetailsCodec", "UnknownDetail", "findDetail", "listen"],
   ...["ByteWriter", "Cardinality", "Codec", "Configuration"],
@@ -56,6 +61,9 @@ const CLIENT = [
   ...["BalancingOptions", "BalancingPolicy"],
   ...["Resolver", "ResolverAnswer", "ResolverQuestion"],
   ...["ConnectFunction", "ConnectOptions"],
+  ...["ChannelRetryOptions", "HedgingOptions", "MethodOptions", "RetryOptions"],
+  ...["ServiceConfig", "ServiceConfigHedgingPolicy", "ServiceConfigMethod"],
+  ...["ServiceConfigName", "ServiceConfigRetryPolicy", "ThrottlingOptions"],
   ...["createStub", "streamStream", "streamUnary", "unaryStream", "unaryUnary"],
 ];
 

@@ -27,6 +27,14 @@ const COMMON: Cases = [
 
 const CHANNEL: Cases = [
   ...COMMON,
+  [
+    { timeoutMs: "5" },
+    'timeoutMs must be a finite number more than 0, received "5"',
+  ],
+  [{ waitForReady: 1 }, "waitForReady must be true or false, received number"],
+  [{ retry: null }, "retry must be true, false or RetryOptions, received null"],
+  [{ methods: null }, "methods must be an object, received null"],
+  [{ serviceConfig: null }, "serviceConfig must be an object, received null"],
   [{ target: 5 }, "the target must be a string, received number"],
   [{ path: null }, "path must be a string, received null"],
   [{ connect: null }, "connect must be a function, received null"],
@@ -111,7 +119,9 @@ Deno.test("Server.start() refuses a host or port of a wrong type", async () => {
 
 const CALL: Cases = [
   [null, "options must be an object, received null"],
-  [{ timeoutMs: null }, "timeoutMs must be a number, received null"],
+  [{ timeoutMs: "5" }, "timeoutMs must be a number, received string"],
+  [{ retry: 1 }, "retry must be true, false or RetryOptions, received number"],
+  [{ hedging: {} }, "hedging.maxAttempts must be an integer from 2 to 5"],
   [{ deadline: new Date(0) }, "deadline must be a Deadline, received Date"],
   [
     { metadata: null },
