@@ -17,7 +17,7 @@ import { codeOnly } from "./code_only.ts";
  * room and those before it. An exact name wins over a `*`, which stands for
  * every other module of its folder.
  */
-const ROOMS: readonly (readonly string[])[] = [
+export const ROOMS: readonly (readonly string[])[] = [
   ["_protobuf/*"],
   [
     ...["core/status.ts", "core/cardinality.ts", "core/errors.ts"],
@@ -69,8 +69,7 @@ const GRPC_JS = "_testdata/grpc_js.ts";
 /** Globals that only some modules of the package may use. */
 const GLOBALS = [{
   word: /(?<![\w$.#])Deno\b|\bglobalThis\s*\.\s*Deno\b/,
-  allowed:
-    /^(server|_?graceful_exit|_http2\/permission)\.ts$|^(testing|plugin)\//,
+  allowed: /^(_graceful_exit|_http2\/permission)\.ts$|^(testing|plugin)\//,
   reason:
     "uses the Deno global: only gracefulExit, permissions and testing/ may, the rest has to run on Node",
 }, {

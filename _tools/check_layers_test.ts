@@ -4,6 +4,7 @@ import {
   findLong,
   type Import,
   readTree,
+  ROOMS,
   type Tree,
 } from "./check_layers.ts";
 
@@ -159,11 +160,13 @@ Deno.test("checkLayers() finds the Deno global, but not its name in a text", () 
     "_wire/frame_test.ts": 'Deno.test("a", () => {});\n',
     "_tools/gen.ts": "Deno.exit();\n",
     "server.ts": "Deno.addSignalListener;\n",
+    "_graceful_exit.ts": "Deno.addSignalListener;\n",
     "testing/mod.ts": "Deno.test;\n",
   }));
   assertEquals(found.map(({ path, line }) => `${path}:${line}`), [
     "_http2/session.ts:1",
     "core/config.ts:2",
+    "server.ts:1",
   ]);
 });
 
@@ -201,4 +204,47 @@ Deno.test("readTree() reads this repository, which keeps to the layers", async (
   assertEquals(own?.kind, "value");
   assertEquals(own?.specifier, "./check_layers.ts");
   assertEquals(checkLayers(tree), []);
+});
+
+Deno.test("docs/architecture.md has the table of rooms that is checked", async () => {
+  const page = await Deno.readTextFile(
+    new URL("../docs/architecture.md", import.meta.url),
+  );
+  const rows = [...page.matchAll(/^\| (\d+) +\| (.+) \|$/gm)];
+  assertEquals(
+    rows.map(([, number]) => Number(number)),
+    ROOMS.map((_, i) => i + 1),
+  );
+  ROOMS.forEach((room, i) => {
+    const row = rows[i]?.[2] ?? "";
+    for (const pattern of room) {
+      const name = pattern.endsWith("*")
+        ? /^(.*?)\/?\*$/.exec(pattern)![1]!
+        : pattern;
+      const last = name.split("/").at(-1)!;
+      if (last !== "") {
+        assertMatch(row, new RegExp(last.replace(".", "\\.")), pattern);
+      }
+    }
+  });
+});
+
+Deno.test("docs/architecture.md and CONTRIBUTING.md name files that are there", async () => {
+  const root = new URL("../", import.meta.url);
+  const missing: string[] = [];
+  for (const page of ["docs/architecture.md", "CONTRIBUTING.md"]) {
+    const text = await Deno.readTextFile(new URL(page, root));
+    for (
+      const [, path = ""] of text.matchAll(
+        /`(_\w+\/[\w/]+\.ts|core\/\w+\.ts)`/g,
+      )
+    ) {
+      try {
+        await Deno.stat(new URL(path, root));
+      } catch {
+        missing.push(`${page}: ${path}`);
+      }
+    }
+  }
+  assertEquals(missing, []);
 });
