@@ -59,6 +59,7 @@ import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
 import { MethodPolicies } from "./_call/client/method_policies.ts";
 import { RetryState } from "./_call/client/retry_state.ts";
 import { deadlinesOn } from "./_call/cancellation.ts";
+import { propagationOf, type PropagationOptions } from "./_call/parent.ts";
 import type { ConnectionSource } from "./_balance/subchannel.ts";
 import type { ConnectFunction } from "./_http2/client/connect.ts";
 import type { HTTP2Engine } from "./_http2/engine.ts";
@@ -186,6 +187,14 @@ export interface ChannelOptions {
    */
   readonly serviceConfig?: ServiceConfig | string;
   /**
+   * Whether calls that a handler makes take over from the call that it serves:
+   * `true` for its deadline and its cancellation, or what exactly. It takes a
+   * server with `propagation`, or the option `parent` of calls.
+   *
+   * @default {false} nothing, but for calls with `parent`
+   */
+  readonly propagation?: boolean | PropagationOptions;
+  /**
    * What deadlines, keepalive, idle time and backoff go by, for tests.
    *
    * @default {undefined} the clock of the system
@@ -212,6 +221,7 @@ const CHANNEL_OPTIONS: OptionNames<ChannelOptions> = {
   retry: true,
   methods: true,
   serviceConfig: true,
+  propagation: true,
 };
 
 /** Options for {@linkcode Channel.waitForStateChange}. */
@@ -370,6 +380,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       deadlines: deadlinesOn(clock),
       policies,
       retries: new RetryState(policies, config),
+      propagation: propagationOf(action, options.propagation),
       authority,
       scheme,
       acceptEncoding: acceptEncodingOf(compressors.keys()),

@@ -11,6 +11,19 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 
+/** A value that code finds wherever it runs on behalf of whoever set it. */
+export interface ContextVariable<T> {
+  /** Runs a function, and all that it begins, with a value. */
+  run<R>(value: T, fn: () => R): R;
+  /** The value here and now; undefined where there is none. */
+  getStore(): T | undefined;
+}
+
+/** Makes a variable. One that nobody has run anything with costs nothing. */
+export function contextVariable<T>(): ContextVariable<T> {
+  return new AsyncLocalStorage<T>();
+}
+
 /** Runs a function in a context, and gives what that returns. */
 export type Context = <R>(run: () => R) => R;
 

@@ -112,6 +112,14 @@ export interface ServerOptions {
    */
   readonly http2?: HTTP2Engine;
   /**
+   * Whether handlers run inside the call that they serve: calls that they make
+   * on channels with `propagation` then take over its deadline and its
+   * cancellation, and `currentCall()` gives it.
+   *
+   * @default {false}
+   */
+  readonly propagation?: boolean;
+  /**
    * What deadlines, keepalive and the ages of connections go by, for tests.
    *
    * @default {undefined} the clock of the system
@@ -231,6 +239,7 @@ const SERVER_OPTIONS: OptionNames<ServerOptions> = {
   onRefusedCall: true,
   clock: true,
   http2: true,
+  propagation: true,
 };
 
 const START_OPTIONS: OptionNames<StartOptions> = {
@@ -259,6 +268,7 @@ export function checkServerOptions(options: ServerOptions): void {
   checkFunction(action, "onError", options.onError);
   checkFunction(action, "onConnectionError", options.onConnectionError);
   checkFunction(action, "onRefusedCall", options.onRefusedCall);
+  checkBoolean(action, "propagation", options.propagation);
   checkClock(action, options.clock);
 }
 

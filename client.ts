@@ -78,6 +78,7 @@ export type {
 } from "./core/service_config.ts";
 export { ClientStream, type SendOptions } from "./_call/client/stream.ts";
 export type { CallOptions } from "./_call/client/options.ts";
+export type { ParentCall, PropagationOptions } from "./_call/parent.ts";
 export type { Compression } from "./_wire/compression.ts";
 export type { Many, MessageOf, Received } from "./_call/many.ts";
 export type {

@@ -51,6 +51,8 @@ export {
   type Messages,
   type MethodInfo,
   type MethodOptions,
+  type ParentCall,
+  type PropagationOptions,
   type Resolver,
   type ResolverAnswer,
   type ResolverQuestion,

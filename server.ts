@@ -204,6 +204,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
           onError(error, { methodName, peer: peer! }),
       ),
       deadlines: deadlinesOn(clock),
+      propagates: options.propagation ?? false,
       config,
       writer: frameWriter,
       routes: routesOf(services, {

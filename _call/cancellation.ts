@@ -1,6 +1,6 @@
 /**
- * What can end a call from outside, joined into one: its deadline, and the
- * signal of its caller.
+ * What can end a call from outside, joined into one: its deadline, the signal
+ * of its caller, and the call that it is made for.
  *
  * @module
  */
@@ -46,6 +46,22 @@ export function abortedByCaller(signal: AbortSignal): GRPCError {
   );
 }
 
+/** Makes the error of a call that was made for one that has ended so. */
+function endedWithParent(reason: GRPCError): GRPCError {
+  const options = { cause: reason };
+  return reason.status === Status.DEADLINE_EXCEEDED
+    ? new GRPCError(
+      Status.DEADLINE_EXCEEDED,
+      "Deadline exceeded: that of the call which this one was made for",
+      options,
+    )
+    : new GRPCError(
+      Status.CANCELLED,
+      "Call was cancelled: the call which it was made for has ended",
+      options,
+    );
+}
+
 /**
  * A caller's signal and a deadline on the way in, one signal on the way out.
  *
@@ -62,6 +78,10 @@ export class Cancellation implements DeadlineEntry, SignalWatcher, Disposable {
   readonly #owner: CancellationOwner;
   readonly #deadlines: DeadlineQueue;
   readonly #caller: AbortSignal | undefined;
+  /** What ends the call that this one is made for. */
+  readonly #parent: Cancellation | null;
+  /** The calls that were made for this one and have not ended. */
+  #children: Set<Cancellation> | undefined;
   #controller: AbortController | undefined;
   #reason: GRPCError | undefined;
   #watch: SignalWatch | null = null;
@@ -73,9 +93,11 @@ export class Cancellation implements DeadlineEntry, SignalWatcher, Disposable {
     deadline: Deadline | undefined,
     caller: AbortSignal | undefined,
     queue: DeadlineQueue = deadlines,
+    parent: Cancellation | null = null,
   ) {
     this.#owner = owner;
     this.#caller = caller;
+    this.#parent = parent;
     this.#deadlines = queue;
     this.expiresAt = deadline === undefined
       ? Infinity
@@ -83,14 +105,21 @@ export class Cancellation implements DeadlineEntry, SignalWatcher, Disposable {
   }
 
   /**
-   * Begins to watch the deadline and the caller's signal. When one of them has
-   * come already the owner is told so before this returns.
+   * Begins to watch the deadline, the caller's signal and the call that it is
+   * made for. When one of them has come already the owner is told so before this
+   * returns.
    *
    * @param knownMs What was left until the deadline a moment ago, if that is
    *   known: to look at the clock is a third of what a deadline costs. It is
    *   looked at where the moment counts.
    */
   enter(knownMs = 0): void {
+    const parent = this.#parent;
+    if (parent !== null) {
+      const reason = parent.#reason;
+      if (reason !== undefined) return this.#end(endedWithParent(reason));
+      (parent.#children ??= new Set()).add(this);
+    }
     const caller = this.#caller;
     if (caller !== undefined) {
       if (caller.aborted) return this.#end(abortedByCaller(caller));
@@ -130,11 +159,15 @@ export class Cancellation implements DeadlineEntry, SignalWatcher, Disposable {
     return this.#reason;
   }
 
-  /** Aborts the call's signal and stops watching. */
+  /** Aborts the call's signal, ends the calls made for it, and stops watching. */
   abort(reason: GRPCError): void {
     this[Symbol.dispose]();
     if (this.#reason !== undefined) return;
     this.#reason = reason;
+    // Before the signal: of a call that heeds both, this says why it ended.
+    for (const child of this.#children ?? []) {
+      child.#end(endedWithParent(reason));
+    }
     this.#context?.(() => this.#controller!.abort(reason));
   }
 
@@ -152,6 +185,7 @@ export class Cancellation implements DeadlineEntry, SignalWatcher, Disposable {
     this.#deadlines.remove(this);
     this.#watch?.leave(this);
     this.#watch = null;
+    if (this.#parent !== null) this.#parent.#children?.delete(this);
   }
 
   #end(error: GRPCError): void {

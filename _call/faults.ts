@@ -79,8 +79,23 @@ export function unfinishedRequest(timeoutMs: number): GRPCError {
   );
 }
 
-/** The error of a call whose stream ended before its reply was sent. */
-export function endedBeforeReply(why: CloseReason): StreamTerminatedError {
+/**
+ * The error of a call whose stream ended before its reply was sent.
+ *
+ * @param why How the stream ended.
+ * @param isLate Whether its deadline has come.
+ */
+export function endedBeforeReply(
+  why: CloseReason,
+  isLate: boolean,
+): StreamTerminatedError {
+  // The client's clock rang first: it is the deadline all the same.
+  if (isLate && why.status === Status.CANCELLED) {
+    return new StreamTerminatedError(
+      Status.DEADLINE_EXCEEDED,
+      "Deadline exceeded",
+    );
+  }
   return why.clean
     ? new StreamTerminatedError(
       Status.CANCELLED,

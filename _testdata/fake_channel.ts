@@ -20,6 +20,7 @@ import {
   type UnaryUnaryMethod,
 } from "../_call/client/method.ts";
 import { deadlines } from "../_call/cancellation.ts";
+import { propagationOf } from "../_call/parent.ts";
 import { Cardinality } from "../core/cardinality.ts";
 import { type Codec, ProtoCodec } from "../core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "../core/config.ts";
@@ -72,6 +73,7 @@ export class FakeChannel implements Listenable<ClientEvent> {
       deadlines,
       policies,
       retries: new RetryState(policies, config),
+      propagation: propagationOf("Cannot create channel", false),
     };
     this.unaryUnary = this.#method(Cardinality.UNARY_UNARY);
     this.unaryStream = this.#method(Cardinality.UNARY_STREAM);

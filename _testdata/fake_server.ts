@@ -89,6 +89,7 @@ export class FakeServer implements CallHost, Listenable<ServerEvent> {
   readonly compressors: ReadonlyMap<string, Compressor>;
   readonly compressor: Compressor | null;
   readonly acceptEncoding: string;
+  readonly propagates = false;
   readonly events: readonly EventClass<ServerEvent>[] = SERVER_EVENTS;
   readonly listeners: Listeners<ServerEvent> = new Listeners(
     "Server",

@@ -43,7 +43,7 @@ export const ROOMS: readonly (readonly string[])[] = [
   ["_connections.ts"],
   ["_channel.ts", "_graceful_exit.ts"],
   ["*"],
-  ["health/*", "logging/*", "reflection/*", "testing/*"],
+  ["health/*", "logging/*", "propagation/*", "reflection/*", "testing/*"],
   ["plugin/*"],
   ["mod.ts"],
 ];

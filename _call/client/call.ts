@@ -138,6 +138,7 @@ export class ClientCall<Req, Rep>
       options.deadline,
       options.signal,
       deadlines,
+      options.parent,
     );
     this.#inbox = new Inbox(this);
     this.#reader = new FrameReader(this, options.maxReceiveMessageSize);

@@ -19,6 +19,8 @@ import type { HeadTemplate } from "../../_wire/headers.ts";
 import type { StreamSource } from "../byte_stream.ts";
 import type { DeadlineQueue } from "../deadline_queue.ts";
 import type { MethodPolicies } from "./method_policies.ts";
+import type { Cancellation } from "../cancellation.ts";
+import type { Propagation } from "../parent.ts";
 import type { ReplyReader } from "./reply_reader.ts";
 import type { RetryState } from "./retry_state.ts";
 
@@ -40,6 +42,8 @@ export interface ClientHost {
   readonly policies: MethodPolicies;
   /** What its calls share that make several attempts. */
   readonly retries: RetryState;
+  /** What calls take over from those that they are made for. */
+  readonly propagation: Propagation;
 }
 
 /** The method that is called, as this channel calls it. */
@@ -62,6 +66,8 @@ export interface ClientCallOptions {
   /** How many milliseconds were left of it when it was made, if that is known. */
   readonly timeLeftMs: number | undefined;
   readonly signal: AbortSignal | undefined;
+  /** What ends the call that this one is made for, if it is to end with that. */
+  readonly parent: Cancellation | null;
   readonly waitForReady: boolean;
   readonly maxReceiveMessageSize: number;
   readonly maxSendMessageSize: number;

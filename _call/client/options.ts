@@ -17,6 +17,12 @@ import type { AttemptPolicy } from "./call_policy.ts";
 import { readAttempts, readSize } from "./method_options.ts";
 import type { HedgingOptions, RetryOptions } from "../../core/retry_options.ts";
 import { type Compression, compressorFor } from "../../_wire/compression.ts";
+import {
+  cancellationOf,
+  currentParent,
+  faultlessValues,
+  type ParentCall,
+} from "../parent.ts";
 import type { ClientCallOptions, ClientHost } from "./host.ts";
 import type { CallPolicy } from "./method_policies.ts";
 
@@ -50,6 +56,17 @@ export interface CallOptions {
    * @default {undefined} none
    */
   readonly signal?: AbortSignal;
+  /**
+   * The call that this one is made for: the one that a handler serves. This one
+   * ends when that does, with `DEADLINE_EXCEEDED` if its deadline has come and
+   * else with `CANCELLED`, and its deadline is that one's if it is earlier. What
+   * goes along is chosen by `propagation` of the channel. `null` for a call that
+   * is on its own, whatever the channel says.
+   *
+   * @default {undefined} the call whose handler makes it, if the channel has
+   *   `propagation`
+   */
+  readonly parent?: ParentCall | null | undefined;
   /**
    * Whether the call waits while no connection can be had, until one can or its
    * deadline comes. Otherwise it fails with `UNAVAILABLE` as soon as an attempt
@@ -102,6 +119,7 @@ const CALL_OPTIONS: OptionNames<CallOptions> = {
   deadline: true,
   metadata: true,
   signal: true,
+  parent: true,
   waitForReady: true,
   compression: true,
   maxReceiveMessageSize: true,
@@ -125,6 +143,7 @@ export function defaultOptions(host: ClientHost, path: string): CallDefaults {
     deadline: undefined,
     timeLeftMs: undefined,
     signal: undefined,
+    parent: null,
     waitForReady: policy.waitForReady,
     maxReceiveMessageSize: Math.min(
       policy.maxReceiveMessageSize ?? config.maxReceiveMessageSize,
@@ -151,6 +170,59 @@ export function defaultOptions(host: ClientHost, path: string): CallDefaults {
  * @throws {RangeError} If a number or a value is out of range.
  */
 export function readOptions(
+  host: ClientHost,
+  defaults: CallDefaults,
+  options: CallOptions | undefined,
+): ClientCallOptions {
+  const own = readOwnOptions(host, defaults, options);
+  const parent = options?.parent;
+  if (parent === undefined) {
+    if (!host.propagation.isAutomatic) return own;
+    return inherit(host, own, currentParent.getStore() ?? null);
+  }
+  return inherit(host, own, parent);
+}
+
+/** Adds what a call takes over from the one that it is made for. */
+function inherit(
+  { propagation }: ClientHost,
+  own: ClientCallOptions,
+  parent: ParentCall | null,
+): ClientCallOptions {
+  if (parent === null) return own;
+  const cancellation = cancellationOf(parent);
+  if (cancellation === null) {
+    throw wrongType(ACTION, "parent", "a call that a handler serves", parent);
+  }
+  const deadline = propagation.deadline
+    ? Deadline.earliest(own.deadline, parent.deadline ?? undefined)
+    : own.deadline;
+  return {
+    ...own,
+    deadline,
+    timeLeftMs: deadline === own.deadline ? own.timeLeftMs : undefined,
+    parent: propagation.cancellation ? cancellation : null,
+    metadata: propagation.metadata.length === 0
+      ? own.metadata
+      : inheritMetadata(propagation.metadata, own.metadata, parent.metadata),
+  };
+}
+
+/** Adds what the caller has not set itself. */
+function inheritMetadata(
+  keys: readonly string[],
+  own: Metadata | null,
+  parent: Metadata,
+): Metadata | null {
+  const all = new Metadata(own ?? undefined);
+  for (const key of keys) {
+    if (own?.has(key)) continue;
+    for (const value of faultlessValues(parent, key)) all.append(key, value);
+  }
+  return all.size === 0 ? null : all;
+}
+
+function readOwnOptions(
   host: ClientHost,
   defaults: CallDefaults,
   options: CallOptions | undefined,
@@ -187,6 +259,7 @@ export function readOptions(
       ? Math.max(0, timeoutMs)
       : undefined,
     signal,
+    parent: null,
     waitForReady: options.waitForReady ?? defaults.waitForReady,
     maxReceiveMessageSize: Math.min(
       readSize(options, "maxReceiveMessageSize", READING) ??

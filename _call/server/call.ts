@@ -297,6 +297,11 @@ export class ServerCall<Req, Rep>
     return this.#cancellation.signal;
   }
 
+  /** What ends it before its time, and the calls made for it. */
+  get cancellation(): Cancellation {
+    return this.#cancellation;
+  }
+
   /** Why the call ended before its time, if it did. */
   get aborted(): GRPCError | undefined {
     return this.#cancellation.reason;
@@ -454,7 +459,7 @@ export class ServerCall<Req, Rep>
 
   onClose(why: CloseReason): void {
     if (this.replied && this.request.phase === "ended") return;
-    const error = endedBeforeReply(why);
+    const error = endedBeforeReply(why, this.#cancellation.expired);
     // After the reply there is nothing left to call off, only to read.
     if (this.replied) this.#inbox.abort(error);
     else this.#abort(error);

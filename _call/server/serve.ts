@@ -23,6 +23,7 @@ import {
   trailersFor,
 } from "./outcome.ts";
 import { misuse } from "../half.ts";
+import { currentParent } from "../parent.ts";
 import type { Route } from "./route.ts";
 import { isPromiseLike } from "../../core/_promise_like.ts";
 import { HeadReader, pathOf, type Refusal } from "./read_head.ts";
@@ -38,6 +39,8 @@ const NOW = Promise.resolve();
 export interface CallHost extends ServerHost {
   /** The methods by path. */
   readonly routes: ReadonlyMap<string, Route>;
+  /** Whether handlers run inside their call, for the calls that they make. */
+  readonly propagates: boolean;
   /** Which calls may start. */
   readonly admission: Admission<AnyCall>;
   /** A call that passed the checks of its head. */
@@ -182,19 +185,12 @@ function refuse(stream: ByteStream, refusal: Refusal): ByteSink {
 
 /** Runs the handler of a call. */
 function run(host: CallHost, call: AnyCall): void {
-  const { handle, start: { request: { route: { handler } }, record } } = call;
   const stream = new ServerStream(call);
   let result: unknown;
   try {
-    if (record !== null) {
-      result = record.run(() => {
-        if (handle !== null) return handle(stream);
-        record.handling();
-        return handler.handle(stream);
-      });
-    } else {
-      result = handle === null ? handler.handle(stream) : handle(stream);
-    }
+    result = host.propagates
+      ? currentParent.run(stream, () => handle(call, stream))
+      : handle(call, stream);
   } catch (error) {
     return handlerThrew(host, call, error);
   }
@@ -207,6 +203,22 @@ function run(host: CallHost, call: AnyCall): void {
   } else {
     handlerReturned(host, call);
   }
+}
+
+/** Calls what handles a call, in the contexts of those who observe it. */
+function handle(
+  call: AnyCall,
+  stream: ServerStream<unknown, unknown>,
+): unknown {
+  const { handle, start: { request: { route: { handler } }, record } } = call;
+  if (record === null) {
+    return handle === null ? handler.handle(stream) : handle(stream);
+  }
+  return record.run(() => {
+    if (handle !== null) return handle(stream);
+    record.handling();
+    return handler.handle(stream);
+  });
 }
 
 function handlerReturned(host: CallHost, call: AnyCall): void {

@@ -71,6 +71,16 @@ const ENDINGS: readonly Ending[] = [
     told: false,
   },
   {
+    when: "the client resets the stream just when its deadline has come",
+    end: ({ clock, stream }) => {
+      clock.jump(100);
+      stream.close(closed(Status.CANCELLED, "Stream was reset"));
+    },
+    status: Status.DEADLINE_EXCEEDED,
+    message: "Deadline exceeded",
+    told: false,
+  },
+  {
     when: "the connection is lost",
     end: ({ stream }) =>
       stream.close(closed(Status.UNAVAILABLE, "Connection lost")),

@@ -15,6 +15,7 @@ import { isStatus, Status } from "../../core/status.ts";
 import type { Compression } from "../../_wire/compression.ts";
 import type { MessageOf, Received } from "../many.ts";
 import { MessageIterator } from "../message_iterator.ts";
+import { type ParentCall, setParentReader } from "../parent.ts";
 import type { ServerCall } from "./call.ts";
 import { readableOf, writableOf } from "../web_streams.ts";
 
@@ -114,7 +115,7 @@ export function callOf(stream: AnyStream): AnyCall {
  * @typeParam Rep The reply message, or `Many<…>` of it.
  */
 export class ServerStream<in out Req, in out Rep>
-  implements AsyncIterable<MessageOf<Req>> {
+  implements AsyncIterable<MessageOf<Req>>, ParentCall {
   // "in out" above: a stream of one message does not pass for one of many.
 
   readonly #call: ServerCall<MessageOf<Req>, MessageOf<Rep>>;
@@ -124,6 +125,9 @@ export class ServerStream<in out Req, in out Rep>
 
   static {
     readCall = (stream) => stream.#call;
+    setParentReader((parent) =>
+      #call in parent ? parent.#call.cancellation : null
+    );
   }
 
   /** @ignore Streams come from the server. */

@@ -60,6 +60,7 @@ const CLIENT = [
   ...["ConnectivityState", "Endpoint", "WaitOptions"],
   ...["BalancingOptions", "BalancingPolicy"],
   ...["Resolver", "ResolverAnswer", "ResolverQuestion"],
+  ...["ParentCall", "PropagationOptions"],
   ...["ConnectFunction", "ConnectOptions"],
   ...["ChannelRetryOptions", "HedgingOptions", "MethodOptions", "RetryOptions"],
   ...["ServiceConfig", "ServiceConfigHedgingPolicy", "ServiceConfigMethod"],
@@ -117,6 +118,12 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     ...["CallKind", "CallLogRecord", "LogCallsOptions", "LogLevel"],
     ...["jsonLine", "levelOf", "logCalls", "textLine"],
   ],
+  "propagation/mod.ts": [
+    ...["Deadline", "Metadata", "MetadataInit", "MetadataValue"],
+    ...["MetadataValueOf", "ParentCall", "Peer", "PeerAddress"],
+    ...["PeerCertificate", "PeerCertificateName", "PropagationOptions"],
+    ...["currentCall", "detach"],
+  ],
   "reflection/mod.ts": [
     ...["Reflection", "ReflectOptions", "ServerReflection"],
     ...["ServerReflectionOptions", "reflect"],
@@ -149,6 +156,7 @@ Deno.test("deno.json has the entry points that it should", () => {
     "./server": "./server.ts",
     "./health": "./health/mod.ts",
     "./error-details": "./error_details.ts",
+    "./propagation": "./propagation/mod.ts",
     "./reflection": "./reflection/mod.ts",
     "./logging": "./logging/mod.ts",
     "./testing": "./testing/mod.ts",
