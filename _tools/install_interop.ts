@@ -77,6 +77,12 @@ const GO_TOOLS: readonly GoTool[] = [
     file: "interop/peers/fleet_server.go",
   },
   {
+    name: "retry-peer",
+    module: "google.golang.org/grpc",
+    version: "v1.85.0",
+    file: "interop/peers/retry_peer.go",
+  },
+  {
     name: "h2spec",
     module: "github.com/summerwind/h2spec",
     version: "v2.2.1+incompatible",
