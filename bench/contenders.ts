@@ -21,6 +21,8 @@ export interface Contender {
   readonly title: string;
   /** The checkout it is in, if it is this library. */
   readonly root?: URL;
+  /** Whether it is compiled as it runs, and slow at first. */
+  readonly isJit: boolean;
   /**
    * How to start a process of it.
    *
@@ -63,6 +65,7 @@ function script(options: ScriptOptions): Contender {
     name,
     title,
     ...(module === "./ours.ts" ? { root } : {}),
+    isJit: true,
     launch({ role, port, settings, v8Flags = [] }) {
       if (module.endsWith(".mjs") && !nodePackagesAreThere()) {
         throw new Skipped("its packages are missing: deno task bench:tools");
@@ -107,6 +110,7 @@ function foreign(
   return {
     name,
     title,
+    isJit: false,
     launch({ role, port, settings }) {
       const { tls, gzip, listener, inMemory } = settings;
       if (role === "both" || tls || gzip || listener || inMemory) {

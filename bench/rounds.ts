@@ -27,8 +27,8 @@ export interface Effort {
   /** How long one turn takes, in milliseconds. */
   readonly turnMs: number;
   /**
-   * How long everybody runs before what is measured, in milliseconds; three
-   * times as long after the start.
+   * How long everybody runs before what is measured, in milliseconds; longer
+   * after the start.
    */
   readonly warmUpMs: number;
 }
@@ -84,31 +84,47 @@ async function startAll(
   options: RunOptions,
   absent: Absence[],
 ): Promise<Entry[]> {
-  const { name, processes, variants = [], base } = scenario;
-  options.progress(`${name}: starting`);
-  const entries: Entry[] = [];
-  for (const contender of options.contenders) {
-    for (const variant of [undefined, ...variants]) {
-      const suffix = variant?.suffix ?? "";
-      const row: RowName = {
-        name: `${contender.name}${suffix}`,
-        base: variants.length > 0 ? contender.name : base,
-        before: `${contender.name}${BEFORE}${suffix}`,
-      };
-      const settings = settingsOf({
-        ...scenario.settings,
-        ...variant?.settings,
-      });
-      try {
-        const pair = await Pair.start({ contender, processes, settings });
-        entries.push({ row, pair, work: variant?.work });
-        const { prepare } = variant ?? {};
-        if (prepare !== undefined) await pair.client.ask(prepare);
-      } catch (error) {
-        leaveOut(row.name, error, absent);
-        // It cannot take part at all.
-        if (variant === undefined) break;
+  options.progress(`${scenario.name}: starting`);
+  const entries: Entry[][] = [];
+  const waiting = options.contenders.entries();
+  // Nothing is measured yet, so as many at a time as there are cores.
+  await Promise.all(
+    Array.from({ length: navigator.hardwareConcurrency }, async () => {
+      for (const [i, contender] of waiting) {
+        entries[i] = await startOne(scenario, contender, absent);
       }
+    }),
+  );
+  return entries.flat();
+}
+
+/** Starts a contender in all the ways in which it takes part. */
+async function startOne(
+  { processes, variants = [], base, settings }: Scenario,
+  contender: Contender,
+  absent: Absence[],
+): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for (const variant of [undefined, ...variants]) {
+    const suffix = variant?.suffix ?? "";
+    const row: RowName = {
+      name: `${contender.name}${suffix}`,
+      base: variants.length > 0 ? contender.name : base,
+      before: `${contender.name}${BEFORE}${suffix}`,
+    };
+    try {
+      const pair = await Pair.start({
+        contender,
+        processes,
+        settings: settingsOf({ ...settings, ...variant?.settings }),
+      });
+      entries.push({ row, pair, work: variant?.work });
+      const { prepare } = variant ?? {};
+      if (prepare !== undefined) await pair.client.ask(prepare);
+    } catch (error) {
+      leaveOut(row.name, error, absent);
+      // It cannot take part at all.
+      if (variant === undefined) break;
     }
   }
   return entries;
@@ -137,7 +153,7 @@ export function leaveOut(
   absent.push({ contender, reason });
 }
 
-/** How many times longer the first warm-up of a process is. */
+/** How many times longer the first warm-up is of what is compiled as it runs. */
 const LONG_WARM_UP = 6;
 
 async function runPoint(
@@ -175,7 +191,7 @@ async function runPoint(
   const concurrency = Math.max(...all.map((it) => it.concurrency));
   for (const [entry, point] of points) {
     await attempt(entry, async () => {
-      if (isFirst) {
+      if (isFirst && entry.pair.contender.isJit) {
         await entry.pair.warmUp({ ...point, concurrency }, {
           warmUpMs: warmUpMs * LONG_WARM_UP,
           turnMs,
