@@ -33,8 +33,27 @@ export interface Context {
   readonly channel: Channel;
   readonly stub: Stub<typeof TestService>;
   connect(options?: ChannelOptions): Channel;
-  /** How often the soak tests call. */
-  readonly soakIterations: number;
+  /** How the soak tests call. */
+  readonly soak: SoakOptions;
+}
+
+/** The flags of the soak tests, by their official names. */
+export interface SoakOptions {
+  /** How many calls each worker makes. */
+  readonly iterations: number;
+  /** How many workers there are. */
+  readonly threads: number;
+  /** How many calls may fail, or be too slow. */
+  readonly maxFailures: number;
+  /** What is too slow, in milliseconds. */
+  readonly maxLatencyMs: number;
+  /** How long a worker waits from the start of a call to the next. */
+  readonly minTimeMsBetweenCalls: number;
+  /** How long all of it may take, in milliseconds. */
+  readonly overallTimeoutMs: number;
+  /** The sizes of the messages, in bytes. */
+  readonly requestSize: number;
+  readonly replySize: number;
 }
 
 /** One case: rejects if it fails. */
@@ -94,12 +113,51 @@ async function watched(
   await run(createStub(TestService, channel), compressed);
 }
 
-async function largeUnary(stub: Stub<typeof TestService>): Promise<void> {
+async function largeUnary(
+  stub: Stub<typeof TestService>,
+  { requestSize, replySize } = {
+    requestSize: LARGE_REQUEST,
+    replySize: LARGE_REPLY,
+  },
+): Promise<void> {
   const reply = await stub.unaryCall({
-    responseSize: LARGE_REPLY,
-    payload: bytes(LARGE_REQUEST),
+    responseSize: replySize,
+    payload: bytes(requestSize),
   });
-  expect("The reply", reply.payload?.body.length, LARGE_REPLY);
+  expect("The reply", reply.payload?.body.length, replySize);
+}
+
+/** Calls again and again, and fails if too many calls do, or are too slow. */
+async function soak(
+  { soak }: Context,
+  call: (sizes: SoakOptions) => Promise<void>,
+): Promise<void> {
+  const end = performance.now() + soak.overallTimeoutMs;
+  let made = 0;
+  const failures: string[] = [];
+  const worker = async (): Promise<void> => {
+    for (let i = 0; i < soak.iterations; i++) {
+      const start = performance.now();
+      if (start > end) return;
+      made++;
+      try {
+        await call(soak);
+        const tookMs = performance.now() - start;
+        if (tookMs > soak.maxLatencyMs) {
+          failures.push(`It took ${tookMs.toFixed()} ms`);
+        }
+      } catch (error) {
+        failures.push(`${error}`);
+      }
+      const restMs = start + soak.minTimeMsBetweenCalls - performance.now();
+      if (restMs > 0) await new Promise((r) => setTimeout(r, restMs));
+    }
+  };
+  await Promise.all(Array.from({ length: soak.threads }, worker));
+  expect("The number of calls in time", made, soak.iterations * soak.threads);
+  if (failures.length > soak.maxFailures) {
+    throw new Error(`${failures.length} calls failed: ${failures[0]}`);
+  }
 }
 
 /** One request of a duplex call, and the reply to it. */
@@ -312,15 +370,23 @@ export const CASES: Readonly<Record<string, Case>> = {
     if (reply.username !== "") expect("The name", reply.username, "a-token");
   },
 
-  async rpc_soak({ stub, soakIterations }) {
-    for (let i = 0; i < soakIterations; i++) await largeUnary(stub);
-  },
+  rpc_soak: (context) =>
+    soak(context, (sizes) => largeUnary(context.stub, sizes)),
 
-  async channel_soak({ connect, soakIterations }) {
-    for (let i = 0; i < soakIterations; i++) {
-      await using channel = connect();
-      await largeUnary(createStub(TestService, channel));
+  channel_soak: (context) =>
+    soak(context, async (sizes) => {
+      await using channel = context.connect();
+      await largeUnary(createStub(TestService, channel), sizes);
+    }),
+
+  async pick_first_unary({ stub }) {
+    const ids = new Set<string>();
+    for (let i = 0; i < 20; i++) {
+      const { serverId } = await stub.unaryCall({ fillServerId: true });
+      if (serverId === "") throw new Error("The server does not tell its id");
+      ids.add(serverId);
     }
+    expect("The number of servers", ids.size, 1);
   },
 
   // Not official, but asked for in the same document

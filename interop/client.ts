@@ -65,11 +65,22 @@ const context: Context = {
   channel,
   stub: createStub(TestService, channel),
   connect,
-  soakIterations: Number(flags.soak_iterations ?? 10),
+  soak: {
+    iterations: Number(flags.soak_iterations ?? 10),
+    threads: Number(flags.soak_num_threads ?? 1),
+    maxFailures: Number(flags.soak_max_failures ?? 0),
+    maxLatencyMs: Number(
+      flags.soak_per_iteration_max_acceptable_latency_ms ?? 1_000,
+    ),
+    minTimeMsBetweenCalls: Number(flags.soak_min_time_ms_between_rpcs ?? 0),
+    overallTimeoutMs: 1_000 * Number(flags.soak_overall_timeout_seconds ?? 10),
+    requestSize: Number(flags.soak_request_size ?? 271_828),
+    replySize: Number(flags.soak_response_size ?? 314_159),
+  },
 };
 
 /** A case that takes longer hangs. */
-const LIMIT_MS = 30_000;
+const LIMIT_MS = Math.max(30_000, 2 * context.soak.overallTimeoutMs);
 
 let failed = 0;
 for (const name of names) {

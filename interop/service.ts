@@ -92,6 +92,9 @@ async function* repliesOf(
   yield* [];
 }
 
+/** What tells this server from others. */
+const serverId = crypto.randomUUID();
+
 const service = createService(TestService, {
   emptyCall: async (_request, call) => {
     await begin(call);
@@ -111,6 +114,7 @@ const service = createService(TestService, {
       ...(request.fillUsername && authorization !== undefined
         ? { username: authorization.replace(/^Bearer /, "") }
         : {}),
+      ...(request.fillServerId ? { serverId } : {}),
     };
   },
 
