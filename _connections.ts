@@ -15,8 +15,11 @@ import {
   Balancer,
   type EndpointFinder,
 } from "./_balance/balancer.ts";
+import { HealthCheckedSubchannel } from "./_balance/health_watch.ts";
+import { OutlierDetector } from "./_balance/outlier.ts";
 import {
   FirstPicker,
+  LeastRequestPicker,
   type Picker,
   RoundRobinPicker,
 } from "./_balance/picker.ts";
@@ -26,6 +29,7 @@ import {
   type ResolutionListener,
 } from "./_balance/resolution.ts";
 import type { ConnectionSource } from "./_balance/subchannel.ts";
+import type { SubchannelMaker } from "./_balance/subchannel_wrapper.ts";
 import {
   addressesOf,
   addressOf,
@@ -150,6 +154,10 @@ function balanced(
   source: readonly Endpoint[] | EndpointSource<Endpoint>,
 ): ConnectionSource {
   const { target, clock, config } = shared;
+  const { healthCheck: service, outlierDetection } = balancing;
+  const outliers = outlierDetection === null
+    ? null
+    : new OutlierDetector(outlierDetection, clock);
   return new Balancer<Endpoint>({
     target,
     clock,
@@ -168,19 +176,41 @@ function balanced(
           timeoutMs: config.connectTimeoutMs,
           backoff: config,
         }, listener),
-    // Not in use is the channel as a whole, not one of its connections.
-    makeSubchannel: (endpoint, listener) =>
-      endpoint.subchannel = new Subchannel({
-        ...shared,
-        likelyMixUp: likelyMixUp(tls),
-        addresses: (onFound) => endpoint.addresses(onFound),
-        idleTimeoutMs: Infinity,
-      }, listener),
+    makeSubchannel: (endpoint, listener) => {
+      const connect: SubchannelMaker = (listener) =>
+        endpoint.subchannel = new Subchannel({
+          ...shared,
+          likelyMixUp: likelyMixUp(tls),
+          addresses: (onFound) => endpoint.addresses(onFound),
+          // Not in use is the channel as a whole, not one of its connections.
+          idleTimeoutMs: Infinity,
+        }, listener);
+      const check: SubchannelMaker = service === null
+        ? connect
+        : (listener) =>
+          new HealthCheckedSubchannel(connect, listener, {
+            service,
+            authority: shared.authority,
+            scheme: shared.scheme,
+            clock,
+            backoff: config,
+          });
+      return outliers === null
+        ? check(listener)
+        : outliers.watch(endpoint.key, check, listener);
+    },
   });
 }
 
-function pickerOf({ policy }: ResolvedBalancing): Picker {
-  return policy === "pick_first" ? new FirstPicker() : new RoundRobinPicker();
+function pickerOf({ policy, choiceCount }: ResolvedBalancing): Picker {
+  switch (policy) {
+    case "pick_first":
+      return new FirstPicker();
+    case "round_robin":
+      return new RoundRobinPicker();
+    case "least_request":
+      return new LeastRequestPicker(choiceCount);
+  }
 }
 
 /** Endpoints that never change. */

@@ -50,7 +50,14 @@ import { type Channel, hostOf } from "./_channel.ts";
 export { Channel, type ChannelOptions, type WaitOptions } from "./_channel.ts";
 export type { HTTP2Engine } from "./_http2/engine.ts";
 export type { ConnectivityState, Endpoint } from "./core/connectivity.ts";
-export type { BalancingOptions, BalancingPolicy } from "./core/balancing.ts";
+export type {
+  BalancingOptions,
+  BalancingPolicy,
+  EjectionOptions,
+  FailurePercentageOptions,
+  OutlierDetectionOptions,
+  SuccessRateOptions,
+} from "./core/balancing.ts";
 export type {
   Resolver,
   ResolverAnswer,

@@ -76,3 +76,47 @@ export class RoundRobinPicker implements Picker {
     return null;
   }
 }
+
+/**
+ * The one with the fewest calls, of a few that are drawn at random: with all of
+ * them, many clients would go to the same server at once.
+ *
+ * @see {@link https://github.com/grpc/proposal/blob/master/A48-xds-least-request-lb-policy.md}
+ */
+export class LeastRequestPicker implements Picker {
+  readonly #choiceCount: number;
+  readonly #random: () => number;
+  #ready: readonly BalancedSubchannel[] = [];
+
+  /**
+   * @param choiceCount How many are drawn.
+   * @param random Gives a number from 0 to below 1.
+   */
+  constructor(choiceCount: number, random: () => number = Math.random) {
+    this.#choiceCount = choiceCount;
+    this.#random = random;
+  }
+
+  update(ready: readonly BalancedSubchannel[]): void {
+    this.#ready = ready;
+  }
+
+  pick(): BalancedSubchannel | null {
+    const ready = this.#ready;
+    let best: BalancedSubchannel | null = null;
+    for (let i = 0; i < this.#choiceCount && ready.length > 0; i++) {
+      const drawn = ready[Math.floor(this.#random() * ready.length)]!;
+      if (best === null || drawn.callCount < best.callCount) best = drawn;
+    }
+    return best?.checkRoom() ? best : this.#leastWithRoom();
+  }
+
+  #leastWithRoom(): BalancedSubchannel | null {
+    let best: BalancedSubchannel | null = null;
+    for (const subchannel of this.#ready) {
+      if (best !== null && subchannel.callCount >= best.callCount) continue;
+      if (subchannel.checkRoom()) best = subchannel;
+    }
+    return best;
+  }
+}

@@ -2,12 +2,18 @@
 
 import { assertEquals } from "@std/assert";
 import type { BalancedSubchannel } from "./subchannel.ts";
-import { FirstPicker, type Picker, RoundRobinPicker } from "./picker.ts";
+import {
+  FirstPicker,
+  LeastRequestPicker,
+  type Picker,
+  RoundRobinPicker,
+} from "./picker.ts";
 
 /** A subchannel with as much room as it is given. */
 class Fake {
   readonly name: string;
   hasRoom = true;
+  callCount = 0;
 
   constructor(name: string) {
     this.name = name;
@@ -97,4 +103,45 @@ Deno.test("FirstPicker takes the first that has room", () => {
   assertEquals(picks(picker, 2), "aa");
   all["a"]!.hasRoom = false;
   assertEquals(picks(picker, 2), "bb");
+});
+
+/** Gives numbers one after the other, and then the first again. */
+function sequence(...numbers: number[]): () => number {
+  let i = 0;
+  return () => numbers[i++ % numbers.length]!;
+}
+
+Deno.test("LeastRequestPicker takes the one with the fewest calls of those it draws", () => {
+  const all = fakes("abcd");
+  [all["a"]!.callCount, all["b"]!.callCount] = [5, 1];
+  [all["c"]!.callCount, all["d"]!.callCount] = [3, 0];
+  for (
+    const [draws, order] of [
+      [[0, 0.26], "bb"],
+      [[0, 0.5], "cc"],
+      [[0.5, 0], "cc"],
+      [[0.99, 0], "dd"],
+      [[0, 0], "aa"],
+      [[0, 0.26, 0.5, 0.99], "bd"],
+    ] as const
+  ) {
+    const picker = new LeastRequestPicker(2, sequence(...draws));
+    assertEquals(picks(picker, 1), "-");
+    update(picker, all, "abcd");
+    assertEquals(picks(picker, 2), order, `${draws}`);
+  }
+  const picker = new LeastRequestPicker(4, sequence(0, 0.26, 0.5, 0.99));
+  update(picker, all, "abcd");
+  assertEquals(picks(picker, 2), "dd");
+});
+
+Deno.test("LeastRequestPicker looks at all when those it draws have no room", () => {
+  const all = fakes("abcd");
+  all["a"]!.hasRoom = all["d"]!.hasRoom = false;
+  [all["b"]!.callCount, all["c"]!.callCount] = [2, 1];
+  const picker = new LeastRequestPicker(2, () => 0);
+  update(picker, all, "abcd");
+  assertEquals(picks(picker, 2), "cc");
+  all["b"]!.hasRoom = all["c"]!.hasRoom = false;
+  assertEquals(picks(picker, 1), "-");
 });

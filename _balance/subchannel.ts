@@ -48,6 +48,11 @@ export interface BalancedSubchannel {
   checkRoom(): boolean;
   /** Gives a call a stream, where there is room. */
   open(claim: StreamClaim): void;
+  /**
+   * Gives a stream to a call that is none of the user's: it keeps neither the
+   * connection in use nor the process alive.
+   */
+  openInBackground(claim: StreamClaim): void;
   /** Connects, if it is idle. */
   connect(): void;
   /** Takes no more calls; resolves when those there are have ended. */

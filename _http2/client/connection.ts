@@ -72,6 +72,8 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   readonly #resets = new ResetBudget();
   #resetCount = 0;
   #awaited = false;
+  /** The streams of calls that are none of the user's. */
+  readonly #background = new Set<H2Stream>();
   /** Whether the socket keeps the process alive. */
   #isRef = true;
   #peer = new Peer(null);
@@ -170,6 +172,11 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
     return this.#idleTimer.unusedSince;
   }
 
+  /** How many calls there are, without those in the background. */
+  get callCount(): number {
+    return this.streamCount - this.#background.size;
+  }
+
   /** How many streams there are. */
   get streamCount(): number {
     return this.#session?.streamCount ?? 0;
@@ -177,7 +184,9 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
 
   /** The paths of the methods that are called on it. */
   get paths(): string[] {
-    return [...(this.#session?.streams ?? [])].map(({ path }) => path);
+    return [...(this.#session?.streams ?? [])]
+      .filter((stream) => !this.#background.has(stream))
+      .map(({ path }) => path);
   }
 
   toString(): string {
@@ -198,7 +207,14 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   /** Gives a call its stream. */
   open(claim: StreamClaim): void {
     const stream = this.#session!.open(claim);
-    if (this.streamCount === 1) this.#onBusy();
+    if (this.callCount === 1) this.#onBusy();
+    claim.onStream(stream, this.#peer);
+  }
+
+  /** Gives a stream to a call that does not count as use of the connection. */
+  openInBackground(claim: StreamClaim): void {
+    const stream = this.#session!.open(claim);
+    this.#background.add(stream);
     claim.onStream(stream, this.#peer);
   }
 
@@ -228,8 +244,9 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
     this.#isFresh = false;
   }
 
-  onStreamClose(_stream: H2Stream): void {
-    if (this.streamCount === 0) this.#onUnused();
+  onStreamClose(stream: H2Stream): void {
+    if (this.#background.size > 0) this.#background.delete(stream);
+    if (this.callCount === 0) this.#onUnused();
     this.#listener.onRoom(this);
   }
 
@@ -338,7 +355,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
       this.#calm,
     );
     this.#listener.onReady(this);
-    if (this.streamCount === 0) this.#onUnused();
+    if (this.callCount === 0) this.#onUnused();
   }
 
   #ping(onAck: () => void): void {
@@ -406,7 +423,10 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   }
 
   #onUnused(): void {
-    if (this.#draining) return this.#linger();
+    if (this.#draining) {
+      if (this.streamCount === 0) this.#linger();
+      return;
+    }
     this.#idleTimer.onUnused();
     this.#updateRef();
   }
@@ -414,7 +434,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   /** What nobody waits for should not keep the process from its end. */
   #updateRef(): void {
     if (this.#dialing.keepProcessAlive) return;
-    const needed = this.#awaited || this.streamCount > 0;
+    const needed = this.#awaited || this.callCount > 0;
     if (needed === this.#isRef) return;
     this.#isRef = needed;
     this.#attempt?.setRef(needed);

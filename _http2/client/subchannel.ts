@@ -140,7 +140,7 @@ export class Subchannel
   }
 
   get callCount(): number {
-    return this.#state.connection?.streamCount ?? 0;
+    return this.#state.connection?.callCount ?? 0;
   }
 
   get unusedSince(): number {
@@ -162,6 +162,10 @@ export class Subchannel
 
   open(claim: StreamClaim): void {
     this.#state.connection!.open(claim);
+  }
+
+  openInBackground(claim: StreamClaim): void {
+    this.#state.connection!.openInBackground(claim);
   }
 
   async retire(): Promise<void> {

@@ -1,0 +1,101 @@
+/**
+ * A subchannel that is what another is, but for what it adds.
+ *
+ * @module
+ */
+
+import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
+import type { ConnectivityState } from "../core/connectivity.ts";
+import type { BalancedSubchannel, SubchannelListener } from "./subchannel.ts";
+
+/** Makes a subchannel that tells its listener what becomes of it. */
+export type SubchannelMaker = (
+  listener: SubchannelListener,
+) => BalancedSubchannel;
+
+/** Passes everything on, from the balancer to a subchannel and back. */
+export abstract class SubchannelWrapper
+  implements BalancedSubchannel, SubchannelListener {
+  readonly #listener: SubchannelListener;
+  readonly #inner: BalancedSubchannel;
+
+  constructor(make: SubchannelMaker, listener: SubchannelListener) {
+    this.#listener = listener;
+    this.#inner = make(this);
+  }
+
+  /** The subchannel that it wraps. */
+  protected get inner(): BalancedSubchannel {
+    return this.#inner;
+  }
+
+  get state(): ConnectivityState {
+    return this.#inner.state;
+  }
+
+  get failure(): CloseReason | null {
+    return this.#inner.failure;
+  }
+
+  get callCount(): number {
+    return this.#inner.callCount;
+  }
+
+  get unusedSince(): number {
+    return this.#inner.unusedSince;
+  }
+
+  get paths(): string[] {
+    return this.#inner.paths;
+  }
+
+  get counts(): { connections: number; streams: number } {
+    return this.#inner.counts;
+  }
+
+  set isWanted(isWanted: boolean) {
+    this.#inner.isWanted = isWanted;
+  }
+
+  checkRoom(): boolean {
+    return this.#inner.checkRoom();
+  }
+
+  open(claim: StreamClaim): void {
+    this.#inner.open(claim);
+  }
+
+  openInBackground(claim: StreamClaim): void {
+    this.#inner.openInBackground(claim);
+  }
+
+  connect(): void {
+    this.#inner.connect();
+  }
+
+  retire(): Promise<void> {
+    this.onStop();
+    return this.#inner.retire();
+  }
+
+  close(): Promise<void> {
+    this.onStop();
+    return this.#inner.close();
+  }
+
+  onState(_inner: BalancedSubchannel): void {
+    this.tellState();
+  }
+
+  onRoom(_inner: BalancedSubchannel): void {
+    this.#listener.onRoom(this);
+  }
+
+  /** Tells the balancer that the state is, or may be, another. */
+  protected tellState(): void {
+    this.#listener.onState(this);
+  }
+
+  /** No more calls come: once at least, before it retires or closes. */
+  protected onStop(): void {}
+}
