@@ -83,6 +83,15 @@ export type {
   ServiceConfigName,
   ServiceConfigRetryPolicy,
 } from "./core/service_config.ts";
+export {
+  type ClientMiddleware,
+  type ClientMiddlewareOf,
+  type MiddlewareScope,
+  type ServerMiddleware,
+  type ServerMiddlewareOf,
+  use,
+} from "./_middleware.ts";
+export type { OutgoingCall } from "./_call/client/middleware.ts";
 export { ClientStream, type SendOptions } from "./_call/client/stream.ts";
 export type { CallOptions } from "./_call/client/options.ts";
 export type { ParentCall, PropagationOptions } from "./_call/parent.ts";

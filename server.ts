@@ -71,6 +71,15 @@ import { compressors } from "./_zlib.ts";
 
 export * from "./core/mod.ts";
 export {
+  type ClientMiddleware,
+  type ClientMiddlewareOf,
+  type MiddlewareScope,
+  type ServerMiddleware,
+  type ServerMiddlewareOf,
+  use,
+} from "./_middleware.ts";
+export type { OutgoingCall } from "./_call/client/middleware.ts";
+export {
   attach,
   type Handler,
   mapping,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MiddlewareList } from "./_middleware.ts";
 import { isPromiseLike } from "./_promise_like.ts";
 import type { CallObserver } from "./_call_trace.ts";
 import { describe } from "./_describe.ts";
@@ -89,6 +90,8 @@ export class Listeners<T extends Event> {
   readonly #owner: string;
   readonly #types: readonly EventClass<T>[];
   readonly #report: FailureReport;
+  /** What goes around calls. */
+  readonly middleware: MiddlewareList<unknown> = new MiddlewareList();
   /** Never changed in place: a call keeps to what it began with. */
   #audience: Audience<T> = new Map();
   /** Likewise; null if there are none. */

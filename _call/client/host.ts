@@ -74,4 +74,9 @@ export interface ClientCallOptions {
   readonly compressor: Compressor | null;
   /** How many attempts the call makes, and when; null for one. */
   readonly attempts: AttemptPolicy | null;
+  /**
+   * What has to let the head go, in place of who makes the call: it is given
+   * what sends it, with other metadata perhaps.
+   */
+  readonly gate?: (send: (metadata: Metadata | null) => void) => void;
 }

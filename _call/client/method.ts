@@ -22,6 +22,7 @@ import { ClientStream } from "./stream.ts";
 import type { ClientMethod } from "./host.ts";
 import type { Many } from "../many.ts";
 import { MessageIterator } from "../message_iterator.ts";
+import { openThrough, repliesThrough, replyThrough } from "./middleware.ts";
 import { ReplyReader } from "./reply_reader.ts";
 import { type Send, sendAll, sendOne } from "./requests.ts";
 
@@ -156,6 +157,18 @@ export function makeMethod(init: MethodInit, path: string): unknown {
     call.beginLater();
     return call;
   };
+  const open = (options?: CallOptions): AnyCall => {
+    const chain = host.listeners.middleware.chainOf(path);
+    if (chain === null) return makeForLater(options);
+    const context = currentContext();
+    const init = { method: called.descriptor, request: undefined, options };
+    const call: AnyCall = new ClientCall(called, {
+      ...readOptions(host, defaults, options),
+      gate: (send) => context(() => openThrough(chain, init, call, send)),
+    });
+    call.beginLater();
+    return call;
+  };
   const send = isClientStreaming(cardinality) ? sendAll : sendOne;
   const call = isServerStreaming(cardinality)
     ? (requests: unknown, options?: CallOptions) =>
@@ -164,8 +177,20 @@ export function makeMethod(init: MethodInit, path: string): unknown {
       new Promise((resolve) => {
         callForReply(makeCall(options), send, requests, resolve);
       });
-  return Object.assign(call, {
-    open: (options?: CallOptions) => new ClientStream(makeForLater(options)),
+  const through = isServerStreaming(cardinality)
+    ? repliesThrough
+    : replyThrough;
+  const callThrough = (request: unknown, options?: CallOptions): unknown => {
+    const chain = host.listeners.middleware.chainOf(path);
+    if (chain === null) return call(request, options);
+    return through(
+      chain,
+      { method: called.descriptor, request, options },
+      call,
+    );
+  };
+  return Object.assign(callThrough, {
+    open: (options?: CallOptions) => new ClientStream(open(options)),
     path,
     cardinality,
   });

@@ -88,7 +88,9 @@ export class RequestSender {
     this.#events = events;
     this.#watchers = events?.hearsMessages ? events : null;
     this.#metadata = options.metadata;
-    this.#announced = events === null ? "done" : "not yet";
+    this.#announced = events === null && options.gate === undefined
+      ? "done"
+      : "not yet";
   }
 
   /** Whether all that was sent is still there, for a transparent retry. */
@@ -115,15 +117,23 @@ export class RequestSender {
     if (this.#announced === "done") return this.#open(stream);
     if (this.#announced === "begun") return;
     this.#announced = "begun";
+    const { gate } = this.#options;
+    if (gate === undefined) this.#announce(this.#metadata);
+    else gate((metadata) => this.#announce(metadata));
+  }
+
+  #announce(metadata: Metadata | null): void {
     const { contentType } = this.#method.head.fields;
-    this.#events!.sendRequest(this.#metadata, contentType, (metadata) => {
+    const open = (metadata: Metadata | null): void => {
       this.#announced = "done";
       this.#metadata = metadata?.size === 0 ? null : metadata;
       // The stream may be another by now, or still to come.
       if (this.#stream !== null && !this.#owner.finished) {
         this.#open(this.#stream);
       }
-    });
+    };
+    if (this.#events === null) open(metadata);
+    else this.#events.sendRequest(metadata, contentType, open);
   }
 
   /** The stream is gone. */

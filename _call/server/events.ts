@@ -93,7 +93,7 @@ export class ServerEvents {
     owner: { readonly metadata: Metadata },
     next: (metadata: Metadata | null, methodFunc: MethodFunc) => void,
   ): void {
-    const { request: { head, route: { handler } }, record } = this.#start;
+    const { request: { head }, handler, record } = this.#start;
     const isKept = this.hearsMessages || this.hearsReplies;
     const methodFunc: MethodFunc = (stream) => {
       // The context of the handler is that of the call from now on. It takes

@@ -6,7 +6,7 @@
 
 import type { Configuration } from "../../core/config.ts";
 import type { Deadline } from "../../core/deadline.ts";
-import type { CallInfo, ServerEvent } from "../../core/events.ts";
+import type { CallInfo, MethodFunc, ServerEvent } from "../../core/events.ts";
 import type { Listeners } from "../../core/_listeners.ts";
 import type { Peer } from "../../core/peer.ts";
 import type { CallRecord } from "../call_record.ts";
@@ -66,6 +66,8 @@ export interface RequestStart {
   readonly info: CallInfo | null;
   /** What is counted of it; null if nobody observes it. */
   readonly record: CallRecord | null;
+  /** What handles it, with all that goes around that. */
+  readonly handler: { readonly handle: MethodFunc };
 }
 
 /** Whom calls tell about themselves. */

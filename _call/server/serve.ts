@@ -26,6 +26,7 @@ import { misuse } from "../half.ts";
 import { currentParent } from "../parent.ts";
 import type { Route } from "./route.ts";
 import { isPromiseLike } from "../../core/_promise_like.ts";
+import { within } from "./middleware.ts";
 import { HeadReader, pathOf, type Refusal } from "./read_head.ts";
 import { ServerCall } from "./call.ts";
 import type { RequestStart, ServerCallOwner, ServerHost } from "./host.ts";
@@ -77,7 +78,7 @@ export class CallServer implements ServerCallOwner<AnyCall> {
       recordRefusal(host, raw, request.refusal, peer);
       return refuse(stream, request.refusal);
     }
-    const { timeoutMs, route: { method } } = request;
+    const { timeoutMs, route: { method, handler } } = request;
     const deadline = timeoutMs === null
       ? null
       : Deadline.fromTimeout(timeoutMs, host.deadlines.clock);
@@ -88,6 +89,7 @@ export class CallServer implements ServerCallOwner<AnyCall> {
       ? { methodName: method.path, method, deadline, peer }
       : null;
     const record = info === null ? null : recordOf(host, info, raw);
+    const chain = listeners.middleware.chainOf(method.path);
     const start: RequestStart = {
       request,
       headers: raw,
@@ -95,6 +97,7 @@ export class CallServer implements ServerCallOwner<AnyCall> {
       peer,
       info,
       record,
+      handler: chain === null ? handler : within(chain, handler),
     };
     const call: AnyCall = new ServerCall(host, stream, start, this);
     host.onCallStart(call);
@@ -210,7 +213,7 @@ function handle(
   call: AnyCall,
   stream: ServerStream<unknown, unknown>,
 ): unknown {
-  const { handle, start: { request: { route: { handler } }, record } } = call;
+  const { handle, start: { handler, record } } = call;
   if (record === null) {
     return handle === null ? handler.handle(stream) : handle(stream);
   }

@@ -44,7 +44,13 @@ const CORE = [
   ...["isClientStreaming", "isServerStreaming", "isStatus", "statusName"],
 ];
 
+const MIDDLEWARE = [
+  ...["ClientMiddleware", "ClientMiddlewareOf", "MiddlewareScope"],
+  ...["OutgoingCall", "ServerMiddleware", "ServerMiddlewareOf", "use"],
+];
+
 const CLIENT = [
+  ...MIDDLEWARE,
   ...["DynamicMessage", "DynamicMethod"],
   ...["Connection", "HTTP2Engine", "WebConnection"],
   ...[
@@ -71,6 +77,7 @@ const CLIENT = [
 ];
 
 const SERVER = [
+  ...MIDDLEWARE,
   ...["ServerContext", "attach"],
   ...["Connection", "HTTP2Engine", "WebConnection"],
   ...["Closable", "CloseOptions", "GracefulExitOptions", "Handler"],
