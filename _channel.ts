@@ -19,6 +19,7 @@ import {
   type BalancingPolicy,
   resolveBalancing,
 } from "./core/balancing.ts";
+import { CallCounts } from "./core/_figures.ts";
 import type { Clock } from "./core/clock.ts";
 import { type Codec, ProtoCodec } from "./core/codec.ts";
 import { Configuration, type ConfigurationOptions } from "./core/config.ts";
@@ -378,6 +379,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
         Promise.reject(error);
       }),
       deadlines: deadlinesOn(clock),
+      callCounts: new CallCounts(),
       policies,
       retries: new RetryState(policies, config),
       propagation: propagationOf(action, options.propagation),

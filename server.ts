@@ -24,6 +24,7 @@
  * @module
  */
 
+import { CallCounts } from "./core/_figures.ts";
 import type { Clock, ClockTimer } from "./core/clock.ts";
 import { ProtoCodec } from "./core/codec.ts";
 import { Configuration } from "./core/config.ts";
@@ -45,7 +46,11 @@ import { acceptEncodingOf, compressorFor } from "./_wire/compression.ts";
 import { frameWriter } from "./_wire/frame.ts";
 import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
 import { Admission } from "./_call/server/admission.ts";
-import { routesOf, type Service } from "./_call/server/handler.ts";
+import {
+  routesOf,
+  type ServerContext,
+  type Service,
+} from "./_call/server/handler.ts";
 import { CallList, runningHandlers } from "./_call/server/call_list.ts";
 import { deadlinesOn } from "./_call/cancellation.ts";
 import { type CallHost, CallServer } from "./_call/server/serve.ts";
@@ -65,6 +70,7 @@ import {
   type StartOptions,
   unfailing,
 } from "./_server_options.ts";
+import { type ServerFigures, showServer } from "./_server_figures.ts";
 import { ServerWatch } from "./_server_watch.ts";
 import { engineOf } from "./_engines.ts";
 import { compressors } from "./_zlib.ts";
@@ -198,7 +204,16 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       onRefused,
     }, config);
     budget.onRoom = () => admission.schedule();
+    const callCounts = new CallCounts();
+    const context: ServerContext = {
+      closing: this.#closing.signal,
+      report: (error, methodName) =>
+        onError(error, { methodName, peer: new Peer(null) }),
+    };
+    // Before the services get to know it.
+    showServer([this, context], this.#figures(callCounts));
     const host: CallHost = {
+      callCounts,
       admission,
       onRefused,
       codecs: codecsOf(codec),
@@ -216,11 +231,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       propagates: options.propagation ?? false,
       config,
       writer: frameWriter,
-      routes: routesOf(services, {
-        closing: this.#closing.signal,
-        report: (error, methodName) =>
-          onError(error, { methodName, peer: new Peer(null) }),
-      }),
+      routes: routesOf(services, context),
       onCallStart: (call) => this.#onCallStart(call),
       onCallEnd: (call) => this.#onCallEnd(call),
       onHandlerError: (error, { methodName, peer }) =>
@@ -446,6 +457,24 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   /** @ignore For tests. */
   get [runningHandlers](): readonly string[] {
     return [...this.#calls].map(({ methodName }) => methodName);
+  }
+
+  #figures(callCounts: CallCounts): ServerFigures {
+    // There is none yet while the server is made.
+    const acceptor = (): Acceptor => this.#acceptor;
+    return {
+      createdAt: Date.now(),
+      callCounts,
+      get address() {
+        return acceptor().address;
+      },
+      get connections() {
+        return acceptor().connections;
+      },
+      get isClosed() {
+        return acceptor().isClosed;
+      },
+    };
   }
 
   /** Does something after so many milliseconds; at once if that is none. */

@@ -16,6 +16,7 @@
  */
 
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
+import { History } from "../core/_figures.ts";
 import type { Clock, ClockTimer } from "../core/clock.ts";
 import type { ConnectivityState, Endpoint } from "../core/connectivity.ts";
 import { CHANNEL_CLOSED, reasonOfFailures } from "../_http2/reset.ts";
@@ -25,6 +26,7 @@ import type { ResolutionListener } from "./resolution.ts";
 import type {
   BalancedSubchannel,
   ConnectionSource,
+  SubchannelFigures,
   SubchannelListener,
 } from "./subchannel.ts";
 
@@ -79,6 +81,7 @@ interface Member {
 /** The endpoints of a channel. */
 export class Balancer<E extends BalancedEndpoint>
   implements ConnectionSource, SubchannelListener, ResolutionListener<E> {
+  readonly history: History<ConnectivityState> = new History();
   readonly #options: BalancerOptions<E>;
   readonly #picker: Picker;
   readonly #queue = new ClaimQueue();
@@ -141,6 +144,10 @@ export class Balancer<E extends BalancedEndpoint>
         calls: calls.reduce((sum, count) => sum + count, 0),
       };
     });
+  }
+
+  get subchannels(): SubchannelFigures[] {
+    return [...this.#all()].map(({ figures }) => figures);
   }
 
   claim(claim: StreamClaim): void {
@@ -308,6 +315,8 @@ export class Balancer<E extends BalancedEndpoint>
   #become(state: ConnectivityState): void {
     if (state === this.#state) return;
     this.#state = state;
+    const isFailure = state === "TRANSIENT_FAILURE";
+    this.history.add(state, isFailure ? this.#whyFailed().message : null);
     this.#changed?.resolve();
     this.#changed = undefined;
     this.#updateNeed();

@@ -10,6 +10,7 @@ import type {
   StreamClaim,
   StreamSource,
 } from "../_call/byte_stream.ts";
+import type { History, LookedAt } from "../core/_figures.ts";
 import type { ConnectivityState, Endpoint } from "../core/connectivity.ts";
 
 /** What a channel needs of what gives its calls their streams. */
@@ -22,14 +23,33 @@ export interface ConnectionSource extends StreamSource {
   /** How many connections there are, how many streams, how many calls wait. */
   readonly counts: { connections: number; streams: number; waiting: number };
   readonly endpoints: Endpoint[];
+  /** The states it was in. */
+  readonly history: History<ConnectivityState>;
+  /** The connections by endpoint, those included that take no more calls. */
+  readonly subchannels: readonly SubchannelFigures[];
   /** Connects now, rather than when a call needs it. */
   connect(): void;
   /** Ends all calls and connections, for good; resolves when they are gone. */
   close(): Promise<void>;
 }
 
+/** What can be seen of the connections to one endpoint. */
+export interface SubchannelFigures {
+  /** What it connects to. */
+  readonly name: string;
+  readonly state: ConnectivityState;
+  /** The states it was in. */
+  readonly history: History<ConnectivityState>;
+  /** How many streams there were, on all its connections. */
+  readonly streamsStarted: number;
+  /** The connections that are not gone, in the order they were made. */
+  readonly connections: Iterable<LookedAt>;
+}
+
 /** The connections to one endpoint: mostly one, and those that are draining. */
 export interface BalancedSubchannel {
+  /** What can be seen of it. */
+  readonly figures: SubchannelFigures;
   readonly state: ConnectivityState;
   /** Why the last attempt to connect failed, if that is why it waits. */
   readonly failure: CloseReason | null;

@@ -6,7 +6,11 @@
 
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
 import type { ConnectivityState } from "../core/connectivity.ts";
-import type { BalancedSubchannel, SubchannelListener } from "./subchannel.ts";
+import type {
+  BalancedSubchannel,
+  SubchannelFigures,
+  SubchannelListener,
+} from "./subchannel.ts";
 
 /** Makes a subchannel that tells its listener what becomes of it. */
 export type SubchannelMaker = (
@@ -27,6 +31,10 @@ export abstract class SubchannelWrapper
   /** The subchannel that it wraps. */
   protected get inner(): BalancedSubchannel {
     return this.#inner;
+  }
+
+  get figures(): SubchannelFigures {
+    return this.#inner.figures;
   }
 
   get state(): ConnectivityState {

@@ -20,6 +20,8 @@
  * @module
  */
 
+import { Traffic } from "../core/_figures.ts";
+
 /** A call that bytes are held for. */
 export interface Holder {
   /** How many bytes. */
@@ -178,6 +180,8 @@ export class MemoryBudget {
 
 /** What is held for the peer of one connection. */
 export class Account {
+  /** What has gone over the connection. */
+  readonly traffic: Traffic = new Traffic();
   /** How many bytes. */
   heldBytes = 0;
   /** Whether nothing more should be read, nor begun, for this connection. */

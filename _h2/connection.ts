@@ -139,6 +139,16 @@ export class Http2Connection {
     return this.#state.pool.heldBytes;
   }
 
+  /** How many bytes of DATA this side may send now, all streams together. */
+  get sendWindow(): number {
+    return this.#state.scheduler.window;
+  }
+
+  /** How many the peer may. */
+  get receiveWindow(): number {
+    return this.#state.pool.left;
+  }
+
   /**
    * Takes what the peer sent.
    *

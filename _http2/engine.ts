@@ -20,6 +20,7 @@ import type {
   ByteStream,
   CloseReason,
 } from "../_call/byte_stream.ts";
+import type { ConnectionWindows } from "../core/_figures.ts";
 import type { RawHeaders } from "../_wire/headers.ts";
 
 /** The name of an engine: `"node"` is `node:http2`, `"native"` the library's own. */
@@ -107,6 +108,8 @@ export interface H2Session {
    * does not grow, and the second is not 0, the peer does not read.
    */
   readonly writing: { readonly written: number; readonly unsent: number };
+  /** The windows of the connection; null where they are not known. */
+  readonly windows: ConnectionWindows | null;
 }
 
 /** The client's side of a connection. */

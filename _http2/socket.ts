@@ -5,8 +5,10 @@
  */
 
 import { Duplex } from "node:stream";
-import { TLSSocket } from "node:tls";
+import { type PeerCertificate, TLSSocket } from "node:tls";
 import { noContext } from "../_context.ts";
+import { plainBytes } from "../core/_bytes.ts";
+import type { SocketFigures } from "../core/_figures.ts";
 import { Peer, type PeerAddress } from "../core/peer.ts";
 import { peerCertificate } from "./tls.ts";
 
@@ -167,6 +169,42 @@ export function peerOf(
     addr,
     socket instanceof TLSSocket ? peerCertificate(socket, asked) : null,
   );
+}
+
+/** The part of a socket that knows its own end. */
+interface Bound {
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
+}
+
+/**
+ * Looks at a socket.
+ *
+ * @param socket The socket; null while there is none.
+ * @param peer Who is at its other end.
+ */
+export function socketFigures(
+  socket: Duplex | null,
+  { addr, cert }: Peer,
+): SocketFigures {
+  const { localAddress, localPort } = (socket ?? {}) as Bound;
+  const local = localAddress !== undefined && localPort !== undefined
+    ? { hostname: localAddress, port: localPort }
+    // Of a unix socket both ends have the path.
+    : addr !== null && "path" in addr
+    ? addr
+    : null;
+  if (!(socket instanceof TLSSocket)) {
+    return { local, remote: addr, security: null };
+  }
+  const { standardName, name } = socket.getCipher() ?? {};
+  const own = socket.getCertificate() as Partial<PeerCertificate> | null;
+  const security = {
+    cipher: standardName ?? name ?? "",
+    localCertificate: own?.raw === undefined ? null : plainBytes(own.raw),
+    remoteCertificate: cert?.raw ?? null,
+  };
+  return { local, remote: addr, security };
 }
 
 /** The part of a socket that says whether it keeps the process alive. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { CallCounts } from "../core/_figures.ts";
 import { type StringValue, StringValueSchema } from "@bufbuild/protobuf/wkt";
 import type { ClientHost } from "../_call/client/host.ts";
 import {
@@ -71,6 +72,7 @@ export class FakeChannel implements Listenable<ClientEvent> {
         throw error;
       }),
       deadlines,
+      callCounts: new CallCounts(),
       policies,
       retries: new RetryState(policies, config),
       propagation: propagationOf("Cannot create channel", false),

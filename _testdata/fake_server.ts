@@ -4,6 +4,7 @@
  * @module
  */
 
+import { CallCounts } from "../core/_figures.ts";
 import { type StringValue, StringValueSchema } from "@bufbuild/protobuf/wkt";
 import {
   type Handler,
@@ -97,6 +98,7 @@ export class FakeServer implements CallHost, Listenable<ServerEvent> {
     (error) => this.errors.push(error),
   );
   readonly deadlines: DeadlineQueue = deadlines;
+  readonly callCounts: CallCounts = new CallCounts();
   readonly routes: ReadonlyMap<string, Route>;
   readonly admission: Admission<AnyCall>;
   readonly #calls: CallServer;

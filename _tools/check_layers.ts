@@ -41,9 +41,12 @@ export const ROOMS: readonly (readonly string[])[] = [
   ["_engines.ts"],
   ["_zlib.ts"],
   ["_connections.ts"],
-  ["_channel.ts", "_graceful_exit.ts"],
+  ["_channel.ts", "_graceful_exit.ts", "_server_figures.ts"],
   ["*"],
-  ["health/*", "logging/*", "propagation/*", "reflection/*", "testing/*"],
+  [
+    ...["admin/*", "health/*", "logging/*", "propagation/*"],
+    ...["reflection/*", "testing/*"],
+  ],
   ["plugin/*"],
   ["mod.ts"],
 ];

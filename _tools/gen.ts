@@ -43,6 +43,7 @@ const OTHER_OPTIONS: Readonly<Record<string, string>> = {
  */
 const MESSAGES_ONLY = new Set([
   "_protobuf/testdata/proto",
+  "admin/proto",
   "bench",
   "health/proto",
   "interop/conformance/proto",

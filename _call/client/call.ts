@@ -228,7 +228,10 @@ export class ClientCall<Req, Rep>
    */
   begin(end = false): void {
     this.#sender.begin(end);
-    if (!this.#finished) this.record?.begin(this.context);
+    if (!this.#finished) {
+      this.#method.host.callCounts.start();
+      this.record?.begin(this.context);
+    }
     this.#begun?.resolve();
     const wasWatching = this.#watching;
     if (!wasWatching) {
@@ -401,6 +404,7 @@ export class ClientCall<Req, Rep>
 
   onFrame(bytes: Uint8Array, compressed: boolean): void {
     if (this.#finished) return;
+    this.#account?.traffic.receive();
     this.record?.received(bytes.length);
     if (!this.reply.advance("message")) {
       return this.cancel(secondMessage("reply"));
@@ -599,6 +603,10 @@ export class ClientCall<Req, Rep>
     else if (this.#stream === null) this.#source.withdraw(this);
     this.#sender.finish(error);
     this.#inbox.finish(error);
+    // One that never began is not counted.
+    if (this.request.phase !== "idle") {
+      this.#method.host.callCounts.end(error === null);
+    }
     this.record?.fail(error, this.peer);
     this.#begun?.resolve();
     settle(this.#headed, error);

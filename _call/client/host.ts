@@ -6,6 +6,7 @@
 
 import type { AttemptPolicy } from "./call_policy.ts";
 import type { Cardinality } from "../../core/cardinality.ts";
+import type { CallCounts } from "../../core/_figures.ts";
 import type { Codec } from "../../core/codec.ts";
 import type { Configuration } from "../../core/config.ts";
 import type { Deadline } from "../../core/deadline.ts";
@@ -38,6 +39,8 @@ export interface ClientHost {
   readonly listeners: Listeners<ClientEvent>;
   /** Where calls wait for their deadlines. */
   readonly deadlines: DeadlineQueue;
+  /** How many calls there were. */
+  readonly callCounts: CallCounts;
   /** What it has for the calls of its methods. */
   readonly policies: MethodPolicies;
   /** What its calls share that make several attempts. */

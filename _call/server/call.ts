@@ -14,6 +14,7 @@ import { GRPCError } from "../../core/errors.ts";
 import type { MethodFunc } from "../../core/events.ts";
 import type { Metadata } from "../../core/metadata.ts";
 import type { Peer } from "../../core/peer.ts";
+import { Status } from "../../core/status.ts";
 import type { Compression } from "../../_wire/compression.ts";
 import { FrameReader } from "../../_wire/frame.ts";
 import { decodeMetadata, type RawHeaders } from "../../_wire/headers.ts";
@@ -30,6 +31,7 @@ import {
   type CloseReason,
   ResetCode,
 } from "../byte_stream.ts";
+import type { CallOutcome } from "../call_record.ts";
 import {
   decodeMessage,
   type Decoding,
@@ -103,6 +105,8 @@ export class ServerCall<Req, Rep>
   #unary: Uint8Array | undefined;
   #unaryCompressed = false;
   #unaryMessage: Req | undefined;
+  /** Whether it is known how it ended. */
+  #isCounted = false;
 
   constructor(
     host: ServerHost,
@@ -385,6 +389,13 @@ export class ServerCall<Req, Rep>
     this.fail(error);
   }
 
+  onOutcome(outcome: CallOutcome): void {
+    if (this.#isCounted) return;
+    this.#isCounted = true;
+    this.#host.callCounts.end(outcome.status === Status.OK);
+    this.start.record?.end(outcome, this.peer);
+  }
+
   onReplied(): void {
     this.#cancellation[Symbol.dispose]();
   }
@@ -418,6 +429,7 @@ export class ServerCall<Req, Rep>
 
   onFrame(bytes: Uint8Array, compressed: boolean): void {
     if (this.aborted !== undefined) return;
+    this.account.traffic.receive();
     this.start.record?.received(bytes.length);
     if (!this.request.advance("message")) {
       return this.fail(secondMessage("request"));
@@ -581,7 +593,7 @@ export class ServerCall<Req, Rep>
 
   #abort(error: GRPCError): void {
     this.reply.advance("fail");
-    this.start.record?.end(error, this.peer);
+    this.onOutcome(error);
     this.#reader.stop();
     this.#inbox.abort(error);
     this.#unary = undefined;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { CallCounts } from "../../core/_figures.ts";
 import type { Configuration } from "../../core/config.ts";
 import type { Deadline } from "../../core/deadline.ts";
 import type { CallInfo, MethodFunc, ServerEvent } from "../../core/events.ts";
@@ -48,6 +49,8 @@ export interface ServerHost {
   readonly listeners: Listeners<ServerEvent>;
   /** Where calls wait for their deadlines. */
   readonly deadlines: DeadlineQueue;
+  /** How many calls there were, refused ones included. */
+  readonly callCounts: CallCounts;
   /** A call was refused, or ended, to protect the server. */
   onRefused(reason: RefusalReason, call: CallIdentity): void;
   /** A handler or listener failed with something other than a status. */

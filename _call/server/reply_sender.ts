@@ -18,6 +18,7 @@ import { FRAME_PREFIX_BYTES } from "../../_wire/frame.ts";
 import { HeaderBlock, replyHead } from "../../_wire/headers.ts";
 import type { Account } from "../account.ts";
 import type { ByteStream } from "../byte_stream.ts";
+import type { CallOutcome } from "../call_record.ts";
 import type { Outcome } from "../../_wire/outcome.ts";
 import {
   encodeDetails,
@@ -35,6 +36,8 @@ import { after } from "../step_queue.ts";
 export interface ReplyOwner extends CallIdentity {
   /** Why the call ended before its time, if it did. */
   readonly aborted: GRPCError | undefined;
+  /** It is known how the call ends; of several times the first counts. */
+  onOutcome(outcome: CallOutcome): void;
   /** The status is on its way. */
   onReplied(): void;
 }
@@ -133,7 +136,7 @@ export class ReplySender {
    * @param headSent Whether the head was sent when it ended.
    */
   sendLast(outcome: Outcome, headSent: boolean): void {
-    this.#start.record?.end(outcome, this.#start.peer);
+    this.#owner.onOutcome(outcome);
     this.#write(this.#lastTrailersOf(outcome), headSent);
   }
 
@@ -213,7 +216,7 @@ export class ReplySender {
     // Before anything is decided: it may be that it can not be said.
     const trailers = this.#trailersOf(outcome);
     this.half.advance(input);
-    this.#start.record?.end(outcome, this.#start.peer);
+    this.#owner.onOutcome(outcome);
     this.#owner.onReplied();
     this.#write(trailers, headSent);
   }

@@ -74,7 +74,9 @@ export class CallServer implements ServerCallOwner<AnyCall> {
   serve(stream: ByteStream, raw: RawHeaders, peer: Peer): ByteSink {
     const host = this.#host;
     const request = this.#heads.read(raw);
+    host.callCounts.start();
     if (request.refusal !== null) {
+      host.callCounts.end(false);
       recordRefusal(host, raw, request.refusal, peer);
       return refuse(stream, request.refusal);
     }

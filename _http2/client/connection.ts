@@ -8,6 +8,7 @@ import process from "node:process";
 import type { Duplex } from "node:stream";
 import { Account, type AccountOwner } from "../../_call/account.ts";
 import type { CloseReason, StreamClaim } from "../../_call/byte_stream.ts";
+import type { ConnectionFigures, LookedAt } from "../../core/_figures.ts";
 import type { ClockTimer } from "../../core/clock.ts";
 import { Peer } from "../../core/peer.ts";
 import type { Address } from "./addresses.ts";
@@ -19,7 +20,7 @@ import { IdleTimer } from "./idle_timer.ts";
 import { Keepalive } from "../keepalive.ts";
 import { DrainWatch } from "../drain_watch.ts";
 import { openConnections } from "../open_connections.ts";
-import { peerOf, setRef } from "../socket.ts";
+import { peerOf, setRef, socketFigures } from "../socket.ts";
 import { ResetBudget } from "../reset_budget.ts";
 import { ENHANCE_YOUR_CALM, reasonOfGoaway, reasonOfLoss } from "../reset.ts";
 import { explainAlert } from "../tls_faults.ts";
@@ -45,7 +46,7 @@ const LINGER_MS = 1000;
 const VERIFY_AFTER_MS = 300_000;
 
 /** One HTTP/2 connection of a channel. */
-export class ClientConnection implements H2ClientOwner, AccountOwner {
+export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
   readonly account: Account;
   readonly #dialing: Dialing;
   readonly #address: Address;
@@ -175,6 +176,16 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   /** How many calls there are, without those in the background. */
   get callCount(): number {
     return this.streamCount - this.#background.size;
+  }
+
+  /** What can be seen of it. */
+  get figures(): ConnectionFigures {
+    return {
+      ...socketFigures(this.#socket, this.#peer),
+      traffic: this.account.traffic,
+      windows: this.#session?.windows ?? null,
+      maxStreams: this.#ready ? this.#maxStreams : null,
+    };
   }
 
   /** How many streams there are. */
@@ -359,6 +370,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   }
 
   #ping(onAck: () => void): void {
+    this.account.traffic.keepalivesSent++;
     this.#session?.ping(() => {
       onAck();
       this.#verifying = false;
@@ -384,6 +396,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner {
   }
 
   onGoaway(code: number, lastStreamId: number, text: string): void {
+    this.account.traffic.goawayCode = code;
     this.#lastStreamId = lastStreamId;
     // A GOAWAY that goes on with streams is a kind of reply.
     if (code === 0 && lastStreamId > 0 && this.streamCount > 0) {

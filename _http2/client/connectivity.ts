@@ -26,8 +26,8 @@ export interface ConnectivityOwner {
   readonly isAwaited: boolean;
   /** Whether somebody waits for another state. */
   readonly isWatched: boolean;
-  /** Leaves the state for another. */
-  become(state: State): void;
+  /** Leaves the state for another, for a reason if that is not plain. */
+  become(state: State, why?: CloseReason): void;
   /** Makes a connection, whose events go to the state of the moment. */
   openConnection(address: Address): ClientConnection;
   /** Has a call wait for a stream. */
@@ -123,7 +123,7 @@ export class Connecting extends State implements RaceOwner {
   }
 
   onRaceLost(why: CloseReason): void {
-    this.#owner.become(new TransientFailure(this.#owner, why));
+    this.#owner.become(new TransientFailure(this.#owner, why), why);
   }
 
   claim(claim: StreamClaim): void {
@@ -201,12 +201,12 @@ export class Ready extends State {
     // A server that takes connections and drops them is no better than none:
     // calls must not drive the channel round and round.
     if (owner.fruitless > 1) {
-      owner.become(
-        new TransientFailure(owner, why ?? connection.lossReason),
-      );
+      const reason = why ?? connection.lossReason;
+      owner.become(new TransientFailure(owner, reason), reason);
     } else {
       owner.become(
         owner.isAwaited ? new Connecting(owner) : new Idle(owner),
+        why ?? connection.endReason ?? undefined,
       );
     }
   }

@@ -23,11 +23,13 @@
 import type { CloseReason, StreamClaim } from "../../_call/byte_stream.ts";
 import { noContext } from "../../_context.ts";
 import { Backoff } from "../../core/_backoff.ts";
+import { History } from "../../core/_figures.ts";
 import type { ConnectivityState, Endpoint } from "../../core/connectivity.ts";
 import { ClaimQueue } from "../../_balance/claim_queue.ts";
 import type {
   BalancedSubchannel,
   ConnectionSource,
+  SubchannelFigures,
   SubchannelListener,
 } from "../../_balance/subchannel.ts";
 import type { Address } from "./addresses.ts";
@@ -44,8 +46,13 @@ import type { Dialing } from "./dialing.ts";
 
 /** A channel's connections to its server. */
 export class Subchannel
-  implements ConnectionSource, BalancedSubchannel, ConnectivityOwner {
+  implements
+    ConnectionSource,
+    BalancedSubchannel,
+    SubchannelFigures,
+    ConnectivityOwner {
   readonly backoff: Backoff;
+  readonly history: History<ConnectivityState> = new History();
   readonly dialing: Dialing;
   /** How many connections in a row were lost soon, and before any reply. */
   fruitless = 0;
@@ -57,6 +64,8 @@ export class Subchannel
   /** Connections that are not gone, draining ones included. */
   readonly #connections = new Set<ClientConnection>();
   #state: State = new Idle(this);
+  /** How many streams there were on connections that are gone. */
+  #goneStreams = 0;
   #changed: PromiseWithResolvers<void> | undefined;
   /** What the time of keepalive is multiplied with: the server's complaints. */
   #calm = 1;
@@ -103,11 +112,35 @@ export class Subchannel
   get endpoints(): Endpoint[] {
     const { connection } = this.#state;
     return [{
-      address: this.connectedTo ?? this.dialing.target,
+      address: this.name,
       state: this.state,
       connections: connection === null ? 0 : 1,
       calls: this.callCount,
     }];
+  }
+
+  get streamsStarted(): number {
+    let count = this.#goneStreams;
+    for (const { account } of this.#connections) {
+      count += account.traffic.streamsStarted;
+    }
+    return count;
+  }
+
+  get name(): string {
+    return this.connectedTo ?? this.dialing.target;
+  }
+
+  get figures(): SubchannelFigures {
+    return this;
+  }
+
+  get subchannels(): readonly SubchannelFigures[] {
+    return [this];
+  }
+
+  get connections(): Iterable<ClientConnection> {
+    return this.#connections;
   }
 
   /** Whether calls wait for a stream. */
@@ -182,7 +215,9 @@ export class Subchannel
 
   /** Ends all calls and connections, for good; resolves when they are gone. */
   async close(): Promise<void> {
-    if (this.state !== "SHUTDOWN") this.become(new ShutDown(CHANNEL_CLOSED));
+    if (this.state !== "SHUTDOWN") {
+      this.become(new ShutDown(CHANNEL_CLOSED), CHANNEL_CLOSED);
+    }
     this.#queue.failAll(CHANNEL_CLOSED);
     const connections = [...this.#connections];
     for (const connection of connections) connection.destroy(CHANNEL_CLOSED);
@@ -191,9 +226,10 @@ export class Subchannel
 
   // For the states
 
-  become(state: State): void {
+  become(state: State, why?: CloseReason): void {
     this.#state.leave();
     this.#state = state;
+    this.history.add(state.name, why?.message ?? null);
     state.enter();
     this.#changed?.resolve();
     this.#changed = undefined;
@@ -211,6 +247,7 @@ export class Subchannel
       },
       onClosed: (connection, why) => {
         this.#connections.delete(connection);
+        this.#goneStreams += connection.account.traffic.streamsStarted;
         this.#state.onClosed(connection, why);
       },
     };

@@ -26,6 +26,7 @@ import {
   type Violation,
 } from "../../_h2/mod.ts";
 import type { HeaderBlock, HeaderList } from "../../_wire/headers.ts";
+import type { ConnectionWindows } from "../../core/_figures.ts";
 import type { H2Session, H2SessionOwner, H2Stream } from "../engine.ts";
 import { ReadGate } from "../read_gate.ts";
 import type { NativeStream, StreamOwner } from "./stream.ts";
@@ -107,6 +108,11 @@ export abstract class NativeSession
   get writing(): { readonly written: number; readonly unsent: number } {
     // Not what is written: PINGs and the like are acknowledged all the time.
     return { written: this.h2.messageFrames, unsent: this.#unsentBytes };
+  }
+
+  get windows(): ConnectionWindows {
+    const { sendWindow: local, receiveWindow: remote } = this.h2;
+    return { local, remote };
   }
 
   get #unsentBytes(): number {

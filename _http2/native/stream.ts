@@ -88,6 +88,8 @@ export class NativeStream implements H2Stream, StreamHandler {
   /** How many batches had left before the request of a client. */
   #openedBehind = 0;
   #peerEnded = false;
+  /** The call has ended its half, to the last byte. */
+  #localEnded = false;
   /** The call has ended its half, or reset the stream. */
   #isThrough = false;
   #paused = false;
@@ -113,6 +115,7 @@ export class NativeStream implements H2Stream, StreamHandler {
       this.#h2 = of;
       this.#sink = NO_SINK;
       of.handler = this;
+      this.account.traffic.openStream();
     }
   }
 
@@ -144,7 +147,7 @@ export class NativeStream implements H2Stream, StreamHandler {
 
   sendHead(head: HeaderBlock, end = false): void {
     if (this.#isGone) return;
-    this.#isThrough = end;
+    this.#isThrough = this.#localEnded = end;
     this.#owner.onSent();
     const { shared, own, next } = head;
     if (this.#isServer) {
@@ -157,12 +160,15 @@ export class NativeStream implements H2Stream, StreamHandler {
     this.#h2 = this.#owner.request(this, head, end);
     // The connection took its last stream before this one.
     if (this.#h2 === null) this.#refuse();
+    else this.account.traffic.openStream();
   }
 
   send(bytes: Uint8Array, end = false): void | Promise<void> {
     if (this.#isGone) return;
-    this.#isThrough = end;
+    this.#isThrough = this.#localEnded = end;
     this.#owner.onSent();
+    // Each is the frame of a message; without bytes it is only the end.
+    if (bytes.length > 0) this.account.traffic.send();
     const isFree = this.#h2!.sendData(bytes, end);
     if (bytes.length >= COUNTED_BYTES) this.#owner.onQueued();
     if (isFree || end || this.#isGone) return;
@@ -172,7 +178,7 @@ export class NativeStream implements H2Stream, StreamHandler {
 
   sendTrailers(trailers: HeaderBlock): void {
     if (this.#isGone) return;
-    this.#isThrough = true;
+    this.#isThrough = this.#localEnded = true;
     this.#owner.onSent();
     const { shared, own, next } = trailers;
     this.#h2!.sendTrailers(shared, own, next);
@@ -416,6 +422,11 @@ export class NativeStream implements H2Stream, StreamHandler {
     const held = this.#h2 === null ? 0 : this.#h2.heldBytes;
     if (held > 0) this.#h2!.consume(held);
     this.onDrain();
+    if (this.#h2 !== null) {
+      this.account.traffic.closeStream(
+        this.#isServer ? this.#localEnded : this.#peerEnded,
+      );
+    }
     this.#owner.onStreamClose(this);
     this.#sink.onClose(why);
   }

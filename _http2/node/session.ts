@@ -10,6 +10,7 @@ import process from "node:process";
 import type { Duplex } from "node:stream";
 import type { Account } from "../../_call/account.ts";
 import type { CloseReason } from "../../_call/byte_stream.ts";
+import type { ConnectionWindows } from "../../core/_figures.ts";
 import type { H2Session, H2SessionOwner, H2Stream } from "../engine.ts";
 import { debugText } from "../reset.ts";
 import { ReadGate } from "../read_gate.ts";
@@ -153,6 +154,15 @@ export abstract class NodeSession<H2 extends Http2Session>
       written: this.#writtenBytes - writableLength,
       unsent: writableLength + this.#queuedBytes,
     };
+  }
+
+  get windows(): ConnectionWindows | null {
+    if (this.h2.destroyed) return null;
+    // In the words of Node a window is that of whose data it is.
+    const { remoteWindowSize: local, localWindowSize: remote } = this.h2.state;
+    return local === undefined || remote === undefined
+      ? null
+      : { local, remote };
   }
 
   get account(): Account {

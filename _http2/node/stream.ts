@@ -120,6 +120,7 @@ export class NodeStream implements H2Stream, StreamEvents {
   /** Takes on a stream that a client opened. */
   accept(h2: ServerHttp2Stream): void {
     this.#h2 = h2;
+    this.account.traffic.openStream();
     listenAsServer(h2, this);
   }
 
@@ -167,6 +168,8 @@ export class NodeStream implements H2Stream, StreamEvents {
       return (this.#drained ??= Promise.withResolvers()).promise;
     }
     this.#buffer.add(bytes);
+    // Each is the frame of a message; without bytes it is only the end.
+    if (bytes.length > 0) this.account.traffic.send();
     if (bytes.length >= COUNTED_BYTES) this.#count(bytes.length);
     if (end) {
       this.#localEnded = true;
@@ -279,6 +282,7 @@ export class NodeStream implements H2Stream, StreamEvents {
     this.#localEnded = end;
     this.#h2 = h2;
     listenAsClient(h2, this);
+    this.account.traffic.openStream();
     this.#owner.onOpened(h2.id ?? 0);
     this.#owner.onSent();
   }
@@ -474,6 +478,11 @@ export class NodeStream implements H2Stream, StreamEvents {
     this.#count(-this.#queuedBytes);
     this.#drained?.resolve();
     this.#drained = null;
+    if (this.#h2 !== null) {
+      this.account.traffic.closeStream(
+        this.#session === null ? this.#localEnded : this.#peerEnded,
+      );
+    }
     this.#owner.onStreamClose(this);
     this.#sink.onClose(why);
   }

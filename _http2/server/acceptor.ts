@@ -64,6 +64,7 @@ export class Acceptor {
   readonly #addresses: AddressLimit;
   readonly #connections = new Set<ServerConnection>();
   readonly #closed = Promise.withResolvers<void>();
+  #isClosed = false;
   #tls: ServerTLS | null = null;
   #handshakeTimer: ClockTimer | undefined;
   #path: string | undefined;
@@ -117,6 +118,21 @@ export class Acceptor {
     for (const { streamCount } of this.#connections) streams += streamCount;
     const { size } = this.#connections;
     return { connections: size, streams, refused: this.#refused };
+  }
+
+  /** Whether it was stopped and all connections are gone. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Where it listens; null while it does not. */
+  get address(): ListenAddress | null {
+    return this.#listening && !this.#stopped ? this.#address : null;
+  }
+
+  /** The connections that are not gone, in the order they came. */
+  get connections(): Iterable<ServerConnection> {
+    return this.#connections;
   }
 
   /** Whether connections are encrypted. */
@@ -378,6 +394,7 @@ export class Acceptor {
     if ((this.#tls?.pending ?? 0) > 0) return;
     if (this.#opening || (this.#listening && this.#server.listening)) return;
     this.#options.clock.clearTimeout(this.#handshakeTimer);
+    this.#isClosed = true;
     this.#closed.resolve();
   }
 }

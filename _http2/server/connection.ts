@@ -16,6 +16,7 @@ import type {
   CloseReason,
 } from "../../_call/byte_stream.ts";
 import type { RawHeaders } from "../../_wire/headers.ts";
+import type { ConnectionFigures, LookedAt } from "../../core/_figures.ts";
 import type { Clock, ClockTimer } from "../../core/clock.ts";
 import type { ResolvedConfiguration } from "../../core/config.ts";
 import type { Peer } from "../../core/peer.ts";
@@ -30,7 +31,7 @@ import { FullAccount } from "../full_account.ts";
 import { Keepalive } from "../keepalive.ts";
 import { DrainWatch } from "../drain_watch.ts";
 import { openConnections } from "../open_connections.ts";
-import { peerOf } from "../socket.ts";
+import { peerOf, socketFigures } from "../socket.ts";
 import { ENHANCE_YOUR_CALM, reasonOfGoaway, reasonOfLoss } from "../reset.ts";
 import { ServerLifetime } from "./lifetime.ts";
 
@@ -79,7 +80,7 @@ const LINGER_MS = 1000;
 const SHUTDOWN_MS = 5000;
 
 /** One connection of a client. */
-export class ServerConnection implements H2ServerOwner, AccountOwner {
+export class ServerConnection implements H2ServerOwner, AccountOwner, LookedAt {
   readonly account: Account;
   readonly #socket: Duplex;
   readonly #session: H2ServerSession;
@@ -151,6 +152,16 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
       if (this.#session.isOver) this.#noteEnd();
     }
     return this.#endReason;
+  }
+
+  /** What can be seen of it. */
+  get figures(): ConnectionFigures {
+    return {
+      ...socketFigures(this.#socket, this.#peer),
+      traffic: this.account.traffic,
+      windows: this.#session.windows,
+      maxStreams: null,
+    };
   }
 
   /** How many streams there are. */
@@ -280,6 +291,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
   }
 
   onGoaway(code: number, _lastStreamId: number, text: string): void {
+    this.account.traffic.goawayCode = code;
     if (code === 0) return;
     this.#endReason ??= reasonOfGoaway(`${this.#peer}`, code, text);
   }
@@ -338,7 +350,10 @@ export class ServerConnection implements H2ServerOwner, AccountOwner {
     if (config.keepaliveTimeMs === Infinity) return;
     this.#keepalive = new Keepalive({
       hasStreams: () => this.streamCount > 0,
-      ping: (onAck) => this.#session.ping(onAck),
+      ping: (onAck) => {
+        this.account.traffic.keepalivesSent++;
+        this.#session.ping(onAck);
+      },
       onDead: () =>
         this.#abandon(
           `a PING was not acknowledged within ${config.keepaliveTimeoutMs} ms`,
