@@ -96,6 +96,12 @@ export class ChildProcess implements AsyncDisposable {
   }
 }
 
+/** A port of 127.0.0.1 that nobody listens on. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
 /** Starts a peer under Node, or under Deno where there is no Node. */
 export function startPeer(...args: string[]): ChildProcess {
   return new ChildProcess([

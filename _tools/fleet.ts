@@ -17,16 +17,20 @@
 // A tool speaks on the console.
 // deno-lint-ignore-file no-console
 
+import { freePort } from "../_testdata/child_process.ts";
 import {
   CLIENTS,
+  FLEET_PROXIES,
   type Load,
   type LoadOptions,
   type LoadProgram,
   type Outcomes,
   type Program,
   PROXIES,
+  type Proxy,
   type Running,
   SERVERS,
+  startFleetProxy,
   startProxy,
   startServer,
   UNSENT,
@@ -50,6 +54,15 @@ const CANCEL_RUN_MS = SHORT ? 10_000 : 60_000;
 /** How long the calls take that are not to end in time. */
 const SLOW_MS = 100;
 
+const FLEET = 4;
+/** How often all servers of a fleet are restarted. */
+const FLEET_RESTARTS = SHORT ? 1 : 3;
+const FLEET_WORKERS = 500;
+/** How long calls to a fleet take, so that all workers have one in flight. */
+const FLEET_CALL_MS = 1_000;
+/** Longer than proxies take to see that a server drains. */
+const FLEET_DRAIN_MS = 2_500;
+
 /** One row of the table: what is measured, with which client and server. */
 interface Row {
   readonly what: string;
@@ -62,14 +75,9 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
-
 /** Calls while the two servers behind a proxy are restarted in turn. */
 async function restarts(
-  proxy: Program,
+  proxy: Proxy,
   client: LoadProgram,
   server: Program,
   dir: string,
@@ -97,6 +105,41 @@ async function restarts(
   }
 }
 
+/** Calls while the servers of a fleet are restarted one by one. */
+async function rolling(
+  { proxy, retry }: { proxy: Proxy | undefined; retry: boolean },
+  client: LoadProgram,
+  server: Program,
+  dir: string,
+): Promise<Outcomes> {
+  const flags = { wait_ms: FLEET_CALL_MS, drain_ms: FLEET_DRAIN_MS };
+  const port = freePort();
+  const upstreams = Array.from({ length: FLEET }, freePort);
+  const servers: Running[] = await Promise.all(
+    upstreams.map((it) => startServer(server, it, flags)),
+  );
+  const front = proxy &&
+    await startFleetProxy(proxy, dir, { port, upstreams });
+  try {
+    const load = client.start({
+      port: front === undefined ? upstreams : port,
+      workers: FLEET_WORKERS,
+      retry,
+    });
+    await sleep(2 * PAUSE_MS);
+    for (let i = 0; i < FLEET * FLEET_RESTARTS; i++) {
+      const which = i % FLEET;
+      await servers[which]!.stop();
+      servers[which] = await startServer(server, upstreams[which]!, flags);
+      await sleep(PAUSE_MS);
+    }
+    return await load.finish();
+  } finally {
+    await front?.stop();
+    await Promise.all(servers.map((it) => it.stop()));
+  }
+}
+
 /** Calls a server for some time. */
 async function calls(
   { client, server }: { client: LoadProgram; server: Program },
@@ -115,8 +158,24 @@ async function calls(
   }
 }
 
+/** The restarts of a whole fleet: of our server, under our client. */
+function fleetRowsOf(server: Program): Row[] {
+  const client = CLIENTS.ours;
+  return [
+    ...[false, true].map((retry) => ({ proxy: undefined, retry })),
+    ...FLEET_PROXIES.map((proxy) => ({ proxy, retry: true })),
+  ].map(({ proxy, retry }) => ({
+    what: `rolling restarts${
+      proxy === undefined ? ", round_robin" : ` behind ${proxy.name}`
+    }${retry ? ", retry" : ""}`,
+    client,
+    server,
+    run: (dir) => rolling({ proxy, retry }, client, server, dir),
+  }));
+}
+
 function rowsOf(server: Program): Row[] {
-  const rows: Row[] = [];
+  const rows: Row[] = server.name === "ours" ? fleetRowsOf(server) : [];
   for (const proxy of PROXIES) {
     for (const client of [CLIENTS.ours, CLIENTS.ghz]) {
       rows.push({
@@ -191,7 +250,7 @@ function lost(outcomes: Outcomes): { lost: number; unsent: number } {
 /** What is not here. */
 function missing(): string[] {
   return [
-    ...[...SERVERS, ...PROXIES].filter(({ command }) => command === null),
+    ...[...SERVERS, ...FLEET_PROXIES].filter(({ command }) => command === null),
     ...Object.values<LoadProgram>(CLIENTS).filter(({ isHere }) => !isHere),
   ].map(({ name }) => name);
 }

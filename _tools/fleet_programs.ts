@@ -21,6 +21,9 @@ const ENGINE = Deno.args.filter((it) => it.startsWith("--engine="));
 /** Where `deno task interop:tools` unpacks the packages of Debian. */
 const DEBIAN = new URL("../.tools/debian", import.meta.url).pathname;
 
+/** Where it unpacks the package of Python that has Envoy. */
+const WHEEL = new URL("../.tools/envoy/envoy/_bin", import.meta.url).pathname;
+
 /** The servers. */
 export const SERVERS: readonly Program[] = [
   {
@@ -39,17 +42,46 @@ export const SERVERS: readonly Program[] = [
   },
 ];
 
+/** A proxy, with its configuration for a fleet of four servers. */
+export interface Proxy extends Omit<Program, "args"> {
+  /** The file in `examples/fleet/`. */
+  readonly example: string;
+  /** How it is started with a configuration, and a folder for what it writes. */
+  argsFor(file: string, dir: string): readonly string[];
+}
+
+const NGINX: Proxy = {
+  name: "nginx",
+  command: which("nginx"),
+  example: "nginx.conf",
+  argsFor: (file, dir) => ["-p", dir, "-e", `${dir}/nginx.log`, "-c", file],
+};
+
+const HAPROXY: Proxy = {
+  name: "HAProxy",
+  command: which("haproxy"),
+  example: "haproxy.cfg",
+  argsFor: (file) => ["-q", "-db", "-f", file],
+};
+
+const ENVOY: Proxy = {
+  name: "Envoy",
+  command: which("envoy"),
+  example: "envoy.yaml",
+  argsFor: (file) => ["-l", "off", "--use-dynamic-base-id", "-c", file],
+};
+
 /** The proxies: the system's own, or those that were unpacked. */
-export const PROXIES: readonly Program[] = [
-  { name: "nginx", command: which("nginx"), args: [] },
-  { name: "HAProxy", command: which("haproxy"), args: [] },
-];
+export const PROXIES: readonly Proxy[] = [NGINX, HAPROXY];
+
+/** Those that `examples/fleet/` has configurations for. */
+export const FLEET_PROXIES: readonly Proxy[] = [...PROXIES, ENVOY];
 
 /** Finds a proxy. */
 function which(name: string): string | null {
   const folders = (Deno.env.get("PATH") ?? "").split(":");
   // Servers are not on everybody's path.
-  folders.push("/usr/sbin", "/usr/local/sbin", `${DEBIAN}/usr/sbin`);
+  folders.push("/usr/sbin", "/usr/local/sbin", `${DEBIAN}/usr/sbin`, WHEEL);
   return folders.map((folder) => `${folder}/${name}`).find(isThere) ?? null;
 }
 
@@ -128,6 +160,12 @@ export async function startServer(
   };
 }
 
+/** Where a proxy listens, and where the servers behind it do. */
+export interface ProxyPorts {
+  readonly port: number;
+  readonly upstreams: readonly number[];
+}
+
 /**
  * Starts a proxy in front of two servers.
  *
@@ -136,21 +174,45 @@ export async function startServer(
  *
  * @param dir Where its files go.
  */
-export async function startProxy(
-  proxy: Program,
+export function startProxy(
+  proxy: Proxy,
   dir: string,
-  { port, upstreams }: { port: number; upstreams: readonly number[] },
+  { port, upstreams }: ProxyPorts,
 ): Promise<Running> {
-  const file = `${dir}/${proxy.name}.conf`;
-  const isNginx = proxy.name === "nginx";
-  await Deno.writeTextFile(
-    file,
-    isNginx ? nginxConf(dir, port, upstreams) : haproxyConf(port, upstreams),
+  const conf = proxy === NGINX
+    ? nginxConf(dir, port, upstreams)
+    : haproxyConf(port, upstreams);
+  return runProxy(proxy, { dir, conf, port });
+}
+
+/**
+ * Starts a proxy in front of four servers, as `examples/fleet/` has it: the
+ * ports alone are others than 50050, and 50051 and so on.
+ *
+ * @param dir Where its files go.
+ */
+export async function startFleetProxy(
+  proxy: Proxy,
+  dir: string,
+  { port, upstreams }: ProxyPorts,
+): Promise<Running> {
+  const example = await Deno.readTextFile(`examples/fleet/${proxy.example}`);
+  const ports = [port, ...upstreams];
+  const conf = example.replaceAll(
+    /\b5005([0-4])\b/g,
+    (_, digit) => `${ports[Number(digit)]}`,
   );
+  return await runProxy(proxy, { dir, conf, port });
+}
+
+async function runProxy(
+  proxy: Proxy,
+  { dir, conf, port }: { dir: string; conf: string; port: number },
+): Promise<Running> {
+  const file = `${dir}/${proxy.example}`;
+  await Deno.writeTextFile(file, conf);
   const child = new Deno.Command(proxy.command!, {
-    args: isNginx
-      ? ["-p", dir, "-e", `${dir}/nginx.log`, "-c", file]
-      : ["-q", "-db", "-f", file],
+    args: [...proxy.argsFor(file, dir)],
     env: proxy.command!.startsWith(DEBIAN) ? libraries() : {},
     stdout: "null",
     stderr: "null",
@@ -223,13 +285,16 @@ export interface Load {
 
 /** What a client does. */
 export interface LoadOptions {
-  readonly port: number;
+  /** The port, or those of several servers, which are called in turn. */
+  readonly port: number | readonly number[];
   /** How many workers call, one call after another. */
   readonly workers: number;
   /** How long a call may take; as long as it does, if undefined. */
   readonly deadlineMs?: number;
   /** How many other calls are cancelled in a second. */
   readonly cancelsPerSecond?: number;
+  /** Whether calls that fail are tried again. */
+  readonly retry?: boolean;
 }
 
 /** A client. */
@@ -247,10 +312,12 @@ export const CLIENTS = {
   ours: {
     name: "our client",
     isHere: true,
-    start: ({ port, workers, deadlineMs, cancelsPerSecond }) =>
+    start: ({ port, workers, deadlineMs, cancelsPerSecond, retry = false }) =>
       startLoad(Deno.execPath(), [
         ...[...DENO, "interop/fleet_client.ts"],
-        ...[`--target=127.0.0.1:${port}`, `--workers=${workers}`],
+        `--target=${[port].flat().map((it) => `127.0.0.1:${it}`).join()}`,
+        `--workers=${workers}`,
+        ...(retry ? ["--retry"] : []),
         `--deadline_ms=${deadlineMs ?? 0}`,
         `--cancels_per_second=${cancelsPerSecond ?? 0}`,
         ...ENGINE,

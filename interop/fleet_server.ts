@@ -4,7 +4,7 @@
  *
  *     deno run --allow-net interop/fleet_server.ts --port=10000 --wait_ms=2 --max_age_ms=500
  *
- * SIGTERM ends it gracefully.
+ * SIGTERM ends it gracefully, after a drain of `--drain_ms`.
  *
  * @module
  */
@@ -16,6 +16,7 @@ import {
   Server,
   type ServerStream,
 } from "@grpclib/grpclib";
+import { Health } from "@grpclib/grpclib/health";
 import { flagsOf } from "./flags.ts";
 import {
   type SimpleRequest,
@@ -27,6 +28,7 @@ import {
 const flags = flagsOf(Deno.args);
 const waitMs = Number(flags.wait_ms ?? 2);
 const maxAgeMs = Number(flags.max_age_ms ?? 0);
+const drainMs = Number(flags.drain_ms ?? 0);
 
 async function handle(
   call: ServerStream<SimpleRequest, SimpleResponse>,
@@ -47,11 +49,11 @@ const service = {
   }),
 };
 
-const server = new Server([service], {
+const server = new Server([service, new Health()], {
   ...(flags.engine === "native" ? { http2: "native" } : {}),
   config: maxAgeMs > 0 ? { maxConnectionAgeMs: maxAgeMs } : {},
 });
-using _exit = gracefulExit([server], { graceMs: 5_000 });
+using _exit = gracefulExit([server], { drainMs, graceMs: 10_000 });
 await server.start("127.0.0.1", Number(flags.port ?? 10_000));
 console.log(`Serving on ${server.address}`);
 await server.waitClosed();

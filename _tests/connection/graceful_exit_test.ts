@@ -8,6 +8,7 @@ import {
   Status,
   type Stub,
 } from "../../client.ts";
+import { HealthStub, ServingStatus } from "../../health/mod.ts";
 import { gracefulExit } from "../../server.ts";
 import { ChildProcess } from "../../_testdata/child_process.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
@@ -15,17 +16,19 @@ import { assertStatus } from "../../_testdata/waiters.ts";
 import { soon, turns } from "../../_testdata/waiting.ts";
 
 /** The program, with a stub to it. */
-async function startProgram(graceMs?: number) {
+async function startProgram(...times: [graceMs?: number, drainMs?: number]) {
   const child = new ChildProcess([
     "--allow-net=127.0.0.1",
     import.meta.resolve("../../_testdata/exit_program.ts"),
-    ...graceMs === undefined ? [] : [`${graceMs}`],
+    ...times.map(String),
   ]);
   const port = Number(await soon(child.line(), "the program to start"));
   const channel = new Channel("127.0.0.1", port);
   return {
     child,
+    port,
     stub: createStub(Echo, channel),
+    health: new HealthStub(channel),
     async [Symbol.asyncDispose]() {
       await channel.close();
       try {
@@ -115,6 +118,30 @@ Deno.test("gracefulExit() aborts the calls after graceMs, and the program ends w
   await assertStatus(Status.UNAVAILABLE, () => running.recvMessage());
   assertEquals(await soon(child.line()), "closed");
   assertEquals((await soon(child.leave())).code, 0);
+});
+
+Deno.test("gracefulExit() goes on as before for drainMs, while the health is NOT_SERVING", async () => {
+  const anHourMs = 3_600_000;
+  await using program = await startProgram(anHourMs, anHourMs);
+  const { child, stub, health } = program;
+  await using watch = health.watch.open();
+  await watch.sendMessage({}, { end: true });
+  const next = async () => (await soon(watch.recvMessage()))?.status;
+  assertEquals(await next(), ServingStatus.SERVING);
+  child.kill("SIGTERM");
+  assertEquals(await next(), ServingStatus.NOT_SERVING);
+  // On the same connection, and on one that comes only now.
+  await soon(Array.fromAsync(stub.serverStream({ count: 1 })));
+  await using late = new Channel("127.0.0.1", program.port);
+  await soon(
+    Array.fromAsync(createStub(Echo, late).serverStream({ count: 1 })),
+  );
+  assertEquals(
+    (await soon(health.check({}))).status,
+    ServingStatus.NOT_SERVING,
+  );
+  child.kill("SIGTERM");
+  assertEquals((await soon(child.leave())).code, 128 + SIGNALS.SIGTERM);
 });
 
 Deno.test("gracefulExit() ends the process after the grace, and names the methods that still run", async () => {

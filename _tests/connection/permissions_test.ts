@@ -1,14 +1,8 @@
 /** What a program needs, and what it is told when it does not have it. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { ChildProcess } from "../../_testdata/child_process.ts";
+import { ChildProcess, freePort } from "../../_testdata/child_process.ts";
 import { soon } from "../../_testdata/waiting.ts";
-
-/** A port that nobody listens on. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 /** Runs the program with permissions, and gives what it wrote. */
 async function run(permissions: string[], ...args: string[]) {

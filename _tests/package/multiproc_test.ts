@@ -1,14 +1,8 @@
 /** `examples/multiproc`: one port, and a process for each core. */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { ChildProcess } from "../../_testdata/child_process.ts";
+import { ChildProcess, freePort } from "../../_testdata/child_process.ts";
 import { soon } from "../../_testdata/waiting.ts";
-
-/** A port that nobody listens on. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 /** Where the programs are. */
 function program(name: string): string {
