@@ -225,7 +225,8 @@ Deno.test("ClientCall() is tried again when there is no connection", async () =>
 
 Deno.test("ClientCall() fails after its attempts when there is no connection", async () => {
   using test = retrying();
-  test.channel.source.refusal = REFUSED;
+  // There was no stream for what has not left this side.
+  test.channel.source.refusal = UNSENT;
   const reply = test.channel.unaryUnary({});
   for (let i = 0; i < 3; i++) test.wait();
   const error = await assertRejects(() => reply, StreamTerminatedError);
@@ -315,6 +316,22 @@ Deno.test("ClientCall() is cancelled while it waits for its next attempt", async
   await microtasks(50);
   assertEquals(test.clock.delays, []);
   assertEquals(test.streams.length, 1);
+});
+
+Deno.test("ClientCall() takes an attempt back that waits for a connection when its deadline comes", async () => {
+  using test = retrying();
+  const reply = test.channel.unaryUnary({}, { timeoutMs: 1_000 });
+  test.channel.source.ready = false;
+  test.fail();
+  test.clock.advance(500);
+  assertEquals(test.channel.source.waiting.length, 1);
+  test.clock.advance(500);
+  const error = await assertRejects(() => reply, GRPCError);
+  assertEquals(error.status, Status.DEADLINE_EXCEEDED);
+  await microtasks(50);
+  assertEquals(test.channel.source.waiting, []);
+  // No server is waited for that was not asked.
+  assertEquals(test.clock.delays, []);
 });
 
 Deno.test("ClientCall() has one deadline for all attempts", async () => {
@@ -467,6 +484,11 @@ Deno.test("ClientCall() keeps nothing of calls that are over or committed", asyn
   test.fail();
   assert(budget.used > 1_000);
   second.cancel();
+  const fourth = channel.streamUnary.open();
+  await fourth.sendMessage({ value });
+  assert(budget.used > 2_000);
+  fourth.cancel();
+  assert(budget.used < 2_000);
   one!.peerSends("x");
   one!.peerEnds({ "grpc-status": "0" });
   await first;
@@ -709,6 +731,23 @@ Deno.test("ClientCall() with hedging takes back the attempts that wait for a con
   test.streams[0]!.peerAnswers("x");
   await reply;
   assertEquals(test.channel.source.waiting, []);
+});
+
+Deno.test("ClientCall() with hedging takes back what waits for a connection when its deadline comes", async () => {
+  using test = hedging(10);
+  const late = test.channel.unaryUnary({}, {
+    timeoutMs: 50,
+    hedging: { maxAttempts: 3, delayMs: 10 },
+  });
+  test.channel.source.ready = false;
+  test.clock.advance(50);
+  await assertRejects(() => late, GRPCError);
+  assertEquals(test.channel.source.waiting, []);
+  assertEquals(test.channel.retries.budget.used, 0);
+  // The server of the first has 500 ms to end it by itself.
+  assertEquals(test.streams[0]!.log.at(-1), "message end");
+  test.clock.advance(500);
+  assertEquals(test.streams[0]!.log.at(-1), "reset CANCEL");
 });
 
 Deno.test("ClientCall() with hedging goes on with one attempt when it has sent too much", async () => {

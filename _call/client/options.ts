@@ -129,7 +129,9 @@ const CALL_OPTIONS: OptionNames<CallOptions> = {
 };
 
 /** What the calls of a method have where their callers have no wishes. */
-export interface CallDefaults extends ClientCallOptions {
+export interface CallDefaults {
+  /** The same for all calls, but for the deadline. */
+  readonly options: ClientCallOptions;
   /** What the channel has for the method. */
   readonly policy: CallPolicy;
 }
@@ -138,7 +140,7 @@ export interface CallDefaults extends ClientCallOptions {
 export function defaultOptions(host: ClientHost, path: string): CallDefaults {
   const policy = host.policies.of(path);
   const { config } = host;
-  return {
+  const options: ClientCallOptions = {
     metadata: null,
     deadline: undefined,
     timeLeftMs: undefined,
@@ -155,8 +157,8 @@ export function defaultOptions(host: ClientHost, path: string): CallDefaults {
     ),
     compressor: host.compressor,
     attempts: policy.attempts,
-    policy,
   };
+  return { options, policy };
 }
 
 /**
@@ -224,10 +226,9 @@ function inheritMetadata(
 
 function readOwnOptions(
   host: ClientHost,
-  defaults: CallDefaults,
+  { options: defaults, policy }: CallDefaults,
   options: CallOptions | undefined,
 ): ClientCallOptions {
-  const { policy } = defaults;
   if (options === undefined) {
     const timeoutMs = shorter(policy.timeoutMs, policy.maxTimeoutMs);
     if (timeoutMs === undefined) return defaults;
@@ -281,7 +282,7 @@ function readOwnOptions(
 /** How many attempts a call makes: as its caller wants, or else as ever. */
 function attemptsOf(
   host: ClientHost,
-  defaults: CallDefaults,
+  defaults: ClientCallOptions,
   options: CallOptions,
 ): AttemptPolicy | null {
   if (options.retry === undefined && options.hedging === undefined) {
