@@ -64,6 +64,7 @@ export async function call(context: CallerContext): Promise<void> {
     metadata: { [PLAN]: plan },
     ...(random.chance(0.2) ? { timeoutMs: random.int(0, 40) } : {}),
     ...(random.chance(0.2) ? { waitForReady: true } : {}),
+    ...someAttempts(random),
   };
   const way = random.pick(WAYS);
   say(`${kind} ${way.name} ${plan} ${JSON.stringify(options.timeoutMs)}`);
@@ -81,6 +82,27 @@ export async function call(context: CallerContext): Promise<void> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** How many attempts a call makes: most one, the others again or at once. */
+function someAttempts(random: Random): CallOptions {
+  const codes = random.pick(
+    [
+      ["UNAVAILABLE"],
+      ["UNAVAILABLE", "UNKNOWN", "CANCELLED", "INTERNAL", "RESOURCE_EXHAUSTED"],
+    ] as const,
+  );
+  const maxAttempts = random.int(2, 5);
+  if (random.chance(0.2)) {
+    const initialBackoffMs = random.pick([1, 10]);
+    const retryableStatusCodes = codes;
+    return { retry: { maxAttempts, initialBackoffMs, retryableStatusCodes } };
+  }
+  if (random.chance(0.2)) {
+    const delayMs = random.pick([0, 1, 10]);
+    return { hedging: { maxAttempts, delayMs, nonFatalStatusCodes: codes } };
+  }
+  return {};
 }
 
 const WAYS: readonly ((setting: Setting) => Promise<void>)[] = [
