@@ -353,7 +353,10 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       tls,
       connect,
       resolver: options.resolver,
-      balancing: resolveBalancing(action, options.balancing),
+      balancing: resolveBalancing(
+        action,
+        options.balancing ?? policies.serviceConfig?.balancing ?? undefined,
+      ),
       shared: {
         authority,
         target: this.#target,

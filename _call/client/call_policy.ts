@@ -70,9 +70,3 @@ export interface MethodPolicy {
   /** How many attempts a call makes; null for one. */
   readonly attempts?: AttemptPolicy | null;
 }
-
-/** How connections are chosen. */
-export type LoadBalancingPolicy =
-  | { readonly policy: "pick_first"; readonly shuffle: boolean }
-  | { readonly policy: "round_robin" }
-  | { readonly policy: "least_request"; readonly choices: number };

@@ -10,11 +10,11 @@
 
 import type {
   AttemptPolicy,
-  LoadBalancingPolicy,
   MethodPolicy,
   ThrottlingPolicy,
 } from "./call_policy.ts";
 import { JSONField } from "../../core/_json_field.ts";
+import type { BalancingOptions } from "../../core/balancing.ts";
 import type { ServiceConfig } from "../../core/service_config.ts";
 import type { Status } from "../../core/status.ts";
 
@@ -24,10 +24,8 @@ export interface ParsedServiceConfig {
   readonly methods: ReadonlyMap<string, MethodPolicy>;
   /** When there are no retries, or null for any time. */
   readonly throttling: ThrottlingPolicy | null;
-  /** How connections are chosen, or null if it does not say. */
-  readonly loadBalancing: LoadBalancingPolicy | null;
-  /** Which service is asked for its health, or null for none. */
-  readonly healthCheckService: string | null;
+  /** How calls are spread over the endpoints, or null if it does not say. */
+  readonly balancing: BalancingOptions | null;
 }
 
 /** How a service config is read. */
@@ -60,11 +58,7 @@ export function parseServiceConfig(
   return {
     methods: readMethods(root.get("methodConfig"), reading),
     throttling: root.get("retryThrottling").optional(readThrottling) ?? null,
-    loadBalancing: readLoadBalancing(root),
-    healthCheckService:
-      root.get("healthCheckConfig").optional((field) =>
-        field.get("serviceName").optional((name) => name.string()) ?? ""
-      ) ?? null,
+    balancing: readBalancing(root),
   };
 }
 
@@ -158,12 +152,25 @@ function readThrottling(field: JSONField): ThrottlingPolicy {
   };
 }
 
+function readBalancing(root: JSONField): BalancingOptions | null {
+  const healthCheck = root.get("healthCheckConfig").optional((field) =>
+    field.get("serviceName").optional((name) => name.string()) ?? ""
+  );
+  const balancing = readLoadBalancing(root);
+  // "pick_first … will not support health checking."
+  // https://github.com/grpc/proposal/blob/master/A17-client-side-health-checking.md
+  return balancing === null || balancing.policy === "pick_first" ||
+      healthCheck === undefined
+    ? balancing
+    : { ...balancing, healthCheck };
+}
+
 /**
  * "The client will use the first policy in the list that it supports."
  *
  * @see {@link https://github.com/grpc/proposal/blob/master/A24-lb-policy-config.md}
  */
-function readLoadBalancing(root: JSONField): LoadBalancingPolicy | null {
+function readLoadBalancing(root: JSONField): BalancingOptions | null {
   const list = root.get("loadBalancingConfig");
   const old = root.get("loadBalancingPolicy");
   if (list.isAbsent) return old.optional(readOldLoadBalancing) ?? null;
@@ -173,8 +180,8 @@ function readLoadBalancing(root: JSONField): LoadBalancingPolicy | null {
     if (name === undefined || names.length > 1) {
       return entry.contradict("must have one field, the name of a policy");
     }
-    const policy = readPolicy(name, entry.get(name));
-    if (policy !== null) return policy;
+    const balancing = readPolicy(name, entry.get(name));
+    if (balancing !== null) return balancing;
   }
   return list.contradict(
     "has none of the known policies: pick_first, round_robin, least_request_experimental",
@@ -182,37 +189,35 @@ function readLoadBalancing(root: JSONField): LoadBalancingPolicy | null {
 }
 
 /** Reads a policy; null if it is not a known one. */
-function readPolicy(
-  name: string,
-  config: JSONField,
-): LoadBalancingPolicy | null {
+function readPolicy(name: string, config: JSONField): BalancingOptions | null {
   switch (name) {
     // https://github.com/grpc/proposal/blob/master/A62-pick-first.md
     case "pick_first":
-      return {
+      return withoutUndefined<BalancingOptions>({
         policy: "pick_first",
-        shuffle:
-          config.get("shuffleAddressList").optional((it) => it.boolean()) ??
-            false,
-      };
+        shuffleAddressList: config.get("shuffleAddressList")
+          .optional((it) => it.boolean()),
+      });
     case "round_robin":
       config.names();
       return { policy: "round_robin" };
     // https://github.com/grpc/proposal/blob/master/A48-xds-least-request-lb-policy.md
-    case "least_request_experimental": {
-      const count = config.get("choiceCount").optional((it) => it.integer(2));
-      // "Values larger than 10 are treated as 10."
-      return { policy: "least_request", choices: Math.min(count ?? 2, 10) };
-    }
+    case "least_request_experimental":
+      return withoutUndefined<BalancingOptions>({
+        policy: "least_request",
+        // "Values larger than 10 are treated as 10."
+        choiceCount: config.get("choiceCount")
+          .optional((it) => Math.min(it.integer(2), 10)),
+      });
     default:
       return null;
   }
 }
 
-function readOldLoadBalancing(field: JSONField): LoadBalancingPolicy {
+function readOldLoadBalancing(field: JSONField): BalancingOptions {
   switch (field.string().toLowerCase()) {
     case "pick_first":
-      return { policy: "pick_first", shuffle: false };
+      return { policy: "pick_first" };
     case "round_robin":
       return { policy: "round_robin" };
     default:
@@ -222,7 +227,7 @@ function readOldLoadBalancing(field: JSONField): LoadBalancingPolicy {
 
 /** An object without the fields that are undefined. */
 function withoutUndefined<T extends object>(
-  object: { readonly [K in keyof T]: T[K] | undefined },
+  object: { readonly [K in keyof T]?: T[K] | undefined },
 ): T {
   const entries = Object.entries(object);
   return Object.fromEntries(

@@ -49,8 +49,7 @@ Deno.test("parseServiceConfig() takes nothing, null and what it does not know", 
   const nothing = {
     methods: new Map(),
     throttling: null,
-    loadBalancing: null,
-    healthCheckService: null,
+    balancing: null,
   };
   assertEquals(parse({}), nothing);
   assertEquals(parse("{}"), nothing);
@@ -184,11 +183,15 @@ Deno.test("parseServiceConfig() reads throttling and the service of health check
     retryThrottling: { maxTokens: 1_000, tokenRatio: 0.1 },
   });
   assertEquals(throttling, { maxTokens: 1_000, tokenRatio: 0.1 });
-  const health = (healthCheckConfig: unknown) =>
-    parse({ healthCheckConfig }).healthCheckService;
-  assertEquals(health({ serviceName: "a.B" }), "a.B");
-  assertEquals(health({}), "");
-  assertEquals(health(null), null);
+  const health = (policy: string, healthCheckConfig: unknown) =>
+    parse({
+      healthCheckConfig,
+      loadBalancingConfig: [{ [policy]: {} }],
+    }).balancing?.healthCheck;
+  assertEquals(health("round_robin", { serviceName: "a.B" }), "a.B");
+  assertEquals(health("round_robin", {}), "");
+  assertEquals(health("round_robin", null), undefined);
+  assertEquals(health("pick_first", { serviceName: "a.B" }), undefined);
 });
 
 for (
@@ -199,15 +202,15 @@ for (
     ],
     [
       { loadBalancingConfig: [{ pick_first: {} }, { round_robin: {} }] },
-      { policy: "pick_first", shuffle: false },
+      { policy: "pick_first" },
     ],
     [
       { loadBalancingConfig: [{ pick_first: { shuffleAddressList: true } }] },
-      { policy: "pick_first", shuffle: true },
+      { policy: "pick_first", shuffleAddressList: true },
     ],
     [
       { loadBalancingConfig: [{ least_request_experimental: {} }] },
-      { policy: "least_request", choices: 2 },
+      { policy: "least_request" },
     ],
     [
       {
@@ -215,7 +218,7 @@ for (
           { least_request_experimental: { choiceCount: 11 } },
         ],
       },
-      { policy: "least_request", choices: 10 },
+      { policy: "least_request", choiceCount: 10 },
     ],
     [{ loadBalancingPolicy: "ROUND_ROBIN" }, { policy: "round_robin" }],
     [
@@ -223,12 +226,12 @@ for (
         loadBalancingPolicy: "round_robin",
         loadBalancingConfig: [{ pick_first: {} }],
       },
-      { policy: "pick_first", shuffle: false },
+      { policy: "pick_first" },
     ],
   ] as const
 ) {
   Deno.test(`parseServiceConfig() reads ${JSON.stringify(config)}`, () => {
-    assertEquals(parse(config).loadBalancing, policy);
+    assertEquals(parse(config).balancing, policy);
   });
 }
 

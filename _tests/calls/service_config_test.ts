@@ -8,6 +8,7 @@ import {
   createService,
   createStub,
   Deadline,
+  Server,
   Status,
 } from "../../mod.ts";
 import {
@@ -17,6 +18,7 @@ import {
   VirtualClock,
 } from "../../testing/mod.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
+import { until } from "../../_testdata/waiting.ts";
 
 const SERVICE = "grpclib.test.Echo";
 
@@ -203,3 +205,47 @@ Deno.test("Channel() has as many attempts of its service config as there may be"
   );
   new Channel({ retry: { maxAttempts: 9 }, config: { maxAttemptsLimit: 9 } });
 });
+
+for (
+  const [options, count] of [
+    [{}, 1],
+    [{ serviceConfig: { loadBalancingConfig: [{ round_robin: {} }] } }, 2],
+    [{
+      serviceConfig: { loadBalancingPolicy: "ROUND_ROBIN" },
+      balancing: "pick_first",
+    }, 1],
+  ] as const
+) {
+  Deno.test(`Channel with ${JSON.stringify(options)} connects to ${count} of two servers`, async () => {
+    const served: string[] = [];
+    const serve = async (name: string) => {
+      const server = new Server([
+        createService(Echo, {
+          unary() {
+            served.push(name);
+            return {};
+          },
+          serverStream: async function* () {},
+          clientStream: () => ({}),
+          bidi: async function* () {},
+        }),
+      ]);
+      await server.start("127.0.0.1");
+      return server;
+    };
+    await using first = await serve("first");
+    await using second = await serve("second");
+    await using channel = new Channel({
+      ...options,
+      target: [`127.0.0.1:${first.port}`, `127.0.0.1:${second.port}`],
+    });
+    channel.connect();
+    const isReady = () =>
+      channel.endpoints.filter(({ state }) => state === "READY").length ===
+        count;
+    await until(isReady, "connections to the servers");
+    const stub = createStub(Echo, channel);
+    for (let i = 0; i < 4; i++) await stub.unary({});
+    assertEquals(new Set(served).size, count);
+  });
+}
