@@ -5,23 +5,13 @@
  */
 
 import type { DescMessage, DescMethod, DescService } from "@bufbuild/protobuf";
-import type { Target } from "@bufbuild/protoplugin";
+import type { GeneratedFile, Printable, Target } from "@bufbuild/protoplugin";
 import {
   type Cardinality,
   isClientStreaming,
   isServerStreaming,
 } from "../core/cardinality.ts";
 import { cardinalityOf, pathOf } from "../_call/descriptor.ts";
-import { docsOf, jsDoc } from "./comments.ts";
-import type { Draft } from "./draft.ts";
-import {
-  block,
-  type Doc,
-  generic,
-  hang,
-  hangWhole,
-  parenthesized,
-} from "./layout.ts";
 
 /** How a class is declared in the three kinds of file. */
 const CLASS = {
@@ -47,10 +37,31 @@ const METHODS = {
 
 /** A file to write classes to. */
 export interface Output {
-  /** The file. */
-  readonly draft: Draft;
+  /** The file, which decides what the names are that are imported. */
+  readonly file: GeneratedFile;
+  /** The path that the file would be imported from. */
+  readonly path: string;
   /** What kind of file it is. */
   readonly target: Target;
+  /** What the library is imported from, without the name of its module. */
+  readonly library: string;
+}
+
+/** Imports something of the library. */
+function ofLibrary(
+  { file, library }: Output,
+  name: string,
+  options: { readonly from: "client" | "server"; readonly type?: true },
+): Printable {
+  const path = `${library}/${options.from}`;
+  // A path in the folder of the generated files gets their extension.
+  const from = path.startsWith(".") ? `${path}.js` : path;
+  return file.import(name, from, options.type ?? false);
+}
+
+/** Uses a global name, so that no import takes it away. */
+function globalName({ file, path }: Output, name: string): Printable {
+  return file.import(name, path);
 }
 
 /**
@@ -60,75 +71,77 @@ export interface Output {
  * @param output Where to.
  */
 export function writeBase(service: DescService, output: Output): void {
-  const { draft, target } = output;
-  const handlers = target === "js"
-    ? []
-    : service.methods.map((method) => handlerOf(method, draft));
-  draft.write([
-    ...docsOf(service),
-    [
-      draft.exported(ABSTRACT_CLASS[target], `${service.name}Base`),
-      target === "js"
-        ? ""
-        : hangWhole(["implements ", draft.type("Service", "server")]),
-      " ",
-      membersOf([...handlers, mappingOf(service, output)]),
-    ],
-  ]);
+  const { file, target } = output;
+  const type = ofLibrary(output, "Service", { from: "server", type: true });
+  if (service !== service.file.services[0]) file.print();
+  file.print(file.jsDoc(service));
+  file.print(
+    file.export(ABSTRACT_CLASS[target], `${service.name}Base`),
+    target === "js" ? "" : [" implements ", type],
+    " {",
+  );
+  if (target !== "js") {
+    for (const method of service.methods) writeHandler(method, output);
+  }
+  writeMapping(service, output);
+  file.print("}");
 }
 
-/** The method that is to be written for an rpc. */
-function handlerOf(method: DescMethod, draft: Draft): Doc[] {
+/** Writes the method that is to be implemented for an rpc. */
+function writeHandler(method: DescMethod, output: Output): void {
+  const { file } = output;
   const cardinality = cardinalityOf(method);
-  const direction = (message: DescMessage, many: boolean) => {
-    const shape = draft.shape(message);
-    return many ? generic(draft.type("Many", "server"), [shape]) : shape;
+  const direction = (message: DescMessage, many: boolean): Printable => {
+    const shape = file.importShape(message);
+    if (!many) return shape;
+    const type = ofLibrary(output, "Many", { from: "server", type: true });
+    return [type, "<", shape, ">"];
   };
-  const stream = generic(draft.type("ServerStream", "server"), [
+  file.print(file.jsDoc(method, "  "));
+  file.print(
+    ...["  abstract ", method.localName, "(stream: "],
+    ofLibrary(output, "ServerStream", { from: "server", type: true }),
+    "<",
     direction(method.input, isClientStreaming(cardinality)),
+    ", ",
     direction(method.output, isServerStreaming(cardinality)),
-  ]);
-  return [
-    ...docsOf(method),
-    [
-      ...["abstract ", method.localName],
-      parenthesized([["stream: ", stream]]),
-      ...[": ", draft.global("Promise"), "<void>;"],
-    ],
-  ];
+    ...[">): ", globalName(output, "Promise"), "<void>;"],
+  );
+  file.print();
 }
 
-/** The method that tells the server what the others are for. */
-function mappingOf(service: DescService, { draft, target }: Output): Doc[] {
-  const name = ["[", draft.value("mapping", "server"), "]()"];
-  const type = target === "js" ? "" : [
-    ...[": ", draft.global("Record")],
-    ...["<string, ", draft.type("Handler", "server"), ">"],
+/** Writes the method that tells the server what the others are for. */
+function writeMapping(service: DescService, output: Output): void {
+  const { file, target } = output;
+  const type = [
+    ...[": ", globalName(output, "Record"), "<string, "],
+    ...[ofLibrary(output, "Handler", { from: "server", type: true }), ">"],
   ];
-  const entries = () => {
-    return service.methods.map((method) => entryOf(method, draft));
-  };
-  return [
-    ...jsDoc([["Tells the server the handlers of the service."]]),
-    target === "dts"
-      ? [name, type, ";"]
-      : [name, type, " ", block([["return ", block(entries()), ";"]])],
-  ];
-}
-
-/** What is to be told of one handler. */
-function entryOf(method: DescMethod, draft: Draft): Doc {
-  const call = [".", method.localName, parenthesized(["stream"])];
-  const entry = block([
-    ["handle: (stream) =>", hangWhole(["this", hang(call, "")]), ","],
-    [
-      ...["cardinality: ", draft.value("Cardinality", "server")],
-      `.${cardinalityOf(method)},`,
-    ],
-    ["requestType:", hang(draft.schema(method.input)), ","],
-    ["replyType:", hang(draft.schema(method.output)), ","],
-  ]);
-  return [`"${pathOf(method)}":`, hang(entry), ","];
+  file.print("  /** Tells the server the handlers of the service. */");
+  file.print(
+    ...["  [", ofLibrary(output, "mapping", { from: "server" }), "]()"],
+    target === "js" ? "" : type,
+    target === "dts" ? ";" : " {",
+  );
+  if (target === "dts") return;
+  file.print("    return {");
+  for (const method of service.methods) {
+    const cardinality = ofLibrary(output, "Cardinality", { from: "server" });
+    file.print(`      "${pathOf(method)}": {`);
+    file.print(`        handle: (stream) => this.${method.localName}(stream),`);
+    file.print(
+      "        cardinality: ",
+      cardinality,
+      ".",
+      cardinalityOf(method),
+      ",",
+    );
+    file.print("        requestType: ", file.importSchema(method.input), ",");
+    file.print("        replyType: ", file.importSchema(method.output), ",");
+    file.print("      },");
+  }
+  file.print("    };");
+  file.print("  }");
 }
 
 /**
@@ -138,63 +151,57 @@ function entryOf(method: DescMethod, draft: Draft): Doc {
  * @param output Where to.
  */
 export function writeStub(service: DescService, output: Output): void {
-  const { draft, target } = output;
-  draft.write([
-    ...docsOf(service),
-    [
-      draft.exported(CLASS[target], `${service.name}Stub`),
-      " ",
-      membersOf([
-        ...service.methods.map((method) => propertyOf(method, output)),
-        constructorOf(service, output),
-      ]),
-    ],
-  ]);
+  const { file, target } = output;
+  file.print();
+  file.print(file.jsDoc(service));
+  file.print(file.export(CLASS[target], `${service.name}Stub`), " {");
+  for (const method of service.methods) writeProperty(method, output);
+  writeConstructor(service, output);
+  file.print("}");
 }
 
-/** The property that is called for an rpc. */
-function propertyOf(method: DescMethod, { draft, target }: Output): Doc[] {
-  if (target === "js") return [...docsOf(method), `${method.localName};`];
-  const type = draft.type(METHODS[cardinalityOf(method)].type, "client");
-  const messages = [draft.shape(method.input), draft.shape(method.output)];
-  return [
-    ...docsOf(method),
-    [`readonly ${method.localName}:`, hang(generic(type, messages)), ";"],
-  ];
+/** Writes the property that is called for an rpc. */
+function writeProperty(method: DescMethod, output: Output): void {
+  const { file, target } = output;
+  const name = METHODS[cardinalityOf(method)].type;
+  file.print(file.jsDoc(method, "  "));
+  if (target === "js") file.print("  ", method.localName, ";");
+  else {
+    file.print(
+      ...["  readonly ", method.localName, ": "],
+      ofLibrary(output, name, { from: "client", type: true }),
+      ...["<", file.importShape(method.input), ", "],
+      ...[file.importShape(method.output), ">;"],
+    );
+  }
+  file.print();
 }
 
-/** The constructor, which makes all methods. */
-function constructorOf(service: DescService, { draft, target }: Output): Doc[] {
-  const docs = jsDoc([
-    ["Makes the methods of the service callable."],
-    ["@param channel The channel to call on."],
-  ]);
+/** Writes the constructor, which makes all methods. */
+function writeConstructor(service: DescService, output: Output): void {
+  const { file, target } = output;
   const unused = service.methods.length === 0 && target !== "dts";
-  const name = unused ? "_channel" : "channel";
-  const parameter = target === "js"
-    ? name
-    : [`${name}: `, draft.type("Channel", "client")];
-  const head = ["constructor", parenthesized([parameter])];
-  if (target === "dts") return [...docs, [head, ";"]];
-  const body = service.methods.map((method) => assignmentOf(method, draft));
-  return [...docs, [head, " ", block(body)]];
-}
-
-function assignmentOf(method: DescMethod, draft: Draft): Doc {
-  const make = draft.value(METHODS[cardinalityOf(method)].make, "client");
-  const call = [
-    make,
-    parenthesized([
-      ...["channel", `"${pathOf(method)}"`],
-      ...[draft.schema(method.input), draft.schema(method.output)],
-    ]),
-  ];
-  return ["this", hang([`.${method.localName} =`, hang(call)], ""), ";"];
-}
-
-/** Puts members between braces, with empty lines between them. */
-function membersOf(members: readonly Doc[][]): Doc {
-  return block(
-    members.flatMap((member, i) => i === 0 ? member : ["", ...member]),
+  const type = ofLibrary(output, "Channel", { from: "client", type: true });
+  file.print("  /**");
+  file.print("   * Makes the methods of the service callable.");
+  file.print("   *");
+  file.print("   * @param channel The channel to call on.");
+  file.print("   */");
+  file.print(
+    ...["  constructor(", unused ? "_channel" : "channel"],
+    target === "js" ? "" : [": ", type],
+    target === "dts" ? ");" : ") {",
   );
+  if (target === "dts") return;
+  for (const method of service.methods) {
+    const { make } = METHODS[cardinalityOf(method)];
+    file.print(
+      ...["    this.", method.localName, " = "],
+      ofLibrary(output, make, { from: "client" }),
+      ...['(channel, "', pathOf(method), '", '],
+      ...[file.importSchema(method.input), ", "],
+      ...[file.importSchema(method.output), ");"],
+    );
+  }
+  file.print("  }");
 }

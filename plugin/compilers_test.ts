@@ -120,10 +120,6 @@ async function judge(...command: readonly string[]): Promise<void> {
   });
 }
 
-Deno.test("protoc-gen-grpclib formats as deno fmt does", async () => {
-  await judge("fmt", "--check");
-});
-
 Deno.test("protoc-gen-grpclib passes deno lint, and makes no slow types", async () => {
   await judge("lint");
 });

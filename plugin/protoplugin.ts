@@ -15,9 +15,6 @@ const protoplugin = await load();
 export const createEcmaScriptPlugin: Protoplugin["createEcmaScriptPlugin"] =
   protoplugin.createEcmaScriptPlugin;
 
-/** Tells the comments that stand by something in a .proto file. */
-export const getComments: Protoplugin["getComments"] = protoplugin.getComments;
-
 /**
  * Protoplugin brings a TypeScript compiler, to make JavaScript of TypeScript.
  * This generator prints JavaScript itself and never runs it. But as it loads,

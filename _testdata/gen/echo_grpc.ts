@@ -2,31 +2,12 @@
 // @generated from file echo.proto (package grpclib.test, syntax proto3)
 /* eslint-disable */
 
-import {
-  type Channel,
-  streamStream,
-  type StreamStreamMethod,
-  streamUnary,
-  type StreamUnaryMethod,
-  unaryStream,
-  type UnaryStreamMethod,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  type Many,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import {
-  type EchoReply,
-  EchoReplySchema,
-  type EchoRequest,
-  EchoRequestSchema,
-} from "./echo_pb.ts";
+import type { Handler, Many, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { EchoReply, EchoRequest } from "./echo_pb.ts";
+import { EchoReplySchema, EchoRequestSchema } from "./echo_pb.ts";
+import type { Channel, StreamStreamMethod, StreamUnaryMethod, UnaryStreamMethod, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { streamStream, streamUnary, unaryStream, unaryUnary } from "@grpclib/grpclib/client";
 
 /**
  * The service of the tests: one method of each kind, steered by the request.
@@ -46,27 +27,21 @@ export abstract class EchoBase implements Service {
    *
    * @generated from rpc grpclib.test.Echo.ServerStream
    */
-  abstract serverStream(
-    stream: ServerStream<EchoRequest, Many<EchoReply>>,
-  ): Promise<void>;
+  abstract serverStream(stream: ServerStream<EchoRequest, Many<EchoReply>>): Promise<void>;
 
   /**
    * Answers all requests with one reply, their texts joined.
    *
    * @generated from rpc grpclib.test.Echo.ClientStream
    */
-  abstract clientStream(
-    stream: ServerStream<Many<EchoRequest>, EchoReply>,
-  ): Promise<void>;
+  abstract clientStream(stream: ServerStream<Many<EchoRequest>, EchoReply>): Promise<void>;
 
   /**
    * Answers each request with `count` replies, at once.
    *
    * @generated from rpc grpclib.test.Echo.Bidi
    */
-  abstract bidi(
-    stream: ServerStream<Many<EchoRequest>, Many<EchoReply>>,
-  ): Promise<void>;
+  abstract bidi(stream: ServerStream<Many<EchoRequest>, Many<EchoReply>>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
   [mapping](): Record<string, Handler> {
@@ -139,29 +114,9 @@ export class EchoStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.unary = unaryUnary(
-      channel,
-      "/grpclib.test.Echo/Unary",
-      EchoRequestSchema,
-      EchoReplySchema,
-    );
-    this.serverStream = unaryStream(
-      channel,
-      "/grpclib.test.Echo/ServerStream",
-      EchoRequestSchema,
-      EchoReplySchema,
-    );
-    this.clientStream = streamUnary(
-      channel,
-      "/grpclib.test.Echo/ClientStream",
-      EchoRequestSchema,
-      EchoReplySchema,
-    );
-    this.bidi = streamStream(
-      channel,
-      "/grpclib.test.Echo/Bidi",
-      EchoRequestSchema,
-      EchoReplySchema,
-    );
+    this.unary = unaryUnary(channel, "/grpclib.test.Echo/Unary", EchoRequestSchema, EchoReplySchema);
+    this.serverStream = unaryStream(channel, "/grpclib.test.Echo/ServerStream", EchoRequestSchema, EchoReplySchema);
+    this.clientStream = streamUnary(channel, "/grpclib.test.Echo/ClientStream", EchoRequestSchema, EchoReplySchema);
+    this.bidi = streamStream(channel, "/grpclib.test.Echo/Bidi", EchoRequestSchema, EchoReplySchema);
   }
 }

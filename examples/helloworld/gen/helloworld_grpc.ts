@@ -2,24 +2,12 @@
 // @generated from file helloworld.proto (package helloworld, syntax proto3)
 /* eslint-disable */
 
-import {
-  type Channel,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import {
-  type HelloReply,
-  HelloReplySchema,
-  type HelloRequest,
-  HelloRequestSchema,
-} from "./helloworld_pb.ts";
+import type { Handler, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { HelloReply, HelloRequest } from "./helloworld_pb.ts";
+import { HelloReplySchema, HelloRequestSchema } from "./helloworld_pb.ts";
+import type { Channel, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { unaryUnary } from "@grpclib/grpclib/client";
 
 /**
  * The service that every tour of gRPC begins with.
@@ -32,9 +20,7 @@ export abstract class GreeterBase implements Service {
    *
    * @generated from rpc helloworld.Greeter.SayHello
    */
-  abstract sayHello(
-    stream: ServerStream<HelloRequest, HelloReply>,
-  ): Promise<void>;
+  abstract sayHello(stream: ServerStream<HelloRequest, HelloReply>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
   [mapping](): Record<string, Handler> {
@@ -68,11 +54,6 @@ export class GreeterStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.sayHello = unaryUnary(
-      channel,
-      "/helloworld.Greeter/SayHello",
-      HelloRequestSchema,
-      HelloReplySchema,
-    );
+    this.sayHello = unaryUnary(channel, "/helloworld.Greeter/SayHello", HelloRequestSchema, HelloReplySchema);
   }
 }

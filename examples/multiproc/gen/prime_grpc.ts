@@ -2,24 +2,12 @@
 // @generated from file prime.proto (package multiproc, syntax proto3)
 /* eslint-disable */
 
-import {
-  type Channel,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import {
-  type Candidate,
-  CandidateSchema,
-  type Verdict,
-  VerdictSchema,
-} from "./prime_pb.ts";
+import type { Handler, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { Candidate, Verdict } from "./prime_pb.ts";
+import { CandidateSchema, VerdictSchema } from "./prime_pb.ts";
+import type { Channel, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { unaryUnary } from "@grpclib/grpclib/client";
 
 /**
  * Keeps a processor busy.
@@ -66,11 +54,6 @@ export class PrimeCheckerStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.check = unaryUnary(
-      channel,
-      "/multiproc.PrimeChecker/Check",
-      CandidateSchema,
-      VerdictSchema,
-    );
+    this.check = unaryUnary(channel, "/multiproc.PrimeChecker/Check", CandidateSchema, VerdictSchema);
   }
 }

@@ -2,37 +2,12 @@
 // @generated from file weather.proto (package weather, syntax proto3)
 /* eslint-disable */
 
-import {
-  type Channel,
-  streamStream,
-  type StreamStreamMethod,
-  streamUnary,
-  type StreamUnaryMethod,
-  unaryStream,
-  type UnaryStreamMethod,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  type Many,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import {
-  type Alarm,
-  AlarmSchema,
-  type Place,
-  PlaceSchema,
-  type Reading,
-  ReadingSchema,
-  type Summary,
-  SummarySchema,
-  type WatchRequest,
-  WatchRequestSchema,
-} from "./weather_pb.ts";
+import type { Handler, Many, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { Alarm, Place, Reading, Summary, WatchRequest } from "./weather_pb.ts";
+import { AlarmSchema, PlaceSchema, ReadingSchema, SummarySchema, WatchRequestSchema } from "./weather_pb.ts";
+import type { Channel, StreamStreamMethod, StreamUnaryMethod, UnaryStreamMethod, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { streamStream, streamUnary, unaryStream, unaryUnary } from "@grpclib/grpclib/client";
 
 /**
  * A hut with a few thermometers and a keeper who reads them.
@@ -56,9 +31,7 @@ export abstract class WeatherStationBase implements Service {
    *
    * @generated from rpc weather.WeatherStation.Watch
    */
-  abstract watch(
-    stream: ServerStream<WatchRequest, Many<Reading>>,
-  ): Promise<void>;
+  abstract watch(stream: ServerStream<WatchRequest, Many<Reading>>): Promise<void>;
 
   /**
    * Takes in the readings of a caller and sums them up when the last one is there.
@@ -72,9 +45,7 @@ export abstract class WeatherStationBase implements Service {
    *
    * @generated from rpc weather.WeatherStation.Guard
    */
-  abstract guard(
-    stream: ServerStream<Many<Reading>, Many<Alarm>>,
-  ): Promise<void>;
+  abstract guard(stream: ServerStream<Many<Reading>, Many<Alarm>>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
   [mapping](): Record<string, Handler> {
@@ -151,29 +122,9 @@ export class WeatherStationStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.read = unaryUnary(
-      channel,
-      "/weather.WeatherStation/Read",
-      PlaceSchema,
-      ReadingSchema,
-    );
-    this.watch = unaryStream(
-      channel,
-      "/weather.WeatherStation/Watch",
-      WatchRequestSchema,
-      ReadingSchema,
-    );
-    this.record = streamUnary(
-      channel,
-      "/weather.WeatherStation/Record",
-      ReadingSchema,
-      SummarySchema,
-    );
-    this.guard = streamStream(
-      channel,
-      "/weather.WeatherStation/Guard",
-      ReadingSchema,
-      AlarmSchema,
-    );
+    this.read = unaryUnary(channel, "/weather.WeatherStation/Read", PlaceSchema, ReadingSchema);
+    this.watch = unaryStream(channel, "/weather.WeatherStation/Watch", WatchRequestSchema, ReadingSchema);
+    this.record = streamUnary(channel, "/weather.WeatherStation/Record", ReadingSchema, SummarySchema);
+    this.guard = streamStream(channel, "/weather.WeatherStation/Guard", ReadingSchema, AlarmSchema);
   }
 }

@@ -2,93 +2,62 @@
 // @generated from file clashes.proto (package clashes, syntax proto3)
 /* eslint-disable */
 
-import {
-  type Channel as Channel$1,
-  streamStream,
-  type StreamStreamMethod,
-  unaryUnary as unaryUnary$1,
-  type UnaryUnaryMethod as UnaryUnaryMethod$1,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality as Cardinality$1,
-  type Handler as Handler$1,
-  type Many as Many$1,
-  mapping as mapping$1,
-  type ServerStream,
-  type Service as Service$1,
-} from "@grpclib/grpclib/server";
-import {
-  type Cardinality,
-  CardinalitySchema,
-  type Channel,
-  type channel,
-  ChannelSchema,
-  channelSchema,
-  type ClashesBase as ClashesBase$1,
-  ClashesBaseSchema,
-  type ClashesStub as ClashesStub$1,
-  ClashesStubSchema,
-  type Handler,
-  HandlerSchema,
-  type Many,
-  ManySchema,
-  type mapping,
-  mappingSchema,
-  type Object$,
-  ObjectSchema,
-  type Promise as Promise$1,
-  PromiseSchema,
-  type Record as Record$1,
-  RecordSchema,
-  type ServerStream as ServerStream$1,
-  ServerStreamSchema,
-  type Service,
-  ServiceSchema,
-  type stream,
-  streamSchema,
-  type string_,
-  string_Schema,
-  type unaryUnary,
-  type UnaryUnaryMethod,
-  UnaryUnaryMethodSchema,
-  unaryUnarySchema,
-} from "./clashes_pb.ts";
+import type { Handler as Handler$1, Many, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality as Cardinality$1, mapping as mapping$1 } from "@grpclib/grpclib/server";
+import type { Cardinality, channel, Channel, ClashesBase as ClashesBase$1, ClashesStub as ClashesStub$1, Handler, Many as Many$1, mapping, Object$, Promise as Promise$1, Record as Record$1, ServerStream as ServerStream$1, Service as Service$1, stream, string_, unaryUnary, UnaryUnaryMethod } from "./clashes_pb.ts";
+import { CardinalitySchema, channelSchema, ChannelSchema, ClashesBaseSchema, ClashesStubSchema, HandlerSchema, ManySchema, mappingSchema, ObjectSchema, PromiseSchema, RecordSchema, ServerStreamSchema, ServiceSchema, streamSchema, string_Schema, UnaryUnaryMethodSchema, unaryUnarySchema } from "./clashes_pb.ts";
+import type { Channel as Channel$1, StreamStreamMethod, UnaryUnaryMethod as UnaryUnaryMethod$1 } from "@grpclib/grpclib/client";
+import { streamStream, unaryUnary as unaryUnary$1 } from "@grpclib/grpclib/client";
 
 /**
  * Its messages are named like what the generated code needs for itself.
  *
  * @generated from service clashes.Clashes
  */
-export abstract class ClashesBase implements Service$1 {
-  /** @generated from rpc clashes.Clashes.One */
+export abstract class ClashesBase implements Service {
+  /**
+   * @generated from rpc clashes.Clashes.One
+   */
   abstract one(stream: ServerStream<Promise$1, Record$1>): Promise<void>;
 
-  /** @generated from rpc clashes.Clashes.Two */
-  abstract two(stream: ServerStream<Many$1<Many>, Many$1<Many>>): Promise<void>;
+  /**
+   * @generated from rpc clashes.Clashes.Two
+   */
+  abstract two(stream: ServerStream<Many<Many$1>, Many<Many$1>>): Promise<void>;
 
-  /** @generated from rpc clashes.Clashes.Three */
+  /**
+   * @generated from rpc clashes.Clashes.Three
+   */
   abstract three(stream: ServerStream<Channel, Handler>): Promise<void>;
 
-  /** @generated from rpc clashes.Clashes.Four */
-  abstract four(stream: ServerStream<ServerStream$1, Service>): Promise<void>;
+  /**
+   * @generated from rpc clashes.Clashes.Four
+   */
+  abstract four(stream: ServerStream<ServerStream$1, Service$1>): Promise<void>;
 
-  /** @generated from rpc clashes.Clashes.Five */
+  /**
+   * @generated from rpc clashes.Clashes.Five
+   */
   abstract five(stream: ServerStream<Cardinality, mapping>): Promise<void>;
 
-  /** @generated from rpc clashes.Clashes.Six */
-  abstract six(
-    stream: ServerStream<ClashesBase$1, ClashesStub$1>,
-  ): Promise<void>;
+  /**
+   * @generated from rpc clashes.Clashes.Six
+   */
+  abstract six(stream: ServerStream<ClashesBase$1, ClashesStub$1>): Promise<void>;
 
-  /** @generated from rpc clashes.Clashes.Seven */
-  abstract seven(
-    stream: ServerStream<unaryUnary, UnaryUnaryMethod>,
-  ): Promise<void>;
+  /**
+   * @generated from rpc clashes.Clashes.Seven
+   */
+  abstract seven(stream: ServerStream<unaryUnary, UnaryUnaryMethod>): Promise<void>;
 
-  /** @generated from rpc clashes.Clashes.Eight */
+  /**
+   * @generated from rpc clashes.Clashes.Eight
+   */
   abstract eight(stream: ServerStream<stream, channel>): Promise<void>;
 
-  /** @generated from rpc clashes.Clashes.Nine */
+  /**
+   * @generated from rpc clashes.Clashes.Nine
+   */
   abstract nine(stream: ServerStream<Object$, string_>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
@@ -158,31 +127,49 @@ export abstract class ClashesBase implements Service$1 {
  * @generated from service clashes.Clashes
  */
 export class ClashesStub {
-  /** @generated from rpc clashes.Clashes.One */
+  /**
+   * @generated from rpc clashes.Clashes.One
+   */
   readonly one: UnaryUnaryMethod$1<Promise$1, Record$1>;
 
-  /** @generated from rpc clashes.Clashes.Two */
-  readonly two: StreamStreamMethod<Many, Many>;
+  /**
+   * @generated from rpc clashes.Clashes.Two
+   */
+  readonly two: StreamStreamMethod<Many$1, Many$1>;
 
-  /** @generated from rpc clashes.Clashes.Three */
+  /**
+   * @generated from rpc clashes.Clashes.Three
+   */
   readonly three: UnaryUnaryMethod$1<Channel, Handler>;
 
-  /** @generated from rpc clashes.Clashes.Four */
-  readonly four: UnaryUnaryMethod$1<ServerStream$1, Service>;
+  /**
+   * @generated from rpc clashes.Clashes.Four
+   */
+  readonly four: UnaryUnaryMethod$1<ServerStream$1, Service$1>;
 
-  /** @generated from rpc clashes.Clashes.Five */
+  /**
+   * @generated from rpc clashes.Clashes.Five
+   */
   readonly five: UnaryUnaryMethod$1<Cardinality, mapping>;
 
-  /** @generated from rpc clashes.Clashes.Six */
+  /**
+   * @generated from rpc clashes.Clashes.Six
+   */
   readonly six: UnaryUnaryMethod$1<ClashesBase$1, ClashesStub$1>;
 
-  /** @generated from rpc clashes.Clashes.Seven */
+  /**
+   * @generated from rpc clashes.Clashes.Seven
+   */
   readonly seven: UnaryUnaryMethod$1<unaryUnary, UnaryUnaryMethod>;
 
-  /** @generated from rpc clashes.Clashes.Eight */
+  /**
+   * @generated from rpc clashes.Clashes.Eight
+   */
   readonly eight: UnaryUnaryMethod$1<stream, channel>;
 
-  /** @generated from rpc clashes.Clashes.Nine */
+  /**
+   * @generated from rpc clashes.Clashes.Nine
+   */
   readonly nine: UnaryUnaryMethod$1<Object$, string_>;
 
   /**
@@ -191,59 +178,14 @@ export class ClashesStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel$1) {
-    this.one = unaryUnary$1(
-      channel,
-      "/clashes.Clashes/One",
-      PromiseSchema,
-      RecordSchema,
-    );
-    this.two = streamStream(
-      channel,
-      "/clashes.Clashes/Two",
-      ManySchema,
-      ManySchema,
-    );
-    this.three = unaryUnary$1(
-      channel,
-      "/clashes.Clashes/Three",
-      ChannelSchema,
-      HandlerSchema,
-    );
-    this.four = unaryUnary$1(
-      channel,
-      "/clashes.Clashes/Four",
-      ServerStreamSchema,
-      ServiceSchema,
-    );
-    this.five = unaryUnary$1(
-      channel,
-      "/clashes.Clashes/Five",
-      CardinalitySchema,
-      mappingSchema,
-    );
-    this.six = unaryUnary$1(
-      channel,
-      "/clashes.Clashes/Six",
-      ClashesBaseSchema,
-      ClashesStubSchema,
-    );
-    this.seven = unaryUnary$1(
-      channel,
-      "/clashes.Clashes/Seven",
-      unaryUnarySchema,
-      UnaryUnaryMethodSchema,
-    );
-    this.eight = unaryUnary$1(
-      channel,
-      "/clashes.Clashes/Eight",
-      streamSchema,
-      channelSchema,
-    );
-    this.nine = unaryUnary$1(
-      channel,
-      "/clashes.Clashes/Nine",
-      ObjectSchema,
-      string_Schema,
-    );
+    this.one = unaryUnary$1(channel, "/clashes.Clashes/One", PromiseSchema, RecordSchema);
+    this.two = streamStream(channel, "/clashes.Clashes/Two", ManySchema, ManySchema);
+    this.three = unaryUnary$1(channel, "/clashes.Clashes/Three", ChannelSchema, HandlerSchema);
+    this.four = unaryUnary$1(channel, "/clashes.Clashes/Four", ServerStreamSchema, ServiceSchema);
+    this.five = unaryUnary$1(channel, "/clashes.Clashes/Five", CardinalitySchema, mappingSchema);
+    this.six = unaryUnary$1(channel, "/clashes.Clashes/Six", ClashesBaseSchema, ClashesStubSchema);
+    this.seven = unaryUnary$1(channel, "/clashes.Clashes/Seven", unaryUnarySchema, UnaryUnaryMethodSchema);
+    this.eight = unaryUnary$1(channel, "/clashes.Clashes/Eight", streamSchema, channelSchema);
+    this.nine = unaryUnary$1(channel, "/clashes.Clashes/Nine", ObjectSchema, string_Schema);
   }
 }

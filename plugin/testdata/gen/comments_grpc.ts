@@ -6,22 +6,16 @@
 
 // About the package.
 
-import {
-  type Channel,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import { type Note, NoteSchema } from "./comments_pb.ts";
+import type { Handler, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { Note } from "./comments_pb.ts";
+import { NoteSchema } from "./comments_pb.ts";
+import type { Channel, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { unaryUnary } from "@grpclib/grpclib/client";
 
 /**
  * The service in one line.
+ *
  *
  * - an entry with a space that is none
  *     - and one further in
@@ -35,7 +29,7 @@ import { type Note, NoteSchema } from "./comments_pb.ts";
  */
 export abstract class CommentedBase implements Service {
   /**
-   * A line with space at its end.
+   * A line with space at its end.   
    *
    * @generated from rpc comments.Commented.Leading
    */
@@ -49,13 +43,14 @@ export abstract class CommentedBase implements Service {
   abstract trailing(stream: ServerStream<Note, Note>): Promise<void>;
 
   /**
-   * A block.
+   * A block. 
    *
    * @generated from rpc comments.Commented.Block
    */
   abstract block(stream: ServerStream<Note, Note>): Promise<void>;
 
   /**
+   * *
    * A block with stars
    * on two lines.
    *
@@ -71,7 +66,9 @@ export abstract class CommentedBase implements Service {
    */
   abstract both(stream: ServerStream<Note, Note>): Promise<void>;
 
-  /** @generated from rpc comments.Commented.None */
+  /**
+   * @generated from rpc comments.Commented.None
+   */
   abstract none(stream: ServerStream<Note, Note>): Promise<void>;
 
   /**
@@ -80,7 +77,9 @@ export abstract class CommentedBase implements Service {
    */
   abstract onlyDeprecated(stream: ServerStream<Note, Note>): Promise<void>;
 
-  /** @generated from rpc comments.Commented.EmptyComment */
+  /**
+   * @generated from rpc comments.Commented.EmptyComment
+   */
   abstract emptyComment(stream: ServerStream<Note, Note>): Promise<void>;
 
   /**
@@ -154,6 +153,7 @@ export abstract class CommentedBase implements Service {
 /**
  * The service in one line.
  *
+ *
  * - an entry with a space that is none
  *     - and one further in
  *
@@ -166,7 +166,7 @@ export abstract class CommentedBase implements Service {
  */
 export class CommentedStub {
   /**
-   * A line with space at its end.
+   * A line with space at its end.   
    *
    * @generated from rpc comments.Commented.Leading
    */
@@ -180,13 +180,14 @@ export class CommentedStub {
   readonly trailing: UnaryUnaryMethod<Note, Note>;
 
   /**
-   * A block.
+   * A block. 
    *
    * @generated from rpc comments.Commented.Block
    */
   readonly block: UnaryUnaryMethod<Note, Note>;
 
   /**
+   * *
    * A block with stars
    * on two lines.
    *
@@ -202,7 +203,9 @@ export class CommentedStub {
    */
   readonly both: UnaryUnaryMethod<Note, Note>;
 
-  /** @generated from rpc comments.Commented.None */
+  /**
+   * @generated from rpc comments.Commented.None
+   */
   readonly none: UnaryUnaryMethod<Note, Note>;
 
   /**
@@ -211,7 +214,9 @@ export class CommentedStub {
    */
   readonly onlyDeprecated: UnaryUnaryMethod<Note, Note>;
 
-  /** @generated from rpc comments.Commented.EmptyComment */
+  /**
+   * @generated from rpc comments.Commented.EmptyComment
+   */
   readonly emptyComment: UnaryUnaryMethod<Note, Note>;
 
   /**
@@ -227,60 +232,15 @@ export class CommentedStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.leading = unaryUnary(
-      channel,
-      "/comments.Commented/Leading",
-      NoteSchema,
-      NoteSchema,
-    );
-    this.trailing = unaryUnary(
-      channel,
-      "/comments.Commented/Trailing",
-      NoteSchema,
-      NoteSchema,
-    );
-    this.block = unaryUnary(
-      channel,
-      "/comments.Commented/Block",
-      NoteSchema,
-      NoteSchema,
-    );
-    this.stars = unaryUnary(
-      channel,
-      "/comments.Commented/Stars",
-      NoteSchema,
-      NoteSchema,
-    );
-    this.both = unaryUnary(
-      channel,
-      "/comments.Commented/Both",
-      NoteSchema,
-      NoteSchema,
-    );
-    this.none = unaryUnary(
-      channel,
-      "/comments.Commented/None",
-      NoteSchema,
-      NoteSchema,
-    );
-    this.onlyDeprecated = unaryUnary(
-      channel,
-      "/comments.Commented/OnlyDeprecated",
-      NoteSchema,
-      NoteSchema,
-    );
-    this.emptyComment = unaryUnary(
-      channel,
-      "/comments.Commented/EmptyComment",
-      NoteSchema,
-      NoteSchema,
-    );
-    this.unicode = unaryUnary(
-      channel,
-      "/comments.Commented/Unicode",
-      NoteSchema,
-      NoteSchema,
-    );
+    this.leading = unaryUnary(channel, "/comments.Commented/Leading", NoteSchema, NoteSchema);
+    this.trailing = unaryUnary(channel, "/comments.Commented/Trailing", NoteSchema, NoteSchema);
+    this.block = unaryUnary(channel, "/comments.Commented/Block", NoteSchema, NoteSchema);
+    this.stars = unaryUnary(channel, "/comments.Commented/Stars", NoteSchema, NoteSchema);
+    this.both = unaryUnary(channel, "/comments.Commented/Both", NoteSchema, NoteSchema);
+    this.none = unaryUnary(channel, "/comments.Commented/None", NoteSchema, NoteSchema);
+    this.onlyDeprecated = unaryUnary(channel, "/comments.Commented/OnlyDeprecated", NoteSchema, NoteSchema);
+    this.emptyComment = unaryUnary(channel, "/comments.Commented/EmptyComment", NoteSchema, NoteSchema);
+    this.unicode = unaryUnary(channel, "/comments.Commented/Unicode", NoteSchema, NoteSchema);
   }
 }
 
@@ -291,7 +251,9 @@ export class CommentedStub {
  * @deprecated
  */
 export abstract class OldBase implements Service {
-  /** @generated from rpc comments.Old.Get */
+  /**
+   * @generated from rpc comments.Old.Get
+   */
   abstract get(stream: ServerStream<Note, Note>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
@@ -314,7 +276,9 @@ export abstract class OldBase implements Service {
  * @deprecated
  */
 export class OldStub {
-  /** @generated from rpc comments.Old.Get */
+  /**
+   * @generated from rpc comments.Old.Get
+   */
   readonly get: UnaryUnaryMethod<Note, Note>;
 
   /**

@@ -2,26 +2,21 @@
 // @generated from file deprecated_file.proto (package deprecated_file, syntax proto3)
 /* eslint-disable */
 
-import {
-  type Channel,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import { type Nothing, NothingSchema } from "./deprecated_file_pb.ts";
+import type { Handler, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { Nothing } from "./deprecated_file_pb.ts";
+import { NothingSchema } from "./deprecated_file_pb.ts";
+import type { Channel, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { unaryUnary } from "@grpclib/grpclib/client";
 
 /**
  * @generated from service deprecated_file.Gone
  * @deprecated
  */
 export abstract class GoneBase implements Service {
-  /** @generated from rpc deprecated_file.Gone.Get */
+  /**
+   * @generated from rpc deprecated_file.Gone.Get
+   */
   abstract get(stream: ServerStream<Nothing, Nothing>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
@@ -42,7 +37,9 @@ export abstract class GoneBase implements Service {
  * @deprecated
  */
 export class GoneStub {
-  /** @generated from rpc deprecated_file.Gone.Get */
+  /**
+   * @generated from rpc deprecated_file.Gone.Get
+   */
   readonly get: UnaryUnaryMethod<Nothing, Nothing>;
 
   /**
@@ -51,11 +48,6 @@ export class GoneStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.get = unaryUnary(
-      channel,
-      "/deprecated_file.Gone/Get",
-      NothingSchema,
-      NothingSchema,
-    );
+    this.get = unaryUnary(channel, "/deprecated_file.Gone/Get", NothingSchema, NothingSchema);
   }
 }

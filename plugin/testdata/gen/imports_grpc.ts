@@ -2,52 +2,18 @@
 // @generated from file imports.proto (package imports, syntax proto3)
 /* eslint-disable */
 
-import {
-  type Any,
-  AnySchema,
-  type Duration,
-  DurationSchema,
-  type Empty,
-  EmptySchema,
-  type StringValue,
-  StringValueSchema,
-  type Struct,
-  StructSchema,
-  type Timestamp,
-  TimestampSchema,
-} from "@bufbuild/protobuf/wkt";
-import {
-  type Channel,
-  streamUnary,
-  type StreamUnaryMethod,
-  unaryStream,
-  type UnaryStreamMethod,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  type Many,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import {
-  type Local,
-  type Local_Nested,
-  Local_NestedSchema,
-  LocalSchema,
-} from "./imports_pb.ts";
-import { type Treasure, TreasureSchema } from "./shared/deep_pb.ts";
-import {
-  type Outer,
-  type Outer_Middle,
-  type Outer_Middle_Inner,
-  Outer_Middle_InnerSchema,
-  Outer_MiddleSchema,
-  OuterSchema,
-} from "./shared/nested_pb.ts";
+import type { Handler, Many, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { Outer, Outer_Middle, Outer_Middle_Inner } from "./shared/nested_pb.ts";
+import { Outer_Middle_InnerSchema, Outer_MiddleSchema, OuterSchema } from "./shared/nested_pb.ts";
+import type { Treasure } from "./shared/deep_pb.ts";
+import { TreasureSchema } from "./shared/deep_pb.ts";
+import type { Local, Local_Nested } from "./imports_pb.ts";
+import { Local_NestedSchema, LocalSchema } from "./imports_pb.ts";
+import type { Channel, StreamUnaryMethod, UnaryStreamMethod, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { streamUnary, unaryStream, unaryUnary } from "@grpclib/grpclib/client";
+import type { Any, Duration, Empty, StringValue, Struct, Timestamp } from "@bufbuild/protobuf/wkt";
+import { AnySchema, DurationSchema, EmptySchema, StringValueSchema, StructSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 
 /**
  * Its messages come from other files, most by way of `import public`.
@@ -55,15 +21,19 @@ import {
  * @generated from service imports.Imports
  */
 export abstract class ImportsBase implements Service {
-  /** @generated from rpc imports.Imports.Dig */
+  /**
+   * @generated from rpc imports.Imports.Dig
+   */
   abstract dig(stream: ServerStream<Outer, Treasure>): Promise<void>;
 
-  /** @generated from rpc imports.Imports.Unwrap */
-  abstract unwrap(
-    stream: ServerStream<Outer_Middle, Outer_Middle_Inner>,
-  ): Promise<void>;
+  /**
+   * @generated from rpc imports.Imports.Unwrap
+   */
+  abstract unwrap(stream: ServerStream<Outer_Middle, Outer_Middle_Inner>): Promise<void>;
 
-  /** @generated from rpc imports.Imports.Nest */
+  /**
+   * @generated from rpc imports.Imports.Nest
+   */
   abstract nest(stream: ServerStream<Local_Nested, Local>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
@@ -97,13 +67,19 @@ export abstract class ImportsBase implements Service {
  * @generated from service imports.Imports
  */
 export class ImportsStub {
-  /** @generated from rpc imports.Imports.Dig */
+  /**
+   * @generated from rpc imports.Imports.Dig
+   */
   readonly dig: UnaryUnaryMethod<Outer, Treasure>;
 
-  /** @generated from rpc imports.Imports.Unwrap */
+  /**
+   * @generated from rpc imports.Imports.Unwrap
+   */
   readonly unwrap: UnaryUnaryMethod<Outer_Middle, Outer_Middle_Inner>;
 
-  /** @generated from rpc imports.Imports.Nest */
+  /**
+   * @generated from rpc imports.Imports.Nest
+   */
   readonly nest: UnaryUnaryMethod<Local_Nested, Local>;
 
   /**
@@ -112,24 +88,9 @@ export class ImportsStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.dig = unaryUnary(
-      channel,
-      "/imports.Imports/Dig",
-      OuterSchema,
-      TreasureSchema,
-    );
-    this.unwrap = unaryUnary(
-      channel,
-      "/imports.Imports/Unwrap",
-      Outer_MiddleSchema,
-      Outer_Middle_InnerSchema,
-    );
-    this.nest = unaryUnary(
-      channel,
-      "/imports.Imports/Nest",
-      Local_NestedSchema,
-      LocalSchema,
-    );
+    this.dig = unaryUnary(channel, "/imports.Imports/Dig", OuterSchema, TreasureSchema);
+    this.unwrap = unaryUnary(channel, "/imports.Imports/Unwrap", Outer_MiddleSchema, Outer_Middle_InnerSchema);
+    this.nest = unaryUnary(channel, "/imports.Imports/Nest", Local_NestedSchema, LocalSchema);
   }
 }
 
@@ -139,19 +100,25 @@ export class ImportsStub {
  * @generated from service imports.WellKnown
  */
 export abstract class WellKnownBase implements Service {
-  /** @generated from rpc imports.WellKnown.Ping */
+  /**
+   * @generated from rpc imports.WellKnown.Ping
+   */
   abstract ping(stream: ServerStream<Empty, Empty>): Promise<void>;
 
-  /** @generated from rpc imports.WellKnown.Pack */
+  /**
+   * @generated from rpc imports.WellKnown.Pack
+   */
   abstract pack(stream: ServerStream<Struct, Any>): Promise<void>;
 
-  /** @generated from rpc imports.WellKnown.Add */
+  /**
+   * @generated from rpc imports.WellKnown.Add
+   */
   abstract add(stream: ServerStream<Many<Duration>, Timestamp>): Promise<void>;
 
-  /** @generated from rpc imports.WellKnown.Spell */
-  abstract spell(
-    stream: ServerStream<StringValue, Many<StringValue>>,
-  ): Promise<void>;
+  /**
+   * @generated from rpc imports.WellKnown.Spell
+   */
+  abstract spell(stream: ServerStream<StringValue, Many<StringValue>>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
   [mapping](): Record<string, Handler> {
@@ -190,16 +157,24 @@ export abstract class WellKnownBase implements Service {
  * @generated from service imports.WellKnown
  */
 export class WellKnownStub {
-  /** @generated from rpc imports.WellKnown.Ping */
+  /**
+   * @generated from rpc imports.WellKnown.Ping
+   */
   readonly ping: UnaryUnaryMethod<Empty, Empty>;
 
-  /** @generated from rpc imports.WellKnown.Pack */
+  /**
+   * @generated from rpc imports.WellKnown.Pack
+   */
   readonly pack: UnaryUnaryMethod<Struct, Any>;
 
-  /** @generated from rpc imports.WellKnown.Add */
+  /**
+   * @generated from rpc imports.WellKnown.Add
+   */
   readonly add: StreamUnaryMethod<Duration, Timestamp>;
 
-  /** @generated from rpc imports.WellKnown.Spell */
+  /**
+   * @generated from rpc imports.WellKnown.Spell
+   */
   readonly spell: UnaryStreamMethod<StringValue, StringValue>;
 
   /**
@@ -208,29 +183,9 @@ export class WellKnownStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.ping = unaryUnary(
-      channel,
-      "/imports.WellKnown/Ping",
-      EmptySchema,
-      EmptySchema,
-    );
-    this.pack = unaryUnary(
-      channel,
-      "/imports.WellKnown/Pack",
-      StructSchema,
-      AnySchema,
-    );
-    this.add = streamUnary(
-      channel,
-      "/imports.WellKnown/Add",
-      DurationSchema,
-      TimestampSchema,
-    );
-    this.spell = unaryStream(
-      channel,
-      "/imports.WellKnown/Spell",
-      StringValueSchema,
-      StringValueSchema,
-    );
+    this.ping = unaryUnary(channel, "/imports.WellKnown/Ping", EmptySchema, EmptySchema);
+    this.pack = unaryUnary(channel, "/imports.WellKnown/Pack", StructSchema, AnySchema);
+    this.add = streamUnary(channel, "/imports.WellKnown/Add", DurationSchema, TimestampSchema);
+    this.spell = unaryStream(channel, "/imports.WellKnown/Spell", StringValueSchema, StringValueSchema);
   }
 }

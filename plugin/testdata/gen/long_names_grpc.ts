@@ -2,160 +2,110 @@
 // @generated from file long_names.proto (package long_names.of.a.company.that.likes.to.sort.its.things, syntax proto3)
 /* eslint-disable */
 
-import {
-  type Channel,
-  streamStream,
-  type StreamStreamMethod,
-  streamUnary,
-  type StreamUnaryMethod,
-  unaryStream,
-  type UnaryStreamMethod,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  type Many,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import {
-  type MessageWithANameThatIsAlmostTooLong,
-  MessageWithANameThatIsAlmostTooLongSchema,
-  type MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters,
-  MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharactersSchema,
-  type Request,
-  RequestSchema,
-} from "./long_names_pb.ts";
+import type { Handler, Many, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { MessageWithANameThatIsAlmostTooLong, MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters, Request } from "./long_names_pb.ts";
+import { MessageWithANameThatIsAlmostTooLongSchema, MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharactersSchema, RequestSchema } from "./long_names_pb.ts";
+import type { Channel, StreamStreamMethod, StreamUnaryMethod, UnaryStreamMethod, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { streamStream, streamUnary, unaryStream, unaryUnary } from "@grpclib/grpclib/client";
 
 /**
  * Nothing of it fits into a line.
  *
  * @generated from service long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn
  */
-export abstract class ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOnBase
-  implements Service {
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.Get */
-  abstract get(
-    stream: ServerStream<Request, MessageWithANameThatIsAlmostTooLong>,
-  ): Promise<void>;
+export abstract class ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOnBase implements Service {
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.Get
+   */
+  abstract get(stream: ServerStream<Request, MessageWithANameThatIsAlmostTooLong>): Promise<void>;
 
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.List */
-  abstract list(
-    stream: ServerStream<
-      MessageWithANameThatIsAlmostTooLong,
-      Many<MessageWithANameThatIsAlmostTooLong>
-    >,
-  ): Promise<void>;
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.List
+   */
+  abstract list(stream: ServerStream<MessageWithANameThatIsAlmostTooLong, Many<MessageWithANameThatIsAlmostTooLong>>): Promise<void>;
 
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.Send */
-  abstract send(
-    stream: ServerStream<
-      Many<
-        MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters
-      >,
-      Request
-    >,
-  ): Promise<void>;
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.Send
+   */
+  abstract send(stream: ServerStream<Many<MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters>, Request>): Promise<void>;
 
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsAlmostTooLong */
-  abstract methodWithANameThatIsAlmostTooLong(
-    stream: ServerStream<Request, Many<Request>>,
-  ): Promise<void>;
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsAlmostTooLong
+   */
+  abstract methodWithANameThatIsAlmostTooLong(stream: ServerStream<Request, Many<Request>>): Promise<void>;
 
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsTooLongForTheLineThatItIsOn */
-  abstract methodWithANameThatIsTooLongForTheLineThatItIsOn(
-    stream: ServerStream<Request, Request>,
-  ): Promise<void>;
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsTooLongForTheLineThatItIsOn
+   */
+  abstract methodWithANameThatIsTooLongForTheLineThatItIsOn(stream: ServerStream<Request, Request>): Promise<void>;
 
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsMuchTooLongForTheLineThatItIsOn */
-  abstract methodWithANameThatIsMuchTooLongForTheLineThatItIsOn(
-    stream: ServerStream<Many<Request>, Many<Request>>,
-  ): Promise<void>;
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsMuchTooLongForTheLineThatItIsOn
+   */
+  abstract methodWithANameThatIsMuchTooLongForTheLineThatItIsOn(stream: ServerStream<Many<Request>, Many<Request>>): Promise<void>;
 
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters */
-  abstract methodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters(
-    stream: ServerStream<Request, Request>,
-  ): Promise<void>;
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters
+   */
+  abstract methodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters(stream: ServerStream<Request, Request>): Promise<void>;
 
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsMuchTooLongForTheLine */
-  abstract methodWithANameThatIsMuchTooLongForTheLine(
-    stream: ServerStream<
-      MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters,
-      MessageWithANameThatIsAlmostTooLong
-    >,
-  ): Promise<void>;
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsMuchTooLongForTheLine
+   */
+  abstract methodWithANameThatIsMuchTooLongForTheLine(stream: ServerStream<MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters, MessageWithANameThatIsAlmostTooLong>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
   [mapping](): Record<string, Handler> {
     return {
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/Get":
-        {
-          handle: (stream) => this.get(stream),
-          cardinality: Cardinality.UNARY_UNARY,
-          requestType: RequestSchema,
-          replyType: MessageWithANameThatIsAlmostTooLongSchema,
-        },
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/List":
-        {
-          handle: (stream) => this.list(stream),
-          cardinality: Cardinality.UNARY_STREAM,
-          requestType: MessageWithANameThatIsAlmostTooLongSchema,
-          replyType: MessageWithANameThatIsAlmostTooLongSchema,
-        },
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/Send":
-        {
-          handle: (stream) => this.send(stream),
-          cardinality: Cardinality.STREAM_UNARY,
-          requestType:
-            MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharactersSchema,
-          replyType: RequestSchema,
-        },
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsAlmostTooLong":
-        {
-          handle: (stream) => this.methodWithANameThatIsAlmostTooLong(stream),
-          cardinality: Cardinality.UNARY_STREAM,
-          requestType: RequestSchema,
-          replyType: RequestSchema,
-        },
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsTooLongForTheLineThatItIsOn":
-        {
-          handle: (stream) =>
-            this.methodWithANameThatIsTooLongForTheLineThatItIsOn(stream),
-          cardinality: Cardinality.UNARY_UNARY,
-          requestType: RequestSchema,
-          replyType: RequestSchema,
-        },
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsMuchTooLongForTheLineThatItIsOn":
-        {
-          handle: (stream) =>
-            this.methodWithANameThatIsMuchTooLongForTheLineThatItIsOn(stream),
-          cardinality: Cardinality.STREAM_STREAM,
-          requestType: RequestSchema,
-          replyType: RequestSchema,
-        },
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters":
-        {
-          handle: (stream) =>
-            this
-              .methodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters(
-                stream,
-              ),
-          cardinality: Cardinality.UNARY_UNARY,
-          requestType: RequestSchema,
-          replyType: RequestSchema,
-        },
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsMuchTooLongForTheLine":
-        {
-          handle: (stream) =>
-            this.methodWithANameThatIsMuchTooLongForTheLine(stream),
-          cardinality: Cardinality.UNARY_UNARY,
-          requestType:
-            MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharactersSchema,
-          replyType: MessageWithANameThatIsAlmostTooLongSchema,
-        },
+      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/Get": {
+        handle: (stream) => this.get(stream),
+        cardinality: Cardinality.UNARY_UNARY,
+        requestType: RequestSchema,
+        replyType: MessageWithANameThatIsAlmostTooLongSchema,
+      },
+      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/List": {
+        handle: (stream) => this.list(stream),
+        cardinality: Cardinality.UNARY_STREAM,
+        requestType: MessageWithANameThatIsAlmostTooLongSchema,
+        replyType: MessageWithANameThatIsAlmostTooLongSchema,
+      },
+      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/Send": {
+        handle: (stream) => this.send(stream),
+        cardinality: Cardinality.STREAM_UNARY,
+        requestType: MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharactersSchema,
+        replyType: RequestSchema,
+      },
+      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsAlmostTooLong": {
+        handle: (stream) => this.methodWithANameThatIsAlmostTooLong(stream),
+        cardinality: Cardinality.UNARY_STREAM,
+        requestType: RequestSchema,
+        replyType: RequestSchema,
+      },
+      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsTooLongForTheLineThatItIsOn": {
+        handle: (stream) => this.methodWithANameThatIsTooLongForTheLineThatItIsOn(stream),
+        cardinality: Cardinality.UNARY_UNARY,
+        requestType: RequestSchema,
+        replyType: RequestSchema,
+      },
+      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsMuchTooLongForTheLineThatItIsOn": {
+        handle: (stream) => this.methodWithANameThatIsMuchTooLongForTheLineThatItIsOn(stream),
+        cardinality: Cardinality.STREAM_STREAM,
+        requestType: RequestSchema,
+        replyType: RequestSchema,
+      },
+      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters": {
+        handle: (stream) => this.methodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters(stream),
+        cardinality: Cardinality.UNARY_UNARY,
+        requestType: RequestSchema,
+        replyType: RequestSchema,
+      },
+      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsMuchTooLongForTheLine": {
+        handle: (stream) => this.methodWithANameThatIsMuchTooLongForTheLine(stream),
+        cardinality: Cardinality.UNARY_UNARY,
+        requestType: MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharactersSchema,
+        replyType: MessageWithANameThatIsAlmostTooLongSchema,
+      },
     };
   }
 }
@@ -166,46 +116,45 @@ export abstract class ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOnBase
  * @generated from service long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn
  */
 export class ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOnStub {
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.Get */
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.Get
+   */
   readonly get: UnaryUnaryMethod<Request, MessageWithANameThatIsAlmostTooLong>;
 
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.List */
-  readonly list: UnaryStreamMethod<
-    MessageWithANameThatIsAlmostTooLong,
-    MessageWithANameThatIsAlmostTooLong
-  >;
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.List
+   */
+  readonly list: UnaryStreamMethod<MessageWithANameThatIsAlmostTooLong, MessageWithANameThatIsAlmostTooLong>;
 
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.Send */
-  readonly send: StreamUnaryMethod<
-    MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters,
-    Request
-  >;
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.Send
+   */
+  readonly send: StreamUnaryMethod<MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters, Request>;
 
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsAlmostTooLong */
-  readonly methodWithANameThatIsAlmostTooLong: UnaryStreamMethod<
-    Request,
-    Request
-  >;
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsAlmostTooLong
+   */
+  readonly methodWithANameThatIsAlmostTooLong: UnaryStreamMethod<Request, Request>;
 
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsTooLongForTheLineThatItIsOn */
-  readonly methodWithANameThatIsTooLongForTheLineThatItIsOn: UnaryUnaryMethod<
-    Request,
-    Request
-  >;
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsTooLongForTheLineThatItIsOn
+   */
+  readonly methodWithANameThatIsTooLongForTheLineThatItIsOn: UnaryUnaryMethod<Request, Request>;
 
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsMuchTooLongForTheLineThatItIsOn */
-  readonly methodWithANameThatIsMuchTooLongForTheLineThatItIsOn:
-    StreamStreamMethod<Request, Request>;
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsMuchTooLongForTheLineThatItIsOn
+   */
+  readonly methodWithANameThatIsMuchTooLongForTheLineThatItIsOn: StreamStreamMethod<Request, Request>;
 
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters */
-  readonly methodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters:
-    UnaryUnaryMethod<Request, Request>;
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters
+   */
+  readonly methodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters: UnaryUnaryMethod<Request, Request>;
 
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsMuchTooLongForTheLine */
-  readonly methodWithANameThatIsMuchTooLongForTheLine: UnaryUnaryMethod<
-    MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters,
-    MessageWithANameThatIsAlmostTooLong
-  >;
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn.MethodWithANameThatIsMuchTooLongForTheLine
+   */
+  readonly methodWithANameThatIsMuchTooLongForTheLine: UnaryUnaryMethod<MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters, MessageWithANameThatIsAlmostTooLong>;
 
   /**
    * Makes the methods of the service callable.
@@ -213,62 +162,24 @@ export class ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOnStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.get = unaryUnary(
-      channel,
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/Get",
-      RequestSchema,
-      MessageWithANameThatIsAlmostTooLongSchema,
-    );
-    this.list = unaryStream(
-      channel,
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/List",
-      MessageWithANameThatIsAlmostTooLongSchema,
-      MessageWithANameThatIsAlmostTooLongSchema,
-    );
-    this.send = streamUnary(
-      channel,
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/Send",
-      MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharactersSchema,
-      RequestSchema,
-    );
-    this.methodWithANameThatIsAlmostTooLong = unaryStream(
-      channel,
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsAlmostTooLong",
-      RequestSchema,
-      RequestSchema,
-    );
-    this.methodWithANameThatIsTooLongForTheLineThatItIsOn = unaryUnary(
-      channel,
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsTooLongForTheLineThatItIsOn",
-      RequestSchema,
-      RequestSchema,
-    );
-    this.methodWithANameThatIsMuchTooLongForTheLineThatItIsOn = streamStream(
-      channel,
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsMuchTooLongForTheLineThatItIsOn",
-      RequestSchema,
-      RequestSchema,
-    );
-    this
-      .methodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters =
-        unaryUnary(
-          channel,
-          "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters",
-          RequestSchema,
-          RequestSchema,
-        );
-    this.methodWithANameThatIsMuchTooLongForTheLine = unaryUnary(
-      channel,
-      "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsMuchTooLongForTheLine",
-      MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharactersSchema,
-      MessageWithANameThatIsAlmostTooLongSchema,
-    );
+    this.get = unaryUnary(channel, "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/Get", RequestSchema, MessageWithANameThatIsAlmostTooLongSchema);
+    this.list = unaryStream(channel, "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/List", MessageWithANameThatIsAlmostTooLongSchema, MessageWithANameThatIsAlmostTooLongSchema);
+    this.send = streamUnary(channel, "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/Send", MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharactersSchema, RequestSchema);
+    this.methodWithANameThatIsAlmostTooLong = unaryStream(channel, "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsAlmostTooLong", RequestSchema, RequestSchema);
+    this.methodWithANameThatIsTooLongForTheLineThatItIsOn = unaryUnary(channel, "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsTooLongForTheLineThatItIsOn", RequestSchema, RequestSchema);
+    this.methodWithANameThatIsMuchTooLongForTheLineThatItIsOn = streamStream(channel, "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsMuchTooLongForTheLineThatItIsOn", RequestSchema, RequestSchema);
+    this.methodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters = unaryUnary(channel, "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharacters", RequestSchema, RequestSchema);
+    this.methodWithANameThatIsMuchTooLongForTheLine = unaryUnary(channel, "/long_names.of.a.company.that.likes.to.sort.its.things.ServiceWithANameThatIsMuchTooLongForTheLineThatItIsOn/MethodWithANameThatIsMuchTooLongForTheLine", MessageWithANameThatIsMuchTooLongForAnyLineThatIsNoLongerThanEightyCharactersSchema, MessageWithANameThatIsAlmostTooLongSchema);
   }
 }
 
-/** @generated from service long_names.of.a.company.that.likes.to.sort.its.things.Short */
+/**
+ * @generated from service long_names.of.a.company.that.likes.to.sort.its.things.Short
+ */
 export abstract class ShortBase implements Service {
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.Short.Get */
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.Short.Get
+   */
   abstract get(stream: ServerStream<Request, Request>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
@@ -284,9 +195,13 @@ export abstract class ShortBase implements Service {
   }
 }
 
-/** @generated from service long_names.of.a.company.that.likes.to.sort.its.things.Short */
+/**
+ * @generated from service long_names.of.a.company.that.likes.to.sort.its.things.Short
+ */
 export class ShortStub {
-  /** @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.Short.Get */
+  /**
+   * @generated from rpc long_names.of.a.company.that.likes.to.sort.its.things.Short.Get
+   */
   readonly get: UnaryUnaryMethod<Request, Request>;
 
   /**
@@ -295,11 +210,6 @@ export class ShortStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.get = unaryUnary(
-      channel,
-      "/long_names.of.a.company.that.likes.to.sort.its.things.Short/Get",
-      RequestSchema,
-      RequestSchema,
-    );
+    this.get = unaryUnary(channel, "/long_names.of.a.company.that.likes.to.sort.its.things.Short/Get", RequestSchema, RequestSchema);
   }
 }

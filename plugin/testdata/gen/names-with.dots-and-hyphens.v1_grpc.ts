@@ -2,23 +2,20 @@
 // @generated from file names-with.dots-and-hyphens.v1.proto (package names_with.dots.v1, syntax proto3)
 /* eslint-disable */
 
-import {
-  type Channel,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import { type Word, WordSchema } from "./names-with.dots-and-hyphens.v1_pb.ts";
+import type { Handler, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { Word } from "./names-with.dots-and-hyphens.v1_pb.ts";
+import { WordSchema } from "./names-with.dots-and-hyphens.v1_pb.ts";
+import type { Channel, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { unaryUnary } from "@grpclib/grpclib/client";
 
-/** @generated from service names_with.dots.v1.Hyphens */
+/**
+ * @generated from service names_with.dots.v1.Hyphens
+ */
 export abstract class HyphensBase implements Service {
-  /** @generated from rpc names_with.dots.v1.Hyphens.Join */
+  /**
+   * @generated from rpc names_with.dots.v1.Hyphens.Join
+   */
   abstract join(stream: ServerStream<Word, Word>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
@@ -34,9 +31,13 @@ export abstract class HyphensBase implements Service {
   }
 }
 
-/** @generated from service names_with.dots.v1.Hyphens */
+/**
+ * @generated from service names_with.dots.v1.Hyphens
+ */
 export class HyphensStub {
-  /** @generated from rpc names_with.dots.v1.Hyphens.Join */
+  /**
+   * @generated from rpc names_with.dots.v1.Hyphens.Join
+   */
   readonly join: UnaryUnaryMethod<Word, Word>;
 
   /**
@@ -45,11 +46,6 @@ export class HyphensStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.join = unaryUnary(
-      channel,
-      "/names_with.dots.v1.Hyphens/Join",
-      WordSchema,
-      WordSchema,
-    );
+    this.join = unaryUnary(channel, "/names_with.dots.v1.Hyphens/Join", WordSchema, WordSchema);
   }
 }

@@ -2,23 +2,20 @@
 // @generated from file no_package.proto (syntax proto3)
 /* eslint-disable */
 
-import {
-  type Channel,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import { type Thing, ThingSchema } from "./no_package_pb.ts";
+import type { Handler, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { Thing } from "./no_package_pb.ts";
+import { ThingSchema } from "./no_package_pb.ts";
+import type { Channel, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { unaryUnary } from "@grpclib/grpclib/client";
 
-/** @generated from service Plain */
+/**
+ * @generated from service Plain
+ */
 export abstract class PlainBase implements Service {
-  /** @generated from rpc Plain.Get */
+  /**
+   * @generated from rpc Plain.Get
+   */
   abstract get(stream: ServerStream<Thing, Thing>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
@@ -34,9 +31,13 @@ export abstract class PlainBase implements Service {
   }
 }
 
-/** @generated from service Plain */
+/**
+ * @generated from service Plain
+ */
 export class PlainStub {
-  /** @generated from rpc Plain.Get */
+  /**
+   * @generated from rpc Plain.Get
+   */
   readonly get: UnaryUnaryMethod<Thing, Thing>;
 
   /**

@@ -2,33 +2,25 @@
 // @generated from file proto2.proto (package proto2, syntax proto2)
 /* eslint-disable */
 
-import {
-  type Channel,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import {
-  type Answer,
-  type Answer_Hit,
-  Answer_HitSchema,
-  AnswerSchema,
-  type Query,
-  QuerySchema,
-} from "./proto2_pb.ts";
+import type { Handler, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { Answer, Answer_Hit, Query } from "./proto2_pb.ts";
+import { Answer_HitSchema, AnswerSchema, QuerySchema } from "./proto2_pb.ts";
+import type { Channel, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { unaryUnary } from "@grpclib/grpclib/client";
 
-/** @generated from service proto2.Legacy */
+/**
+ * @generated from service proto2.Legacy
+ */
 export abstract class LegacyBase implements Service {
-  /** @generated from rpc proto2.Legacy.Search */
+  /**
+   * @generated from rpc proto2.Legacy.Search
+   */
   abstract search(stream: ServerStream<Query, Answer>): Promise<void>;
 
-  /** @generated from rpc proto2.Legacy.Extend */
+  /**
+   * @generated from rpc proto2.Legacy.Extend
+   */
   abstract extend(stream: ServerStream<Answer_Hit, Query>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
@@ -50,12 +42,18 @@ export abstract class LegacyBase implements Service {
   }
 }
 
-/** @generated from service proto2.Legacy */
+/**
+ * @generated from service proto2.Legacy
+ */
 export class LegacyStub {
-  /** @generated from rpc proto2.Legacy.Search */
+  /**
+   * @generated from rpc proto2.Legacy.Search
+   */
   readonly search: UnaryUnaryMethod<Query, Answer>;
 
-  /** @generated from rpc proto2.Legacy.Extend */
+  /**
+   * @generated from rpc proto2.Legacy.Extend
+   */
   readonly extend: UnaryUnaryMethod<Answer_Hit, Query>;
 
   /**
@@ -64,17 +62,7 @@ export class LegacyStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.search = unaryUnary(
-      channel,
-      "/proto2.Legacy/Search",
-      QuerySchema,
-      AnswerSchema,
-    );
-    this.extend = unaryUnary(
-      channel,
-      "/proto2.Legacy/Extend",
-      Answer_HitSchema,
-      QuerySchema,
-    );
+    this.search = unaryUnary(channel, "/proto2.Legacy/Search", QuerySchema, AnswerSchema);
+    this.extend = unaryUnary(channel, "/proto2.Legacy/Extend", Answer_HitSchema, QuerySchema);
   }
 }

@@ -2,19 +2,12 @@
 // @generated from file reserved.proto (package reserved, syntax proto3)
 /* eslint-disable */
 
-import {
-  type Channel,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import { type Word, WordSchema } from "./reserved_pb.ts";
+import type { Handler, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { Word } from "./reserved_pb.ts";
+import { WordSchema } from "./reserved_pb.ts";
+import type { Channel, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { unaryUnary } from "@grpclib/grpclib/client";
 
 /**
  * Its methods are named like things that mean something in JavaScript.
@@ -22,100 +15,164 @@ import { type Word, WordSchema } from "./reserved_pb.ts";
  * @generated from service reserved.Reserved
  */
 export abstract class ReservedBase implements Service {
-  /** @generated from rpc reserved.Reserved.Constructor */
+  /**
+   * @generated from rpc reserved.Reserved.Constructor
+   */
   abstract constructor$(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.ToString */
+  /**
+   * @generated from rpc reserved.Reserved.ToString
+   */
   abstract toString$(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.ToJSON */
+  /**
+   * @generated from rpc reserved.Reserved.ToJSON
+   */
   abstract toJSON$(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.ValueOf */
+  /**
+   * @generated from rpc reserved.Reserved.ValueOf
+   */
   abstract valueOf$(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Delete */
+  /**
+   * @generated from rpc reserved.Reserved.Delete
+   */
   abstract delete(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.New */
+  /**
+   * @generated from rpc reserved.Reserved.New
+   */
   abstract new(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Class */
+  /**
+   * @generated from rpc reserved.Reserved.Class
+   */
   abstract class(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Static */
+  /**
+   * @generated from rpc reserved.Reserved.Static
+   */
   abstract static(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Abstract */
+  /**
+   * @generated from rpc reserved.Reserved.Abstract
+   */
   abstract abstract(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Readonly */
+  /**
+   * @generated from rpc reserved.Reserved.Readonly
+   */
   abstract readonly(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Async */
+  /**
+   * @generated from rpc reserved.Reserved.Async
+   */
   abstract async(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Get */
+  /**
+   * @generated from rpc reserved.Reserved.Get
+   */
   abstract get(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Set */
+  /**
+   * @generated from rpc reserved.Reserved.Set
+   */
   abstract set(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Accessor */
+  /**
+   * @generated from rpc reserved.Reserved.Accessor
+   */
   abstract accessor(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Declare */
+  /**
+   * @generated from rpc reserved.Reserved.Declare
+   */
   abstract declare(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Override */
+  /**
+   * @generated from rpc reserved.Reserved.Override
+   */
   abstract override(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Private */
+  /**
+   * @generated from rpc reserved.Reserved.Private
+   */
   abstract private(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.In */
+  /**
+   * @generated from rpc reserved.Reserved.In
+   */
   abstract in(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Yield */
+  /**
+   * @generated from rpc reserved.Reserved.Yield
+   */
   abstract yield(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Await */
+  /**
+   * @generated from rpc reserved.Reserved.Await
+   */
   abstract await(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.This */
+  /**
+   * @generated from rpc reserved.Reserved.This
+   */
   abstract this(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Name */
+  /**
+   * @generated from rpc reserved.Reserved.Name
+   */
   abstract name(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Length */
+  /**
+   * @generated from rpc reserved.Reserved.Length
+   */
   abstract length(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Prototype */
+  /**
+   * @generated from rpc reserved.Reserved.Prototype
+   */
   abstract prototype(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Arguments */
+  /**
+   * @generated from rpc reserved.Reserved.Arguments
+   */
   abstract arguments(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Mapping */
+  /**
+   * @generated from rpc reserved.Reserved.Mapping
+   */
   abstract mapping(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Stream */
+  /**
+   * @generated from rpc reserved.Reserved.Stream
+   */
   abstract stream(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.Channel */
+  /**
+   * @generated from rpc reserved.Reserved.Channel
+   */
   abstract channel(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.snake_case_name */
+  /**
+   * @generated from rpc reserved.Reserved.snake_case_name
+   */
   abstract snake_case_name(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.HTTPStatus */
+  /**
+   * @generated from rpc reserved.Reserved.HTTPStatus
+   */
   abstract hTTPStatus(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved.A1 */
+  /**
+   * @generated from rpc reserved.Reserved.A1
+   */
   abstract a1(stream: ServerStream<Word, Word>): Promise<void>;
 
-  /** @generated from rpc reserved.Reserved._Hidden */
+  /**
+   * @generated from rpc reserved.Reserved._Hidden
+   */
   abstract _Hidden(stream: ServerStream<Word, Word>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
@@ -323,100 +380,164 @@ export abstract class ReservedBase implements Service {
  * @generated from service reserved.Reserved
  */
 export class ReservedStub {
-  /** @generated from rpc reserved.Reserved.Constructor */
+  /**
+   * @generated from rpc reserved.Reserved.Constructor
+   */
   readonly constructor$: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.ToString */
+  /**
+   * @generated from rpc reserved.Reserved.ToString
+   */
   readonly toString$: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.ToJSON */
+  /**
+   * @generated from rpc reserved.Reserved.ToJSON
+   */
   readonly toJSON$: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.ValueOf */
+  /**
+   * @generated from rpc reserved.Reserved.ValueOf
+   */
   readonly valueOf$: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Delete */
+  /**
+   * @generated from rpc reserved.Reserved.Delete
+   */
   readonly delete: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.New */
+  /**
+   * @generated from rpc reserved.Reserved.New
+   */
   readonly new: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Class */
+  /**
+   * @generated from rpc reserved.Reserved.Class
+   */
   readonly class: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Static */
+  /**
+   * @generated from rpc reserved.Reserved.Static
+   */
   readonly static: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Abstract */
+  /**
+   * @generated from rpc reserved.Reserved.Abstract
+   */
   readonly abstract: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Readonly */
+  /**
+   * @generated from rpc reserved.Reserved.Readonly
+   */
   readonly readonly: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Async */
+  /**
+   * @generated from rpc reserved.Reserved.Async
+   */
   readonly async: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Get */
+  /**
+   * @generated from rpc reserved.Reserved.Get
+   */
   readonly get: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Set */
+  /**
+   * @generated from rpc reserved.Reserved.Set
+   */
   readonly set: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Accessor */
+  /**
+   * @generated from rpc reserved.Reserved.Accessor
+   */
   readonly accessor: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Declare */
+  /**
+   * @generated from rpc reserved.Reserved.Declare
+   */
   readonly declare: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Override */
+  /**
+   * @generated from rpc reserved.Reserved.Override
+   */
   readonly override: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Private */
+  /**
+   * @generated from rpc reserved.Reserved.Private
+   */
   readonly private: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.In */
+  /**
+   * @generated from rpc reserved.Reserved.In
+   */
   readonly in: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Yield */
+  /**
+   * @generated from rpc reserved.Reserved.Yield
+   */
   readonly yield: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Await */
+  /**
+   * @generated from rpc reserved.Reserved.Await
+   */
   readonly await: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.This */
+  /**
+   * @generated from rpc reserved.Reserved.This
+   */
   readonly this: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Name */
+  /**
+   * @generated from rpc reserved.Reserved.Name
+   */
   readonly name: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Length */
+  /**
+   * @generated from rpc reserved.Reserved.Length
+   */
   readonly length: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Prototype */
+  /**
+   * @generated from rpc reserved.Reserved.Prototype
+   */
   readonly prototype: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Arguments */
+  /**
+   * @generated from rpc reserved.Reserved.Arguments
+   */
   readonly arguments: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Mapping */
+  /**
+   * @generated from rpc reserved.Reserved.Mapping
+   */
   readonly mapping: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Stream */
+  /**
+   * @generated from rpc reserved.Reserved.Stream
+   */
   readonly stream: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.Channel */
+  /**
+   * @generated from rpc reserved.Reserved.Channel
+   */
   readonly channel: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.snake_case_name */
+  /**
+   * @generated from rpc reserved.Reserved.snake_case_name
+   */
   readonly snake_case_name: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.HTTPStatus */
+  /**
+   * @generated from rpc reserved.Reserved.HTTPStatus
+   */
   readonly hTTPStatus: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved.A1 */
+  /**
+   * @generated from rpc reserved.Reserved.A1
+   */
   readonly a1: UnaryUnaryMethod<Word, Word>;
 
-  /** @generated from rpc reserved.Reserved._Hidden */
+  /**
+   * @generated from rpc reserved.Reserved._Hidden
+   */
   readonly _Hidden: UnaryUnaryMethod<Word, Word>;
 
   /**
@@ -425,198 +546,38 @@ export class ReservedStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.constructor$ = unaryUnary(
-      channel,
-      "/reserved.Reserved/Constructor",
-      WordSchema,
-      WordSchema,
-    );
-    this.toString$ = unaryUnary(
-      channel,
-      "/reserved.Reserved/ToString",
-      WordSchema,
-      WordSchema,
-    );
-    this.toJSON$ = unaryUnary(
-      channel,
-      "/reserved.Reserved/ToJSON",
-      WordSchema,
-      WordSchema,
-    );
-    this.valueOf$ = unaryUnary(
-      channel,
-      "/reserved.Reserved/ValueOf",
-      WordSchema,
-      WordSchema,
-    );
-    this.delete = unaryUnary(
-      channel,
-      "/reserved.Reserved/Delete",
-      WordSchema,
-      WordSchema,
-    );
-    this.new = unaryUnary(
-      channel,
-      "/reserved.Reserved/New",
-      WordSchema,
-      WordSchema,
-    );
-    this.class = unaryUnary(
-      channel,
-      "/reserved.Reserved/Class",
-      WordSchema,
-      WordSchema,
-    );
-    this.static = unaryUnary(
-      channel,
-      "/reserved.Reserved/Static",
-      WordSchema,
-      WordSchema,
-    );
-    this.abstract = unaryUnary(
-      channel,
-      "/reserved.Reserved/Abstract",
-      WordSchema,
-      WordSchema,
-    );
-    this.readonly = unaryUnary(
-      channel,
-      "/reserved.Reserved/Readonly",
-      WordSchema,
-      WordSchema,
-    );
-    this.async = unaryUnary(
-      channel,
-      "/reserved.Reserved/Async",
-      WordSchema,
-      WordSchema,
-    );
-    this.get = unaryUnary(
-      channel,
-      "/reserved.Reserved/Get",
-      WordSchema,
-      WordSchema,
-    );
-    this.set = unaryUnary(
-      channel,
-      "/reserved.Reserved/Set",
-      WordSchema,
-      WordSchema,
-    );
-    this.accessor = unaryUnary(
-      channel,
-      "/reserved.Reserved/Accessor",
-      WordSchema,
-      WordSchema,
-    );
-    this.declare = unaryUnary(
-      channel,
-      "/reserved.Reserved/Declare",
-      WordSchema,
-      WordSchema,
-    );
-    this.override = unaryUnary(
-      channel,
-      "/reserved.Reserved/Override",
-      WordSchema,
-      WordSchema,
-    );
-    this.private = unaryUnary(
-      channel,
-      "/reserved.Reserved/Private",
-      WordSchema,
-      WordSchema,
-    );
-    this.in = unaryUnary(
-      channel,
-      "/reserved.Reserved/In",
-      WordSchema,
-      WordSchema,
-    );
-    this.yield = unaryUnary(
-      channel,
-      "/reserved.Reserved/Yield",
-      WordSchema,
-      WordSchema,
-    );
-    this.await = unaryUnary(
-      channel,
-      "/reserved.Reserved/Await",
-      WordSchema,
-      WordSchema,
-    );
-    this.this = unaryUnary(
-      channel,
-      "/reserved.Reserved/This",
-      WordSchema,
-      WordSchema,
-    );
-    this.name = unaryUnary(
-      channel,
-      "/reserved.Reserved/Name",
-      WordSchema,
-      WordSchema,
-    );
-    this.length = unaryUnary(
-      channel,
-      "/reserved.Reserved/Length",
-      WordSchema,
-      WordSchema,
-    );
-    this.prototype = unaryUnary(
-      channel,
-      "/reserved.Reserved/Prototype",
-      WordSchema,
-      WordSchema,
-    );
-    this.arguments = unaryUnary(
-      channel,
-      "/reserved.Reserved/Arguments",
-      WordSchema,
-      WordSchema,
-    );
-    this.mapping = unaryUnary(
-      channel,
-      "/reserved.Reserved/Mapping",
-      WordSchema,
-      WordSchema,
-    );
-    this.stream = unaryUnary(
-      channel,
-      "/reserved.Reserved/Stream",
-      WordSchema,
-      WordSchema,
-    );
-    this.channel = unaryUnary(
-      channel,
-      "/reserved.Reserved/Channel",
-      WordSchema,
-      WordSchema,
-    );
-    this.snake_case_name = unaryUnary(
-      channel,
-      "/reserved.Reserved/snake_case_name",
-      WordSchema,
-      WordSchema,
-    );
-    this.hTTPStatus = unaryUnary(
-      channel,
-      "/reserved.Reserved/HTTPStatus",
-      WordSchema,
-      WordSchema,
-    );
-    this.a1 = unaryUnary(
-      channel,
-      "/reserved.Reserved/A1",
-      WordSchema,
-      WordSchema,
-    );
-    this._Hidden = unaryUnary(
-      channel,
-      "/reserved.Reserved/_Hidden",
-      WordSchema,
-      WordSchema,
-    );
+    this.constructor$ = unaryUnary(channel, "/reserved.Reserved/Constructor", WordSchema, WordSchema);
+    this.toString$ = unaryUnary(channel, "/reserved.Reserved/ToString", WordSchema, WordSchema);
+    this.toJSON$ = unaryUnary(channel, "/reserved.Reserved/ToJSON", WordSchema, WordSchema);
+    this.valueOf$ = unaryUnary(channel, "/reserved.Reserved/ValueOf", WordSchema, WordSchema);
+    this.delete = unaryUnary(channel, "/reserved.Reserved/Delete", WordSchema, WordSchema);
+    this.new = unaryUnary(channel, "/reserved.Reserved/New", WordSchema, WordSchema);
+    this.class = unaryUnary(channel, "/reserved.Reserved/Class", WordSchema, WordSchema);
+    this.static = unaryUnary(channel, "/reserved.Reserved/Static", WordSchema, WordSchema);
+    this.abstract = unaryUnary(channel, "/reserved.Reserved/Abstract", WordSchema, WordSchema);
+    this.readonly = unaryUnary(channel, "/reserved.Reserved/Readonly", WordSchema, WordSchema);
+    this.async = unaryUnary(channel, "/reserved.Reserved/Async", WordSchema, WordSchema);
+    this.get = unaryUnary(channel, "/reserved.Reserved/Get", WordSchema, WordSchema);
+    this.set = unaryUnary(channel, "/reserved.Reserved/Set", WordSchema, WordSchema);
+    this.accessor = unaryUnary(channel, "/reserved.Reserved/Accessor", WordSchema, WordSchema);
+    this.declare = unaryUnary(channel, "/reserved.Reserved/Declare", WordSchema, WordSchema);
+    this.override = unaryUnary(channel, "/reserved.Reserved/Override", WordSchema, WordSchema);
+    this.private = unaryUnary(channel, "/reserved.Reserved/Private", WordSchema, WordSchema);
+    this.in = unaryUnary(channel, "/reserved.Reserved/In", WordSchema, WordSchema);
+    this.yield = unaryUnary(channel, "/reserved.Reserved/Yield", WordSchema, WordSchema);
+    this.await = unaryUnary(channel, "/reserved.Reserved/Await", WordSchema, WordSchema);
+    this.this = unaryUnary(channel, "/reserved.Reserved/This", WordSchema, WordSchema);
+    this.name = unaryUnary(channel, "/reserved.Reserved/Name", WordSchema, WordSchema);
+    this.length = unaryUnary(channel, "/reserved.Reserved/Length", WordSchema, WordSchema);
+    this.prototype = unaryUnary(channel, "/reserved.Reserved/Prototype", WordSchema, WordSchema);
+    this.arguments = unaryUnary(channel, "/reserved.Reserved/Arguments", WordSchema, WordSchema);
+    this.mapping = unaryUnary(channel, "/reserved.Reserved/Mapping", WordSchema, WordSchema);
+    this.stream = unaryUnary(channel, "/reserved.Reserved/Stream", WordSchema, WordSchema);
+    this.channel = unaryUnary(channel, "/reserved.Reserved/Channel", WordSchema, WordSchema);
+    this.snake_case_name = unaryUnary(channel, "/reserved.Reserved/snake_case_name", WordSchema, WordSchema);
+    this.hTTPStatus = unaryUnary(channel, "/reserved.Reserved/HTTPStatus", WordSchema, WordSchema);
+    this.a1 = unaryUnary(channel, "/reserved.Reserved/A1", WordSchema, WordSchema);
+    this._Hidden = unaryUnary(channel, "/reserved.Reserved/_Hidden", WordSchema, WordSchema);
   }
 }
 
@@ -626,7 +587,9 @@ export class ReservedStub {
  * @generated from service reserved.Base
  */
 export abstract class BaseBase implements Service {
-  /** @generated from rpc reserved.Base.Do */
+  /**
+   * @generated from rpc reserved.Base.Do
+   */
   abstract do(stream: ServerStream<Word, Word>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
@@ -648,7 +611,9 @@ export abstract class BaseBase implements Service {
  * @generated from service reserved.Base
  */
 export class BaseStub {
-  /** @generated from rpc reserved.Base.Do */
+  /**
+   * @generated from rpc reserved.Base.Do
+   */
   readonly do: UnaryUnaryMethod<Word, Word>;
 
   /**

@@ -2,23 +2,20 @@
 // @generated from file services.proto (package services, syntax proto3)
 /* eslint-disable */
 
-import {
-  type Channel,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import { type Item, ItemSchema } from "./services_pb.ts";
+import type { Handler, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { Item } from "./services_pb.ts";
+import { ItemSchema } from "./services_pb.ts";
+import type { Channel, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { unaryUnary } from "@grpclib/grpclib/client";
 
-/** @generated from service services.First */
+/**
+ * @generated from service services.First
+ */
 export abstract class FirstBase implements Service {
-  /** @generated from rpc services.First.Get */
+  /**
+   * @generated from rpc services.First.Get
+   */
   abstract get(stream: ServerStream<Item, Item>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
@@ -34,9 +31,13 @@ export abstract class FirstBase implements Service {
   }
 }
 
-/** @generated from service services.First */
+/**
+ * @generated from service services.First
+ */
 export class FirstStub {
-  /** @generated from rpc services.First.Get */
+  /**
+   * @generated from rpc services.First.Get
+   */
   readonly get: UnaryUnaryMethod<Item, Item>;
 
   /**
@@ -45,12 +46,7 @@ export class FirstStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.get = unaryUnary(
-      channel,
-      "/services.First/Get",
-      ItemSchema,
-      ItemSchema,
-    );
+    this.get = unaryUnary(channel, "/services.First/Get", ItemSchema, ItemSchema);
   }
 }
 
@@ -62,7 +58,8 @@ export class FirstStub {
 export abstract class EmptyBase implements Service {
   /** Tells the server the handlers of the service. */
   [mapping](): Record<string, Handler> {
-    return {};
+    return {
+    };
   }
 }
 
@@ -77,15 +74,22 @@ export class EmptyStub {
    *
    * @param channel The channel to call on.
    */
-  constructor(_channel: Channel) {}
+  constructor(_channel: Channel) {
+  }
 }
 
-/** @generated from service services.Second */
+/**
+ * @generated from service services.Second
+ */
 export abstract class SecondBase implements Service {
-  /** @generated from rpc services.Second.Get */
+  /**
+   * @generated from rpc services.Second.Get
+   */
   abstract get(stream: ServerStream<Item, Item>): Promise<void>;
 
-  /** @generated from rpc services.Second.Put */
+  /**
+   * @generated from rpc services.Second.Put
+   */
   abstract put(stream: ServerStream<Item, Item>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
@@ -107,12 +111,18 @@ export abstract class SecondBase implements Service {
   }
 }
 
-/** @generated from service services.Second */
+/**
+ * @generated from service services.Second
+ */
 export class SecondStub {
-  /** @generated from rpc services.Second.Get */
+  /**
+   * @generated from rpc services.Second.Get
+   */
   readonly get: UnaryUnaryMethod<Item, Item>;
 
-  /** @generated from rpc services.Second.Put */
+  /**
+   * @generated from rpc services.Second.Put
+   */
   readonly put: UnaryUnaryMethod<Item, Item>;
 
   /**
@@ -121,17 +131,7 @@ export class SecondStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.get = unaryUnary(
-      channel,
-      "/services.Second/Get",
-      ItemSchema,
-      ItemSchema,
-    );
-    this.put = unaryUnary(
-      channel,
-      "/services.Second/Put",
-      ItemSchema,
-      ItemSchema,
-    );
+    this.get = unaryUnary(channel, "/services.Second/Get", ItemSchema, ItemSchema);
+    this.put = unaryUnary(channel, "/services.Second/Put", ItemSchema, ItemSchema);
   }
 }

@@ -2,35 +2,12 @@
 // @generated from file tour.proto (package tour, syntax proto3)
 /* eslint-disable */
 
-import {
-  type Channel,
-  streamStream,
-  type StreamStreamMethod,
-  streamUnary,
-  type StreamUnaryMethod,
-  unaryStream,
-  type UnaryStreamMethod,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  type Many,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import {
-  type Area,
-  AreaSchema,
-  type Point,
-  PointSchema,
-  type Sight,
-  SightSchema,
-  type Summary,
-  SummarySchema,
-} from "./tour_pb.ts";
+import type { Handler, Many, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { Area, Point, Sight, Summary } from "./tour_pb.ts";
+import { AreaSchema, PointSchema, SightSchema, SummarySchema } from "./tour_pb.ts";
+import type { Channel, StreamStreamMethod, StreamUnaryMethod, UnaryStreamMethod, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { streamStream, streamUnary, unaryStream, unaryUnary } from "@grpclib/grpclib/client";
 
 /**
  * A guided tour: one method of each of the four kinds.
@@ -64,9 +41,7 @@ export abstract class TourBase implements Service {
    *
    * @generated from rpc tour.Tour.Follow
    */
-  abstract follow(
-    stream: ServerStream<Many<Point>, Many<Sight>>,
-  ): Promise<void>;
+  abstract follow(stream: ServerStream<Many<Point>, Many<Sight>>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
   [mapping](): Record<string, Handler> {
@@ -139,29 +114,9 @@ export class TourStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.describe = unaryUnary(
-      channel,
-      "/tour.Tour/Describe",
-      PointSchema,
-      SightSchema,
-    );
-    this.listSights = unaryStream(
-      channel,
-      "/tour.Tour/ListSights",
-      AreaSchema,
-      SightSchema,
-    );
-    this.walk = streamUnary(
-      channel,
-      "/tour.Tour/Walk",
-      PointSchema,
-      SummarySchema,
-    );
-    this.follow = streamStream(
-      channel,
-      "/tour.Tour/Follow",
-      PointSchema,
-      SightSchema,
-    );
+    this.describe = unaryUnary(channel, "/tour.Tour/Describe", PointSchema, SightSchema);
+    this.listSights = unaryStream(channel, "/tour.Tour/ListSights", AreaSchema, SightSchema);
+    this.walk = streamUnary(channel, "/tour.Tour/Walk", PointSchema, SummarySchema);
+    this.follow = streamStream(channel, "/tour.Tour/Follow", PointSchema, SightSchema);
   }
 }

@@ -3,23 +3,20 @@
 // option features.field_presence = IMPLICIT;
 /* eslint-disable */
 
-import {
-  type Channel,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import { type Task, TaskSchema } from "./edition_2023_pb.ts";
+import type { Handler, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { Task } from "./edition_2023_pb.ts";
+import { TaskSchema } from "./edition_2023_pb.ts";
+import type { Channel, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { unaryUnary } from "@grpclib/grpclib/client";
 
-/** @generated from service editions.e2023.Modern */
+/**
+ * @generated from service editions.e2023.Modern
+ */
 export abstract class ModernBase implements Service {
-  /** @generated from rpc editions.e2023.Modern.Do */
+  /**
+   * @generated from rpc editions.e2023.Modern.Do
+   */
   abstract do(stream: ServerStream<Task, Task>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
@@ -35,9 +32,13 @@ export abstract class ModernBase implements Service {
   }
 }
 
-/** @generated from service editions.e2023.Modern */
+/**
+ * @generated from service editions.e2023.Modern
+ */
 export class ModernStub {
-  /** @generated from rpc editions.e2023.Modern.Do */
+  /**
+   * @generated from rpc editions.e2023.Modern.Do
+   */
   readonly do: UnaryUnaryMethod<Task, Task>;
 
   /**
@@ -46,11 +47,6 @@ export class ModernStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.do = unaryUnary(
-      channel,
-      "/editions.e2023.Modern/Do",
-      TaskSchema,
-      TaskSchema,
-    );
+    this.do = unaryUnary(channel, "/editions.e2023.Modern/Do", TaskSchema, TaskSchema);
   }
 }

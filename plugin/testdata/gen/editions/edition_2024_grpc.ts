@@ -2,24 +2,20 @@
 // @generated from file editions/edition_2024.proto (package editions.e2024, edition 2024)
 /* eslint-disable */
 
-import {
-  type Channel,
-  unaryStream,
-  type UnaryStreamMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  type Many,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import { type Errand, ErrandSchema } from "./edition_2024_pb.ts";
+import type { Handler, Many, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { Errand } from "./edition_2024_pb.ts";
+import { ErrandSchema } from "./edition_2024_pb.ts";
+import type { Channel, UnaryStreamMethod } from "@grpclib/grpclib/client";
+import { unaryStream } from "@grpclib/grpclib/client";
 
-/** @generated from service editions.e2024.Newest */
+/**
+ * @generated from service editions.e2024.Newest
+ */
 export abstract class NewestBase implements Service {
-  /** @generated from rpc editions.e2024.Newest.Do */
+  /**
+   * @generated from rpc editions.e2024.Newest.Do
+   */
   abstract do(stream: ServerStream<Errand, Many<Errand>>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
@@ -35,9 +31,13 @@ export abstract class NewestBase implements Service {
   }
 }
 
-/** @generated from service editions.e2024.Newest */
+/**
+ * @generated from service editions.e2024.Newest
+ */
 export class NewestStub {
-  /** @generated from rpc editions.e2024.Newest.Do */
+  /**
+   * @generated from rpc editions.e2024.Newest.Do
+   */
   readonly do: UnaryStreamMethod<Errand, Errand>;
 
   /**
@@ -46,11 +46,6 @@ export class NewestStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.do = unaryStream(
-      channel,
-      "/editions.e2024.Newest/Do",
-      ErrandSchema,
-      ErrandSchema,
-    );
+    this.do = unaryStream(channel, "/editions.e2024.Newest/Do", ErrandSchema, ErrandSchema);
   }
 }

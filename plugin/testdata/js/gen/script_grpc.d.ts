@@ -2,21 +2,10 @@
 // @generated from file script.proto (package script, syntax proto3)
 /* eslint-disable */
 
-import type {
-  Channel,
-  StreamStreamMethod,
-  StreamUnaryMethod,
-  UnaryStreamMethod,
-  UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  type Handler,
-  type Many,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
+import type { Handler, Many, ServerStream, Service } from "@grpclib/grpclib/server";
+import { mapping } from "@grpclib/grpclib/server";
 import type { Line } from "./script_pb.ts";
+import type { Channel, StreamStreamMethod, StreamUnaryMethod, UnaryStreamMethod, UnaryUnaryMethod } from "@grpclib/grpclib/client";
 
 /**
  * One method of each of the four kinds, for JavaScript.

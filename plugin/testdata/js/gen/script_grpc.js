@@ -2,14 +2,9 @@
 // @generated from file script.proto (package script, syntax proto3)
 /* eslint-disable */
 
-import {
-  streamStream,
-  streamUnary,
-  unaryStream,
-  unaryUnary,
-} from "@grpclib/grpclib/client";
 import { Cardinality, mapping } from "@grpclib/grpclib/server";
 import { LineSchema } from "./script_pb.ts";
+import { streamStream, streamUnary, unaryStream, unaryUnary } from "@grpclib/grpclib/client";
 
 /**
  * One method of each of the four kinds, for JavaScript.
@@ -88,30 +83,10 @@ export class ScriptStub {
    * @param channel The channel to call on.
    */
   constructor(channel) {
-    this.say = unaryUnary(
-      channel,
-      "/script.Script/Say",
-      LineSchema,
-      LineSchema,
-    );
-    this.split = unaryStream(
-      channel,
-      "/script.Script/Split",
-      LineSchema,
-      LineSchema,
-    );
-    this.join = streamUnary(
-      channel,
-      "/script.Script/Join",
-      LineSchema,
-      LineSchema,
-    );
-    this.echo = streamStream(
-      channel,
-      "/script.Script/Echo",
-      LineSchema,
-      LineSchema,
-    );
+    this.say = unaryUnary(channel, "/script.Script/Say", LineSchema, LineSchema);
+    this.split = unaryStream(channel, "/script.Script/Split", LineSchema, LineSchema);
+    this.join = streamUnary(channel, "/script.Script/Join", LineSchema, LineSchema);
+    this.echo = streamStream(channel, "/script.Script/Echo", LineSchema, LineSchema);
   }
 }
 
@@ -123,7 +98,8 @@ export class ScriptStub {
 export class SilenceBase {
   /** Tells the server the handlers of the service. */
   [mapping]() {
-    return {};
+    return {
+    };
   }
 }
 
@@ -138,5 +114,6 @@ export class SilenceStub {
    *
    * @param channel The channel to call on.
    */
-  constructor(_channel) {}
+  constructor(_channel) {
+  }
 }

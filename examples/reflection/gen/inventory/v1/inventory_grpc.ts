@@ -2,28 +2,14 @@
 // @generated from file inventory/v1/inventory.proto (package inventory.v1, syntax proto3)
 /* eslint-disable */
 
-import {
-  type Channel,
-  streamStream,
-  type StreamStreamMethod,
-  unaryUnary,
-  type UnaryUnaryMethod,
-} from "@grpclib/grpclib/client";
-import {
-  Cardinality,
-  type Handler,
-  type Many,
-  mapping,
-  type ServerStream,
-  type Service,
-} from "@grpclib/grpclib/server";
-import {
-  type FindItemRequest,
-  FindItemRequestSchema,
-  type Scan,
-  ScanSchema,
-} from "./inventory_pb.ts";
-import { type Item, ItemSchema } from "./item_pb.ts";
+import type { Handler, Many, ServerStream, Service } from "@grpclib/grpclib/server";
+import { Cardinality, mapping } from "@grpclib/grpclib/server";
+import type { FindItemRequest, Scan } from "./inventory_pb.ts";
+import { FindItemRequestSchema, ScanSchema } from "./inventory_pb.ts";
+import type { Item } from "./item_pb.ts";
+import { ItemSchema } from "./item_pb.ts";
+import type { Channel, StreamStreamMethod, UnaryUnaryMethod } from "@grpclib/grpclib/client";
+import { streamStream, unaryUnary } from "@grpclib/grpclib/client";
 
 /**
  * What is on the shelves of a store.
@@ -43,9 +29,7 @@ export abstract class InventoryBase implements Service {
    *
    * @generated from rpc inventory.v1.Inventory.CountItems
    */
-  abstract countItems(
-    stream: ServerStream<Many<Scan>, Many<Item>>,
-  ): Promise<void>;
+  abstract countItems(stream: ServerStream<Many<Scan>, Many<Item>>): Promise<void>;
 
   /** Tells the server the handlers of the service. */
   [mapping](): Record<string, Handler> {
@@ -92,17 +76,7 @@ export class InventoryStub {
    * @param channel The channel to call on.
    */
   constructor(channel: Channel) {
-    this.findItem = unaryUnary(
-      channel,
-      "/inventory.v1.Inventory/FindItem",
-      FindItemRequestSchema,
-      ItemSchema,
-    );
-    this.countItems = streamStream(
-      channel,
-      "/inventory.v1.Inventory/CountItems",
-      ScanSchema,
-      ItemSchema,
-    );
+    this.findItem = unaryUnary(channel, "/inventory.v1.Inventory/FindItem", FindItemRequestSchema, ItemSchema);
+    this.countItems = streamStream(channel, "/inventory.v1.Inventory/CountItems", ScanSchema, ItemSchema);
   }
 }
