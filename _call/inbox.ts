@@ -232,8 +232,13 @@ export class Inbox<M> implements Taker {
   }
 
   #waitTurn(): void {
+    const { bytes, compressed, message } = this
+      .#frames[this.#next + this.#turns]!;
     this.#turns++;
-    this.#order.wait(this);
+    this.#order.wait(
+      this,
+      message === undefined ? weightOf(bytes, compressed) : 1,
+    );
   }
 
   #give(
@@ -261,7 +266,7 @@ export class Inbox<M> implements Taker {
 
   #waitForTurn(): void {
     this.#awaitsTurn = true;
-    this.#order.wait(this);
+    this.#order.wait(this, this.#weight);
   }
 
   #openRoom(): void {

@@ -1,15 +1,17 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { PassThrough } from "node:stream";
-import { soon, turns } from "../_testdata/waiting.ts";
+import { after, soon, turns } from "../_testdata/waiting.ts";
 import { ReadGate } from "./read_gate.ts";
 
 /** A socket, and what a connection was given of it. */
 function setUp() {
   const socket = new PassThrough();
   const read: number[] = [];
+  const lengths: number[] = [];
   let work = () => {};
   const gate = new ReadGate(socket, {}, (chunk) => {
     read.push(chunk[0]!);
+    lengths.push(chunk.length);
     work();
   });
   socket.on("data", (chunk: Uint8Array) => gate.onData(chunk));
@@ -17,6 +19,8 @@ function setUp() {
     socket,
     gate,
     read,
+    /** How many bytes came at a time. */
+    lengths,
     /** Does something with each chunk. */
     each: (fn: () => void) => work = fn,
     receive: (first: number, length = 4096) =>
@@ -36,8 +40,8 @@ Deno.test("ReadGate.onData() gives chunks at once, and in order", async () => {
   assertEquals(read, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
-Deno.test("ReadGate.onData() lets the loop turn between chunks that take long", async () => {
-  const { read, receive, each } = setUp();
+Deno.test("ReadGate.onData() lets the loop turn between parts of chunks that take long", async () => {
+  const { read, lengths, receive, each } = setUp();
   let loops = 0;
   let isOver = false;
   const count = () => {
@@ -50,24 +54,48 @@ Deno.test("ReadGate.onData() lets the loop turn between chunks that take long", 
     seen.push(loops);
     block(8);
   });
-  for (let i = 0; i < 8; i++) receive(i, 65_536);
-  while (read.length < 8) await turns(1);
+  const total = 4 * 65_536;
+  const sum = () => lengths.reduce((a, b) => a + b, 0);
+  for (let i = 0; i < 4; i++) receive(i, 65_536);
+  while (sum() < total) await after(1);
   isOver = true;
   await turns(1);
-  assertEquals(read, [0, 1, 2, 3, 4, 5, 6, 7]);
+  assertEquals(sum(), total);
+  assertEquals(read, read.toSorted());
   // The first few may come in one turn, for nobody knew how long they take.
-  assertEquals(new Set(seen).size >= 5, true, `${seen}`);
+  assert(new Set(seen).size >= 5, `${seen}`);
+  // What takes too long is made shorter.
+  assert(lengths.at(-1)! < 65_536, `${lengths}`);
+});
+
+Deno.test("ReadGate.onData() takes as much at once as does not take long", async () => {
+  const { lengths, receive, each } = setUp();
+  let isSlow = true;
+  each(() => {
+    if (isSlow) block(8);
+  });
+  receive(0, 65_536);
+  receive(1, 65_536);
+  while (lengths.length < 3) await after(1);
+  isSlow = false;
+  const sum = () => lengths.reduce((a, b) => a + b, 0);
+  while (sum() < 2 * 65_536) await after(1);
+  for (let i = 0; i < 4; i++) receive(2, 65_536);
+  while (sum() < 6 * 65_536) await after(1);
+  assertEquals(lengths.at(-1), 65_536, `${lengths}`);
 });
 
 Deno.test("ReadGate.hold() gives nothing until it is taken back, and loses nothing", async () => {
-  const { gate, read, receive } = setUp();
+  const { gate, read, lengths, receive } = setUp();
   gate.hold(true);
   for (let i = 0; i < 5; i++) receive(i);
   await turns(5);
   assertEquals(read, []);
   gate.hold(false);
-  while (read.length < 5) await turns(1);
-  assertEquals(read, [0, 1, 2, 3, 4]);
+  const sum = () => lengths.reduce((a, b) => a + b, 0);
+  while (sum() < 5 * 4096) await turns(1);
+  // They may come in parts.
+  assertEquals([...new Set(read)], [0, 1, 2, 3, 4]);
 });
 
 Deno.test("ReadGate.hold() gives something now and then, so that the end of the socket is seen", async () => {
@@ -80,6 +108,19 @@ Deno.test("ReadGate.hold() gives something now and then, so that the end of the 
   await soon(ended.promise);
   assertEquals(read, [1]);
   gate.flush();
+});
+
+Deno.test("ReadGate.stop() reads no more, not even what waits", async () => {
+  const { socket, gate, read, receive, each } = setUp();
+  each(() => gate.stop());
+  for (let i = 0; i < 5; i++) receive(i, 65_536);
+  await turns(5);
+  gate.hold(true);
+  gate.hold(false);
+  gate.flush();
+  await turns(5);
+  assertEquals(read, [0]);
+  assert(socket.isPaused());
 });
 
 Deno.test("ReadGate.flush() gives what waits", () => {

@@ -33,7 +33,10 @@ export const ROOMS: readonly (readonly string[])[] = [
   ["_call/deadline_queue.ts", "_call/signal_watch.ts", "_call/cancellation.ts"],
   ["_call/*"],
   ["_call/server/serve.ts"],
-  ["_http2/reset.ts", "_http2/reset_budget.ts", "_http2/read_gate.ts"],
+  [
+    ...["_http2/reset.ts", "_http2/reset_budget.ts", "_http2/read_gate.ts"],
+    "_http2/next_turn.ts",
+  ],
   ["_balance/*"],
   ["_http2/engine.ts"],
   ["_http2/node/*", "_http2/native/*"],

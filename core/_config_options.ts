@@ -278,7 +278,7 @@ export interface ConfigurationOptions {
    * not. Further calls wait. For one connection the limit is
    * `maxConcurrentStreams`.
    *
-   * @default {16000}
+   * @default {4000}
    */
   readonly maxRunningCalls?: number;
   /**

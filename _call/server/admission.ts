@@ -71,6 +71,15 @@ export interface AdmissionOwner<Call> {
  */
 const PUSHBACK_MS = 1000;
 
+/** A connection has few calls when fewer than this run or wait. */
+const FEW_OF_ALL = 64;
+
+/** So many small calls of a connection that have waited begin at once. */
+const FEW = 16;
+
+/** What a refused call counts for, in milliseconds, for {@linkcode turns}. */
+const REFUSAL_MS = 5;
+
 /**
  * The part of all handlers that anybody may have. Of what is left a connection
  * has this part at most: the less there is the less it is, so that those who want
@@ -78,6 +87,13 @@ const PUSHBACK_MS = 1000;
  */
 const NEARLY = 0.75;
 const SHARE = 1 / 64;
+
+/** What it costs at least to begin a call that has waited, for {@linkcode turns}. */
+const MIN_WEIGHT = 4;
+
+function weightOf({ weight }: Admitted): number {
+  return Math.max(weight, MIN_WEIGHT);
+}
 
 /** The calls of one connection that wait. */
 class Queue<Call extends Admitted> implements Taker {
@@ -104,6 +120,8 @@ export class Admission<Call extends Admitted = Admitted> {
   /** The connections with calls that wait, in the order of their turns. */
   readonly #queues = new Map<Account, Queue<Call>>();
   readonly #perMethod: Map<Route, number> | null;
+  /** What calls are refused with, by message: to make an error takes as long as all else. */
+  readonly #errors = new Map<string, GRPCError>();
   /** From how many on it matters whose they are. */
   readonly #nearly: number;
   #running = 0;
@@ -234,10 +252,13 @@ export class Admission<Call extends Admitted = Admitted> {
     const { account } = call;
     let queue = this.#queues.get(account);
     const { maxQueuedCalls } = this.#limits;
-    // The first of a connection may wait where others have many.
-    const most = queue === undefined ? 2 * maxQueuedCalls : maxQueuedCalls;
-    if (this.#queued >= most) {
-      return this.#refuseFull(call, `${this.#queued} others wait`);
+    const waiting = queue?.calls.size ?? 0;
+    // Those who have few may have some wait where others have many.
+    const most = account.runningCalls + waiting < FEW_OF_ALL
+      ? 2 * maxQueuedCalls
+      : maxQueuedCalls;
+    if (this.#queued >= most && !this.#makePlace(waiting)) {
+      return this.#refuseFull(call, `${maxQueuedCalls} others wait`);
     }
     if (queue === undefined) {
       queue = new Queue(account, (queue) => this.#takeTurn(queue));
@@ -252,15 +273,37 @@ export class Admission<Call extends Admitted = Admitted> {
     }
   }
 
+  /**
+   * Makes a place for a call of a connection that has fewer waiting than others,
+   * at the cost of the one that has most: its newest call is refused.
+   *
+   * @param count How many the connection has.
+   * @returns Whether there is one.
+   */
+  #makePlace(count: number): boolean {
+    // Those who have as many as all have on average need not be compared.
+    if ((count + 1) * this.#queues.size >= this.#queued) return false;
+    let longest: Set<Call> | null = null;
+    for (const { calls } of this.#queues.values()) {
+      if (longest === null || calls.size > longest.size) longest = calls;
+    }
+    let newest: Call | null = null;
+    for (const call of longest!) newest = call;
+    this.#refuseFull(newest!, "others of its connection wait");
+    return true;
+  }
+
   /** Begins what may begin of a connection, or waits for its turn. */
   #tryNext(queue: Queue<Call>): void {
-    while (!queue.isAwaitingTurn) {
+    for (let begun = 0;; begun++) {
       const call = this.#nextOf(queue);
       if (call === null) return;
       // One that is large has a turn for itself; so have many small ones.
-      if (!turns.mayTake(Math.max(call.weight, 4))) {
+      const isMuch = call.weight >= SLICE_WEIGHT || begun >= FEW;
+      if (isMuch && !turns.mayTake(weightOf(call))) {
+        if (queue.isAwaitingTurn) return;
         queue.isAwaitingTurn = true;
-        return turns.wait(queue);
+        return turns.wait(queue, weightOf(call));
       }
       this.#begin(call);
     }
@@ -272,7 +315,7 @@ export class Admission<Call extends Admitted = Admitted> {
     this.#begin(call);
     if (queue.calls.size === 0) return;
     queue.isAwaitingTurn = true;
-    turns.wait(queue);
+    turns.wait(queue, MIN_WEIGHT);
   }
 
   /** The first call that may begin: of another method, perhaps, than others. */
@@ -290,6 +333,9 @@ export class Admission<Call extends Admitted = Admitted> {
   }
 
   #refuseFull(call: Call, why: string): void {
+    // Who has all that it may have must not keep others from having some: to read
+    // ever more of its calls, and to refuse them, takes time.
+    if (!this.#hasShare(call.account)) turns.charge(call.account, REFUSAL_MS);
     // Memory is mentioned only where there would be room otherwise.
     const reason = call.account.mustWait ? "memory" : "calls";
     const what = reason === "memory"
@@ -310,8 +356,11 @@ export class Admission<Call extends Admitted = Admitted> {
     message: string,
   ): void {
     this.#owner.onRefused(reason, call);
-    call.fail(
-      new GRPCError(status, message, { retryAfterMs: PUSHBACK_MS }),
-    );
+    let error = this.#errors.get(message);
+    if (error === undefined) {
+      error = new GRPCError(status, message, { retryAfterMs: PUSHBACK_MS });
+      this.#errors.set(message, error);
+    }
+    call.fail(error);
   }
 }

@@ -471,6 +471,8 @@ export class ServerCall<Req, Rep>
 
   onClose(why: CloseReason): void {
     if (this.replied && this.request.phase === "ended") return;
+    // All that waits for it knows already.
+    if (this.aborted !== undefined) return;
     const error = endedBeforeReply(why, this.#cancellation.expired);
     // After the reply there is nothing left to call off, only to read.
     if (this.replied) this.#inbox.abort(error);

@@ -342,7 +342,7 @@ export abstract class NativeSession
   /** Ends the connection of a peer that does wrong, and reads no more of it. */
   #giveUp(): void {
     this.#finish();
-    this.#socket.pause();
+    this.#gate.stop();
   }
 
   #onSocketEnd(): void {

@@ -26,6 +26,7 @@ import {
   resetName,
   statusOfReset,
 } from "../reset.ts";
+import { inNextTurn } from "../next_turn.ts";
 import { ReceivedBytes } from "./received_bytes.ts";
 
 /** The connection of a stream. */
@@ -227,7 +228,7 @@ export class NativeStream implements H2Stream, StreamHandler {
   /** After a server has ended the call: what the client still sends is not wanted. */
   #dropRest(): void {
     // Not at once: the client's own end may be here in a moment.
-    if (!this.#peerEnded && !this.#isGone) setImmediate(dropRest, this);
+    if (!this.#peerEnded && !this.#isGone) inNextTurn(dropRest, this);
   }
 
   dropRest(): void {

@@ -23,6 +23,7 @@ import {
 } from "../../_call/byte_stream.ts";
 import type { HeaderBlock, RawHeaders } from "../../_wire/headers.ts";
 import type { H2Stream } from "../engine.ts";
+import { inNextTurn } from "../next_turn.ts";
 import { CLEAN, reasonOfLoss, reasonOfReset } from "../reset.ts";
 import { headerObject } from "./header_object.ts";
 import {
@@ -93,6 +94,8 @@ export class NodeStream implements H2Stream, StreamEvents {
   /** The peer's half is known to have ended in good order. */
   #peerEnded = false;
   #localEnded = false;
+  /** Whether a server's head is all of its reply. */
+  #headEnds = false;
   #resetting = false;
   #closed = false;
   /** Whether the head of the reply was told. */
@@ -156,6 +159,7 @@ export class NodeStream implements H2Stream, StreamEvents {
     this.#owner.onSent();
     if (end) {
       this.#localEnded = true;
+      this.#headEnds = true;
       this.#dropRest();
     }
   }
@@ -215,21 +219,26 @@ export class NodeStream implements H2Stream, StreamEvents {
     // Not at once: not on the stack of nghttp2, and not before the HEADERS of a
     // request made in this turn. On Deno these leave in an immediate of their
     // own, and a reset of a stream without them would be lost.
-    setImmediate(() => {
-      if (!h2.destroyed) {
-        // With NO_ERROR it waits for what is ended and not sent yet, which a
-        // server that has replied may never take.
-        const isStuck = this.#session !== null && h2.writableEnded &&
-          !h2.writableFinished;
-        h2.close(isStuck ? ResetCode.CANCEL : code);
-        this.#owner.onReset();
-      }
-      // A reset stream with unread data would never be closed.
-      h2.resume();
-      // Nor would one with data that the peer did not take, if it was closed
-      // with NO_ERROR.
-      if (!h2.writableFinished) setImmediate(() => h2.destroy());
-    });
+    if (code === ResetCode.NO_ERROR && this.#session === null) {
+      inNextTurn(resetWithoutError, this);
+    } else setImmediate(() => this.resetNow(code));
+  }
+
+  resetNow(code: ResetCode): void {
+    const h2 = this.#h2!;
+    if (!h2.destroyed) {
+      // With NO_ERROR it waits for what is ended and not sent yet, which a
+      // server that has replied may never take.
+      const isStuck = this.#session !== null && h2.writableEnded &&
+        !h2.writableFinished;
+      h2.close(isStuck ? ResetCode.CANCEL : code);
+      this.#owner.onReset();
+    }
+    // A reset stream with unread data would never be closed.
+    h2.resume();
+    // Nor would one with data that the peer did not take, if it was closed with
+    // NO_ERROR.
+    if (!h2.writableFinished) inNextTurn(destroyStream, h2);
   }
 
   /**
@@ -337,16 +346,17 @@ export class NodeStream implements H2Stream, StreamEvents {
 
   /** After this side has ended: what the peer still sends is not wanted. */
   #dropRest(): void {
-    const h2 = this.#h2!;
     if (this.#peerEnded || this.#session !== null) return;
     // "Once the server has sent trailers, it may reset the stream with
-    // NO_ERROR": two turns later, for a reset would overtake the trailers.
-    setImmediate(() =>
-      setImmediate(() => {
-        if (!this.#peerEnded) this.reset(ResetCode.NO_ERROR);
-        else if (!h2.destroyed) h2.resume();
-      })
-    );
+    // NO_ERROR": two turns later, for a reset would overtake the trailers, unless
+    // they are the head as well.
+    inNextTurn(this.#headEnds ? dropRest : dropRestLater, this);
+  }
+
+  dropRest(): void {
+    const h2 = this.#h2!;
+    if (!this.#peerEnded) this.reset(ResetCode.NO_ERROR);
+    else if (!h2.destroyed) h2.resume();
   }
 
   // Up: what node:http2 tells
@@ -490,6 +500,22 @@ export class NodeStream implements H2Stream, StreamEvents {
 
 function flushStream(stream: NodeStream): void {
   stream.flushPending();
+}
+
+function resetWithoutError(stream: NodeStream): void {
+  stream.resetNow(ResetCode.NO_ERROR);
+}
+
+function destroyStream(h2: Http2Stream): void {
+  h2.destroy();
+}
+
+function dropRestLater(stream: NodeStream): void {
+  inNextTurn(dropRest, stream);
+}
+
+function dropRest(stream: NodeStream): void {
+  stream.dropRest();
 }
 
 function endNothing(this: Http2Stream): Http2Stream {

@@ -1,0 +1,119 @@
+import { assert, assertEquals } from "@std/assert";
+import { Account, MemoryBudget } from "../account.ts";
+import {
+  Admission,
+  type AdmissionLimits,
+  type Admitted,
+  Place,
+} from "./admission.ts";
+import type { GRPCError } from "../../core/errors.ts";
+import type { Route } from "./route.ts";
+
+const ROUTE = {} as Route;
+
+const LIMITS: AdmissionLimits = {
+  maxRunningCalls: 100,
+  maxRunningCallsPerMethod: Infinity,
+  maxConcurrentStreams: 1000,
+  maxQueuedCalls: 10,
+  maxQueueTimeMs: 1000,
+};
+
+/** A call, and what became of it. */
+class FakeCall implements Admitted {
+  readonly start = { request: { route: ROUTE } };
+  readonly weight = 1;
+  place: Place = Place.NONE;
+  queuedAt = 0;
+  became = "waits";
+  readonly account: Account;
+  readonly #admission: Admission;
+
+  constructor(account: Account, admission: Admission) {
+    this.account = account;
+    this.#admission = admission;
+  }
+
+  admit(): void {
+    this.became = "runs";
+  }
+
+  fail(error: GRPCError): void {
+    this.became = error.message;
+    this.#admission.leave(this);
+  }
+}
+
+function setUp(limits: Partial<AdmissionLimits> = {}) {
+  const refused: string[] = [];
+  const admission: Admission = new Admission({
+    isLate: false,
+    now: () => 0,
+    onRefused: (reason) => refused.push(reason),
+  }, { ...LIMITS, ...limits });
+  const budget = new MemoryBudget({
+    maxHeldBytes: 2 ** 20,
+    maxHeldBytesPerConnection: 2 ** 20,
+  });
+  const enter = (account: Account, count: number): FakeCall[] =>
+    Array.from({ length: count }, () => {
+      const call = new FakeCall(account, admission);
+      admission.enter(call);
+      return call;
+    });
+  return {
+    admission,
+    refused,
+    enter,
+    connect: () => new Account(budget, { onFull() {}, onExcess: () => false }),
+  };
+}
+
+/** How many calls became what. */
+function countOf(calls: readonly FakeCall[], became: string): number {
+  return calls.filter((call) => call.became === became).length;
+}
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+Deno.test("Admission.enter() leaves places for connections with few calls", () => {
+  const { enter, connect } = setUp();
+  const many = enter(connect(), 200);
+  assertEquals(countOf(many, "runs"), 75);
+  const [one] = enter(connect(), 1);
+  assertEquals(one!.became, "runs");
+});
+
+Deno.test("Admission.enter() refuses the newest call of who has most when there is no place to wait", () => {
+  const { enter, connect, refused } = setUp({ maxRunningCalls: 1 });
+  const [runs, ...many] = enter(connect(), 200);
+  assertEquals(runs!.became, "runs");
+  const waiting = many.filter(({ became }) => became === "waits");
+  // Those with few calls may have twice as many waiting.
+  assertEquals(waiting.length, 20);
+  refused.length = 0;
+  const few = enter(connect(), 5);
+  assertEquals(countOf(few, "waits"), 5);
+  assertEquals(refused, Array(5).fill("calls"));
+  assertEquals(countOf(waiting.slice(0, 15), "waits"), 15);
+  for (const { became } of waiting.slice(15)) {
+    assert(became.includes("others of its connection wait"), became);
+  }
+});
+
+Deno.test("Admission.enter() lets nobody have more waiting than those it takes the places from", () => {
+  const { enter, connect } = setUp({ maxRunningCalls: 1 });
+  const all = [enter(connect(), 200), enter(connect(), 200)];
+  const [before, after] = all.map((calls) => countOf(calls, "waits"));
+  assertEquals([before, after], [11, 9]);
+});
+
+Deno.test("Admission.leave() has those begin who wait, some at once", async () => {
+  const { enter, connect, admission } = setUp({ maxConcurrentStreams: 4 });
+  const calls = enter(connect(), 12);
+  assertEquals(countOf(calls, "runs"), 4);
+  for (const call of calls.slice(0, 4)) admission.leave(call);
+  await nextTurn();
+  assertEquals(countOf(calls, "runs"), 8);
+  assertEquals([admission.runningCalls, admission.queuedCalls], [4, 4]);
+});
