@@ -31,8 +31,11 @@ interface Encoding {
   readonly options: object;
   /** Whether the decoder says so when its input does not end as it should. */
   readonly checksEnd: boolean;
-  /** Says how large a message is likely to be, from its bytes. */
-  readonly estimate?: (bytes: Uint8Array) => number;
+  /**
+   * Says how large a message is likely to be, from its bytes, and from how many
+   * times larger than its bytes the last one was.
+   */
+  readonly estimate?: (bytes: Uint8Array, lastRatio: number) => number;
 }
 
 /**
@@ -42,6 +45,7 @@ interface Encoding {
  * Deno they do their work on the same thread.
  */
 const MIN_PIECE_BYTES = 1024;
+const PIECE_BYTES = 16 * 1024;
 const MAX_PIECE_BYTES = 256 * 1024;
 
 /** DEFLATE makes no more of a byte. */
@@ -81,6 +85,9 @@ const ENCODINGS: readonly Encoding[] = [{
   decompress: zlib.brotliDecompressSync as Transform,
   options: { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } },
   checksEnd: false,
+  // Nothing in them says, and the messages of a call are like one another.
+  estimate: (bytes, lastRatio) =>
+    Math.max(PIECE_BYTES, Math.ceil(lastRatio * bytes.length)),
 }];
 
 /**
@@ -90,6 +97,8 @@ const ENCODINGS: readonly Encoding[] = [{
 class ZlibCompressor implements Compressor {
   readonly name: string;
   readonly #encoding: Encoding;
+  /** How many times larger the last message was than its bytes, as the next may be. */
+  #lastRatio = 1;
 
   constructor(encoding: Encoding) {
     this.name = encoding.name;
@@ -129,7 +138,7 @@ class ZlibCompressor implements Compressor {
         // With one byte to spare, so that it is seen that there is no more.
         chunkSize: Math.max(
           MIN_PIECE_BYTES,
-          Math.min(estimate(bytes), maxBytes) + 1,
+          Math.min(estimate(bytes, this.#lastRatio), maxBytes) + 1,
         ),
       },
     };
@@ -142,7 +151,12 @@ class ZlibCompressor implements Compressor {
     const more = new Uint8Array(bytes.length + 1);
     more.set(bytes);
     const { buffer, engine } = decompress!(more, options) as Info;
-    return engine.bytesWritten === bytes.length ? plainBytes(buffer) : null;
+    if (engine.bytesWritten !== bytes.length) return null;
+    this.#lastRatio = buffer.length / bytes.length;
+    // What is much smaller than was likely must not keep the memory for that.
+    return buffer.buffer.byteLength > 2 * buffer.length + MIN_PIECE_BYTES
+      ? new Uint8Array(buffer)
+      : plainBytes(buffer);
   }
 
   #malformed(cause?: unknown): GRPCError {

@@ -50,6 +50,19 @@ for (const name of NAMES) {
     assertEquals(compressor.name, name);
   });
 
+  Deno.test(`compressors: ${name} keeps no more memory than a message takes`, () => {
+    const large = compressor.compress(new Uint8Array(1_000_000));
+    for (const length of [1, 100, 4096]) {
+      // The messages before say nothing of this one.
+      compressor.decompress(large, 1_000_000);
+      const small = compressor.compress(sample(length));
+      const back = compressor.decompress(small, 1_000_000);
+      assertEquals(back.length, length);
+      // Small ones may be in the pool of Buffer, of 8 KiB.
+      assertLess(back.buffer.byteLength, 2 * length + 8193);
+    }
+  });
+
   Deno.test(`compressors: ${name} takes no bytes for no message`, () => {
     assertEquals(
       compressor.decompress(new Uint8Array(), 0),
