@@ -123,7 +123,7 @@ Deno.test("Turns.wait() does not forget what somebody had who comes back", async
     party: often,
     takeTurn() {
       taker("o", often, 1).takeTurn();
-      // After its turn, as somebody who waits anew.
+      // After its turn, as somebody who waits again.
       if (--left > 0) setImmediate(() => turns.wait(again));
     },
   };
