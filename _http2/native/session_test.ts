@@ -77,6 +77,23 @@ Deno.test("NativeStream keeps a reply for a call that reads late, when the serve
   await close(pair);
 });
 
+Deno.test("NativeStream does not tell a server's call that is broken off what it did not want yet", async () => {
+  for (const how of ["reset", "loss"]) {
+    const pair = await connectedPair();
+    const { handler, request, response } = await open(pair);
+    response.pause();
+    request.send(new Uint8Array(10));
+    request.send(new Uint8Array(20), true);
+    await turns(5);
+    if (how === "reset") request.reset(ResetCode.CANCEL);
+    else pair.clientSocket.destroy();
+    await until(() => handler.isClosed, "the stream is closed");
+    assertEquals(handler.log.map((it) => it.split(" ")[0]), ["close"]);
+    assertEquals(response.account.heldBytes, 0);
+    await close(pair);
+  }
+});
+
 Deno.test("NativeStream tells what waits in order and once when its call pauses and resumes while it is told", async () => {
   const pair = await connectedPair();
   const { caller, request, response } = await open(pair, { end: true });

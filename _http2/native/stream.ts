@@ -298,6 +298,9 @@ export class NativeStream implements H2Stream, StreamHandler {
     this.#why = this.#phase === Phase.SENDING_REST
       ? CLEAN
       : this.#reasonOf(end);
+    // A server's call without a reply is broken off by this, and its handler
+    // takes no more: what waits may be a million messages.
+    if (this.#isServer && !this.#isThrough) this.#dropReceived();
     this.#tell();
   }
 
