@@ -31,6 +31,7 @@ import {
 } from "./core/events.ts";
 import type { ConnectivityState, Endpoint } from "./core/connectivity.ts";
 import { Listeners } from "./core/_listeners.ts";
+import { type ProxyOptions, resolveProxy } from "./core/proxy.ts";
 import type { Resolver } from "./core/resolver.ts";
 import type {
   ChannelRetryOptions,
@@ -125,6 +126,14 @@ export interface ChannelOptions {
    */
   readonly path?: string;
   /**
+   * The HTTP proxy that connections go through, such as
+   * `http://proxy.example:3128`. It is told the name of the server, which is not
+   * looked up here.
+   *
+   * @default {null} none
+   */
+  readonly proxy?: string | URL | ProxyOptions | null;
+  /**
    * Makes the connections, in place of the network: called for each attempt. The
    * channel closes what it gets, and encrypts it if `tls` says so; the target
    * only says what the server is called.
@@ -211,6 +220,7 @@ const CHANNEL_OPTIONS: OptionNames<ChannelOptions> = {
   target: true,
   path: true,
   resolver: true,
+  proxy: true,
   balancing: true,
   connect: true,
   tls: true,
@@ -335,6 +345,12 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
     checkDetailsCodec(action, statusDetailsCodec);
     checkFunction(action, "connect", connect);
     checkFunction(action, "resolver", options.resolver);
+    const proxy = resolveProxy(action, options.proxy);
+    if (proxy !== null && connect !== undefined) {
+      throw new TypeError(
+        `${action}: connect makes the connections by itself, received proxy as well`,
+      );
+    }
     checkClock(action, clock);
     checkBoolean(action, "keepProcessAlive", options.keepProcessAlive);
     const compressor = compressorFor(
@@ -353,6 +369,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       tls,
       connect,
       resolver: options.resolver,
+      proxy,
       balancing: resolveBalancing(
         action,
         options.balancing ?? policies.serviceConfig?.balancing ?? undefined,

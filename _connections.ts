@@ -7,6 +7,7 @@
 
 import { describe } from "./core/_describe.ts";
 import type { ResolvedBalancing } from "./core/balancing.ts";
+import type { ResolvedProxy } from "./core/proxy.ts";
 import type { Resolver, ResolverAnswer } from "./core/resolver.ts";
 import { formatTarget, parseTargets, type Target } from "./core/target.ts";
 import type { ChannelTLSOptions } from "./core/tls.ts";
@@ -50,6 +51,7 @@ import {
 } from "./_http2/client/connect.ts";
 import type { Dialing } from "./_http2/client/dialing.ts";
 import { Subchannel } from "./_http2/client/subchannel.ts";
+import { tunnel } from "./_http2/client/tunnel.ts";
 import { clientTLSOptions } from "./_http2/tls.ts";
 import { likelyMixUp } from "./_http2/tls_faults.ts";
 
@@ -65,6 +67,8 @@ export interface ConnectionOptions {
   /** Says which servers there are, in place of the targets. */
   readonly resolver: Resolver | undefined;
   readonly balancing: ResolvedBalancing;
+  /** The HTTP proxy that connections go through. */
+  readonly proxy: ResolvedProxy | null;
   /** What looks names up; the system, unless a test says otherwise. */
   readonly names?: NameSystem;
 }
@@ -78,7 +82,7 @@ interface Endpoint extends BalancedEndpoint {
 
 /** Makes the connections of a channel; none is opened by this. */
 export function connectionsOf(options: ConnectionOptions): ConnectionSource {
-  const { targets, shared, tls, connect, resolver, balancing } = options;
+  const { targets, shared, tls, resolver, balancing } = options;
   const find = finderOf(options);
   const servers = targets.map((target) => {
     const connector = connectorTo(target, options);
@@ -101,7 +105,7 @@ export function connectionsOf(options: ConnectionOptions): ConnectionSource {
       isFirst ? joinedToOne(ask, shuffleAddressList) : ask,
     );
   }
-  const fixed = servers.every(({ target }) => isFixed(target, connect));
+  const fixed = servers.every(({ target }) => isFixed(target, options));
   if (!fixed) return balanced(options, lookedUp(servers));
   return balanced(
     options,
@@ -117,12 +121,14 @@ export function connectionsOf(options: ConnectionOptions): ConnectionSource {
  */
 function connectorTo(
   target: Target,
-  { tls, connect, shared: { config } }: ConnectionOptions,
+  { tls, connect, proxy, shared: { config } }: ConnectionOptions,
 ): Connector {
   const toSocket = (address: Target): SocketSource =>
-    connect === undefined
-      ? plaintext(address)
-      : connectBy(connect, formatTarget(address));
+    connect !== undefined
+      ? connectBy(connect, formatTarget(address))
+      : isProxied(address, proxy)
+      ? tunnel(proxy!, address.authority)
+      : plaintext(address);
   if (tls === false) return toSocket;
   const options = clientTLSOptions(tls, {
     hostname: target.kind === "host" ? target.hostname : target.authority,
@@ -131,21 +137,27 @@ function connectorTo(
   return (address) => secure(toSocket(address), options);
 }
 
-/** Says how addresses are found. Names are the affair of a `connect`, if given. */
-function finderOf({ connect, names }: ConnectionOptions) {
+/** Says how addresses are found. */
+function finderOf(options: ConnectionOptions) {
   return (target: Target, connector: Connector): AddressSource =>
-    connect === undefined
-      ? addressesOf(target, connector, names)
-      : fixedAddresses([addressOf(target, connector)]);
+    isFixed(target, options)
+      ? fixedAddresses([addressOf(target, connector)])
+      : addressesOf(target, connector, options.names);
 }
 
-/** Whether there is nothing to look up. */
+/** Whether a target is connected to through a proxy. */
+function isProxied(target: Target, proxy: ResolvedProxy | null): boolean {
+  return proxy !== null && target.kind === "host" &&
+    proxy.takes(target.hostname, target.port);
+}
+
+/** Whether there is nothing to look up: names are for a proxy, or a `connect`. */
 function isFixed(
   target: Target,
-  connect: ConnectFunction | undefined,
+  { connect, proxy }: ConnectionOptions,
 ): boolean {
   return connect !== undefined || target.kind === "path" ||
-    isAddress(target.hostname);
+    isAddress(target.hostname) || isProxied(target, proxy);
 }
 
 /** Balances calls over endpoints that are given, or looked for. */

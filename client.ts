@@ -58,6 +58,7 @@ export type {
   OutlierDetectionOptions,
   SuccessRateOptions,
 } from "./core/balancing.ts";
+export { proxyFromEnvironment, type ProxyOptions } from "./core/proxy.ts";
 export type {
   Resolver,
   ResolverAnswer,

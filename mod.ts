@@ -56,6 +56,8 @@ export {
   type OutlierDetectionOptions,
   type ParentCall,
   type PropagationOptions,
+  proxyFromEnvironment,
+  type ProxyOptions,
   type Resolver,
   type ResolverAnswer,
   type ResolverQuestion,

@@ -157,6 +157,7 @@ function connections(
     tls: false,
     connect: undefined,
     resolver: undefined,
+    proxy: null,
     balancing: resolveBalancing("", "round_robin"),
     names: {
       lookUp(hostname, _port, onFound) {

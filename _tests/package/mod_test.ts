@@ -66,7 +66,7 @@ const CLIENT = [
   ...["ConnectivityState", "Endpoint", "WaitOptions"],
   ...["BalancingOptions", "BalancingPolicy", "EjectionOptions"],
   ...["FailurePercentageOptions", "OutlierDetectionOptions"],
-  ...["SuccessRateOptions"],
+  ...["ProxyOptions", "SuccessRateOptions", "proxyFromEnvironment"],
   ...["Resolver", "ResolverAnswer", "ResolverQuestion"],
   ...["ParentCall", "PropagationOptions"],
   ...["ConnectFunction", "ConnectOptions"],
