@@ -137,14 +137,7 @@ export class ServerCall<Req, Rep>
     this.#events = audience === null
       ? null
       : new ServerEvents(this, audience, start);
-    this.#sender = new ReplySender(
-      this,
-      this.reply,
-      host,
-      stream,
-      start,
-      this.#events,
-    );
+    this.#sender = new ReplySender(this, host, stream, this.#events);
   }
 
   /** The path of the method. */

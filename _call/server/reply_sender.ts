@@ -34,6 +34,10 @@ import { after } from "../step_queue.ts";
 
 /** The call that the reply belongs to. */
 export interface ReplyOwner extends CallIdentity {
+  /** The half that the reply is sent on. */
+  readonly reply: Half;
+  /** The request that began the call. */
+  readonly start: RequestStart;
   /** Why the call ended before its time, if it did. */
   readonly aborted: GRPCError | undefined;
   /** It is known how the call ends; of several times the first counts. */
@@ -58,18 +62,16 @@ export class ReplySender {
 
   constructor(
     owner: ReplyOwner,
-    half: Half,
     host: ServerHost,
     stream: ByteStream,
-    start: RequestStart,
     events: ServerEvents | null,
   ) {
     this.#owner = owner;
-    this.half = half;
+    this.half = owner.reply;
     this.#host = host;
     this.#stream = stream;
     this.#account = stream.account;
-    this.#start = start;
+    this.#start = owner.start;
     this.#events = events?.hearsReplies ? events : null;
   }
 
