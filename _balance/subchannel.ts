@@ -10,7 +10,7 @@ import type {
   StreamClaim,
   StreamSource,
 } from "../_call/byte_stream.ts";
-import type { History, LookedAt } from "../core/_figures.ts";
+import type { CallCounts, History, LookedAt } from "../core/_figures.ts";
 import type { ConnectivityState, Endpoint } from "../core/connectivity.ts";
 
 /** What a channel needs of what gives its calls their streams. */
@@ -40,8 +40,8 @@ export interface SubchannelFigures {
   readonly state: ConnectivityState;
   /** The states it was in. */
   readonly history: History<ConnectivityState>;
-  /** How many streams there were, on all its connections. */
-  readonly streamsStarted: number;
+  /** How many calls there were on all its connections, each attempt by itself. */
+  readonly callCounts: CallCounts;
   /** The connections that are not gone, in the order they were made. */
   readonly connections: Iterable<LookedAt>;
 }

@@ -41,12 +41,29 @@ export class CallCounts {
     if (isOk) this.succeeded++;
     else this.failed++;
   }
+
+  /** Counts the calls of a connection as well. */
+  add(traffic: Traffic): void {
+    const { streamsStarted, callsSucceeded, lastStreamAt } = traffic;
+    const ended = traffic.streamsSucceeded + traffic.streamsFailed;
+    this.started += streamsStarted;
+    this.succeeded += callsSucceeded;
+    // One that ends now may be told apart in a moment.
+    this.failed += Math.max(0, ended - callsSucceeded);
+    this.lastStartedAt = Math.max(this.lastStartedAt, lastStreamAt);
+  }
+
+  copy(): CallCounts {
+    return Object.assign(new CallCounts(), this);
+  }
 }
 
 /** What has gone over one connection. */
 export class Traffic {
   /** How many streams there were. */
   streamsStarted = 0;
+  /** How many calls of this side ended on them with OK. */
+  callsSucceeded = 0;
   /** How many of them the server has ended in good order, whatever its status. */
   streamsSucceeded = 0;
   /** How many were reset, or lost with the connection. */
@@ -150,6 +167,8 @@ export interface SocketFigures {
 
 /** What can be seen of a connection. */
 export interface ConnectionFigures extends SocketFigures {
+  /** Whether this side opens the streams. */
+  readonly isClient: boolean;
   readonly traffic: Traffic;
   /** Null where they are not known. */
   readonly windows: ConnectionWindows | null;

@@ -606,6 +606,7 @@ export class ClientCall<Req, Rep>
     // One that never began is not counted.
     if (this.request.phase !== "idle") {
       this.#method.host.callCounts.end(error === null);
+      if (error === null) this.#account!.traffic.callsSucceeded++;
     }
     this.record?.fail(error, this.peer);
     this.#begun?.resolve();

@@ -182,6 +182,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
   get figures(): ConnectionFigures {
     return {
       ...socketFigures(this.#socket, this.#peer),
+      isClient: true,
       traffic: this.account.traffic,
       windows: this.#session?.windows ?? null,
       maxStreams: this.#ready ? this.#maxStreams : null,

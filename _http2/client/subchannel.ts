@@ -23,7 +23,7 @@
 import type { CloseReason, StreamClaim } from "../../_call/byte_stream.ts";
 import { noContext } from "../../_context.ts";
 import { Backoff } from "../../core/_backoff.ts";
-import { History } from "../../core/_figures.ts";
+import { CallCounts, History } from "../../core/_figures.ts";
 import type { ConnectivityState, Endpoint } from "../../core/connectivity.ts";
 import { ClaimQueue } from "../../_balance/claim_queue.ts";
 import type {
@@ -64,8 +64,8 @@ export class Subchannel
   /** Connections that are not gone, draining ones included. */
   readonly #connections = new Set<ClientConnection>();
   #state: State = new Idle(this);
-  /** How many streams there were on connections that are gone. */
-  #goneStreams = 0;
+  /** How many calls there were on connections that are gone. */
+  readonly #goneCalls = new CallCounts();
   #changed: PromiseWithResolvers<void> | undefined;
   /** What the time of keepalive is multiplied with: the server's complaints. */
   #calm = 1;
@@ -119,12 +119,10 @@ export class Subchannel
     }];
   }
 
-  get streamsStarted(): number {
-    let count = this.#goneStreams;
-    for (const { account } of this.#connections) {
-      count += account.traffic.streamsStarted;
-    }
-    return count;
+  get callCounts(): CallCounts {
+    const counts = this.#goneCalls.copy();
+    for (const { account } of this.#connections) counts.add(account.traffic);
+    return counts;
   }
 
   get name(): string {
@@ -247,7 +245,7 @@ export class Subchannel
       },
       onClosed: (connection, why) => {
         this.#connections.delete(connection);
-        this.#goneStreams += connection.account.traffic.streamsStarted;
+        this.#goneCalls.add(connection.account.traffic);
         this.#state.onClosed(connection, why);
       },
     };

@@ -158,6 +158,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner, LookedAt {
   get figures(): ConnectionFigures {
     return {
       ...socketFigures(this.#socket, this.#peer),
+      isClient: false,
       traffic: this.account.traffic,
       windows: this.#session.windows,
       maxStreams: null,

@@ -123,6 +123,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     ...["Services", "StubbedService", "TruncateOptions", "VirtualClock"],
     ...["assertRejectsStatus", "grpcTest", "stubService"],
   ],
+  "admin/mod.ts": ["Channelz", "ChannelzService"],
   "logging/mod.ts": [
     ...["CallKind", "CallLogRecord", "LogCallsOptions", "LogLevel"],
     ...["jsonLine", "levelOf", "logCalls", "textLine"],
@@ -168,6 +169,7 @@ Deno.test("deno.json has the entry points that it should", () => {
     "./propagation": "./propagation/mod.ts",
     "./reflection": "./reflection/mod.ts",
     "./logging": "./logging/mod.ts",
+    "./admin": "./admin/mod.ts",
     "./testing": "./testing/mod.ts",
     "./protoc-gen-grpclib": "./plugin/main.ts",
   });

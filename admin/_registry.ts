@@ -1,0 +1,88 @@
+/**
+ * What channelz shows, and by which ids.
+ *
+ * @module
+ */
+
+import { type Channel, hostOf } from "../_channel.ts";
+import type { ServerFigures } from "../_server_figures.ts";
+import type { LookedAt } from "../core/_figures.ts";
+
+/** Whatever has an id: it is the same as long as that lives. */
+export type Identified = object;
+
+const IDS = new WeakMap<Identified, bigint>();
+let lastId = 0n;
+
+/**
+ * The id of something: positive, and of nothing else in this process, of
+ * whatever kind, now or later. Whatever is asked for later has a larger one.
+ */
+export function idOf(item: Identified): bigint {
+  let id = IDS.get(item);
+  if (id === undefined) IDS.set(item, id = ++lastId);
+  return id;
+}
+
+/** The channels and servers that are shown; it has none of them live longer. */
+export class Registry {
+  readonly #channels = new Map<bigint, WeakRef<Channel>>();
+  readonly #servers = new Map<bigint, WeakRef<ServerFigures>>();
+
+  /** Shows a channel, until it is closed or what is returned is disposed. */
+  addChannel(channel: Channel): Disposable {
+    return add(this.#channels, channel);
+  }
+
+  /** Shows a server likewise. */
+  addServer(figures: ServerFigures): Disposable {
+    return add(this.#servers, figures);
+  }
+
+  /** The channels that are not closed. */
+  get channels(): Channel[] {
+    return living(
+      this.#channels,
+      (it) =>
+        it.state !== "SHUTDOWN" || hostOf(it).source.counts.connections > 0,
+    );
+  }
+
+  /** The servers that are not closed. */
+  get servers(): ServerFigures[] {
+    return living(this.#servers, (it) => !it.isClosed);
+  }
+
+  /** The connections of all of them. */
+  *connections(): Iterable<LookedAt> {
+    for (const channel of this.channels) {
+      for (const { connections } of hostOf(channel).source.subchannels) {
+        yield* connections;
+      }
+    }
+    for (const { connections } of this.servers) yield* connections;
+  }
+}
+
+function add<T extends Identified>(
+  list: Map<bigint, WeakRef<T>>,
+  item: T,
+): Disposable {
+  const id = idOf(item);
+  list.set(id, new WeakRef(item));
+  return { [Symbol.dispose]: () => void list.delete(id) };
+}
+
+/** Those that there still are; the others are forgotten. */
+function living<T extends Identified>(
+  list: Map<bigint, WeakRef<T>>,
+  isOpen: (item: T) => boolean,
+): T[] {
+  const found: T[] = [];
+  for (const [id, ref] of [...list]) {
+    const item = ref.deref();
+    if (item !== undefined && isOpen(item)) found.push(item);
+    else list.delete(id);
+  }
+  return found;
+}
