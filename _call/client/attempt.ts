@@ -121,6 +121,8 @@ export function failureOfHead(
   raw: RawHeaders,
   end: boolean,
 ): FailedAttempt | null {
+  // Nearly every head is like that.
+  if (!end && raw[0] === ":status" && raw[1] === "200") return null;
   const { status: httpStatus, hasGrpcStatus } = parseReplyHead(raw);
   if (end && hasGrpcStatus) {
     const { status, message } = parseOutcome(raw);

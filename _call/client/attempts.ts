@@ -95,7 +95,9 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
   readonly #plan: AttemptPlan;
   readonly #transparent = new TransparentRetry();
   readonly #buffer: RetryBuffer;
-  readonly #timer: AttemptTimer;
+  readonly #deadlines: DeadlineQueue;
+  /** The time until the next attempt; undefined before the first further one. */
+  #timer: AttemptTimer | undefined;
   /** Those that have neither failed nor lost. */
   readonly #running = new Set<Attempt>();
   /** The one that the call is committed to. */
@@ -135,7 +137,7 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
       retries.budget,
       config.perCallRetryBufferSize,
     );
-    this.#timer = new AttemptTimer(deadlines);
+    this.#deadlines = deadlines;
   }
 
   /** The account of the connection that the call is on. */
@@ -202,19 +204,17 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
       }
     }
     this.#buffer.keep(bytes, end);
-    let isOpen = false;
-    let isFull = true;
-    const waits: Promise<void>[] = [];
+    let open = 0;
+    let waits: Promise<void>[] | null = null;
     for (const attempt of this.#running) {
       if (!attempt.isOpen) continue;
-      isOpen = true;
+      open++;
       const wait = attempt.stream!.send(bytes, end);
-      if (wait === undefined) isFull = false;
-      else waits.push(wait);
+      if (wait !== undefined) (waits ??= []).push(wait);
     }
-    if (!isOpen) return (this.#gate ??= Promise.withResolvers()).promise;
+    if (open === 0) return (this.#gate ??= Promise.withResolvers()).promise;
     // The slowest must not hold up the one that may count.
-    if (isFull) return Promise.race(waits);
+    if (waits !== null && waits.length === open) return Promise.race(waits);
   }
 
   /**
@@ -366,6 +366,7 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
   }
 
   #announceLater(delayMs: number, failure: FailedAttempt | null): void {
+    this.#timer ??= new AttemptTimer(this.#deadlines);
     this.#timer.start(
       delayMs,
       () => this.#inContext(() => this.#announce(delayMs, failure)),
@@ -391,7 +392,7 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
 
   #stopNext(): void {
     this.#isNextDue = false;
-    this.#timer.stop();
+    this.#timer?.stop();
   }
 
   /** Commits the call to an attempt. */
