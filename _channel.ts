@@ -372,7 +372,10 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       proxy,
       balancing: resolveBalancing(
         action,
-        options.balancing ?? policies.serviceConfig?.balancing ?? undefined,
+        // What is null is refused, not replaced.
+        options.balancing === undefined
+          ? policies.serviceConfig?.balancing ?? undefined
+          : options.balancing,
       ),
       shared: {
         authority,
