@@ -61,7 +61,7 @@ const FLEET_WORKERS = 500;
 /** How long calls to a fleet take, so that all workers have one in flight. */
 const FLEET_CALL_MS = 1_000;
 /** Longer than proxies take to see that a server drains. */
-const FLEET_DRAIN_MS = 2_500;
+const FLEET_DRAIN_MS = 3_500;
 
 /** One row of the table: what is measured, with which client and server. */
 interface Row {

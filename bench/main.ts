@@ -31,6 +31,7 @@ import { scenarioText } from "./print.ts";
 import { machine } from "./machine.ts";
 import type { Absence, Results, ScenarioResult } from "./results.ts";
 import { type Effort, type RunOptions, runScenario } from "./rounds.ts";
+import { PROCESSES, runProcesses } from "./processes.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { renderAgain, toJson, writeAll } from "./write.ts";
 import { runServers, SERVERS } from "./servers.ts";
@@ -77,6 +78,7 @@ const RUNNABLES: readonly Runnable[] = [
     ...scenario,
     run: (options: RunOptions) => runScenario(scenario, options),
   })),
+  { ...PROCESSES, run: runProcesses },
   { ...MEMORY, run: runMemory },
   { ...LEAK, run: runLeak },
   { ...PAUSES, run: runPauses },

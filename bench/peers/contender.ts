@@ -39,6 +39,13 @@ export interface Settings {
   readonly http2?: string;
   /** No port: client and server are wired in memory. */
   readonly inMemory?: boolean;
+  /**
+   * A port that other processes may listen on as well; 0 for the first of them,
+   * which chooses one.
+   */
+  readonly reusePort?: number;
+  /** How many numbers the server looks at for each unary call: is it a prime? */
+  readonly primes?: number;
 }
 
 /** A client, by what it can do. What is not there is left out of the tables. */

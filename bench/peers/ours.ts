@@ -39,9 +39,29 @@ const large = create(BytesSchema, { value: payloadOf(1024 * 1024) });
 /** The answer to an empty text. */
 const NEVER = new Promise<never>(() => {});
 
-function service(): Service {
+/** The largest prime below 2³⁰: no number takes longer. */
+const LARGE_PRIME = 1_073_741_789;
+
+function isPrime(value: number): boolean {
+  for (let divisor = 2; divisor * divisor <= value; divisor++) {
+    if (value % divisor === 0) return false;
+  }
+  return value > 1;
+}
+
+/** Something to do that takes the same CPU time whatever else runs. */
+function compute(count: number): void {
+  for (let i = 0; i < count; i++) {
+    if (!isPrime(LARGE_PRIME)) throw new Error("The arithmetic is broken");
+  }
+}
+
+function service({ primes = 0 }: Settings = {}): Service {
   return createService(Bench, {
-    unary: ({ value }) => value === "" ? NEVER : { value },
+    unary({ value }) {
+      compute(primes);
+      return value === "" ? NEVER : { value };
+    },
     unaryBytes: ({ value }) => ({ value }),
     async *download({ value }) {
       for (let i = 0; i < value; i++) yield message;
@@ -91,8 +111,8 @@ function takesEngine(http2: string): boolean {
 
 /** Starts a server. */
 export async function serve(settings: Settings): Promise<number> {
-  const { tls, gzip, listener } = settings;
-  const server = new Server([service()], {
+  const { tls, gzip, listener, reusePort } = settings;
+  const server = new Server([service(settings)], {
     ...engineOptions(settings),
     ...(gzip ? { compression: "gzip" } : {}),
     // A thousand connections and ten thousand streams are wanted here.
@@ -101,7 +121,10 @@ export async function serve(settings: Settings): Promise<number> {
   if (listener) listen(server, RecvRequest, ({ metadata }) => void metadata);
   // A "ca" would ask for certificates of clients.
   const secure = tls ? { tls: { cert: tls.cert, key: tls.key } } : {};
-  await server.start("127.0.0.1", 0, secure);
+  await server.start("127.0.0.1", reusePort ?? 0, {
+    ...secure,
+    reusePort: reusePort !== undefined,
+  });
   return server.port!;
 }
 

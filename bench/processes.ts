@@ -1,0 +1,184 @@
+/**
+ * Several servers on one port, each in a process of its own.
+ *
+ * @module
+ */
+
+import { Child, endAll } from "./child.ts";
+import { BEFORE, type Contender } from "./contenders.ts";
+import type { Settings } from "./peers/contender.ts";
+import type { Usage, WorkResult } from "./peers/workload.ts";
+import type { Absence, PointResult, ScenarioResult } from "./results.ts";
+import {
+  compared,
+  leaveOut,
+  type RowName,
+  rowOf,
+  type RunOptions,
+} from "./rounds.ts";
+import { median } from "./stats.ts";
+
+/** How the scenario is chosen, and what it is. */
+export const PROCESSES = {
+  name: "processes",
+  title:
+    "One server process and two on the same port, called by two client processes",
+  contenders: ["ours-native", "ours-node"],
+};
+
+const CLIENTS = 2;
+/** Of each client: the system gives each connection to one of the servers. */
+const CONNECTIONS = 8;
+const CONCURRENCY = 32;
+
+/** What handlers have to do: how many numbers they look at. */
+const POINTS = [
+  { label: "handlers that compute for about 1 ms", primes: 10 },
+  { label: "handlers that do nothing", primes: 0 },
+];
+
+/** How many servers there are. */
+const VARIANTS = [
+  { suffix: "", servers: 1 },
+  { suffix: "+second process", servers: 2 },
+];
+
+/** What one turn has shown. */
+interface Turn {
+  readonly rate: number;
+  readonly clientUs: number;
+  readonly serverUs: number;
+}
+
+/** Servers on one port, and the clients that call them. */
+class Fleet {
+  readonly row: RowName;
+  readonly turns: Turn[] = [];
+  readonly #servers: readonly Child[];
+  readonly #clients: readonly Child[];
+
+  private constructor(
+    row: RowName,
+    servers: readonly Child[],
+    clients: readonly Child[],
+  ) {
+    this.row = row;
+    this.#servers = servers;
+    this.#clients = clients;
+  }
+
+  /** Starts all processes, and connects the clients. */
+  static async start(
+    contender: Contender,
+    { suffix, servers: count }: typeof VARIANTS[number],
+    primes: number,
+  ): Promise<Fleet> {
+    const name = `${contender.name}${suffix}`;
+    const servers: Child[] = [];
+    let reusePort = 0;
+    for (let i = 0; i < count; i++) {
+      const settings: Settings = { reusePort, primes };
+      const server = new Child(
+        `server ${i} of ${name}`,
+        contender.launch({ role: "server", settings }),
+      );
+      servers.push(server);
+      reusePort = (await server.answer<{ port: number }>()).port;
+    }
+    const clients = Array.from({ length: CLIENTS }, (_, i) =>
+      new Child(
+        `client ${i} of ${name}`,
+        contender.launch({ role: "client", port: reusePort, settings: {} }),
+      ));
+    for (const client of clients) {
+      await client.answer();
+      await client.ask({ do: "connect", count: CONNECTIONS - 1 });
+    }
+    const before = `${contender.name}${BEFORE}${suffix}`;
+    return new Fleet(
+      { name, base: contender.name, before },
+      servers,
+      clients,
+    );
+  }
+
+  /** Lets all clients call for so long. */
+  async turn(ms: number): Promise<Turn> {
+    const before = await this.#serverUs();
+    const call = { do: "call", work: "unary", concurrency: CONCURRENCY, ms };
+    const results = await Promise.all(
+      this.#clients.map((client) => client.ask<WorkResult>(call)),
+    );
+    const after = await this.#serverUs();
+    const sum = (of: (result: WorkResult) => number) =>
+      results.reduce((sum, result) => sum + of(result), 0);
+    const calls = sum(({ operations }) => operations);
+    return {
+      rate: sum(({ operations, ms }) => operations / ms * 1000),
+      clientUs: sum(({ cpuUs }) => cpuUs) / calls,
+      serverUs: (after - before) / calls,
+    };
+  }
+
+  /** The CPU time that all servers have taken. */
+  async #serverUs(): Promise<number> {
+    const all = await Promise.all(
+      this.#servers.map((server) => server.ask<Usage>({ do: "usage" })),
+    );
+    return all.reduce((sum, { cpuUs }) => sum + cpuUs, 0);
+  }
+}
+
+/** Runs the scenario, and ends all its processes. */
+export async function runProcesses(
+  options: RunOptions,
+): Promise<ScenarioResult> {
+  const { name, title } = PROCESSES;
+  const absent: Absence[] = [];
+  const points: PointResult[] = [];
+  for (const point of POINTS) {
+    try {
+      points.push(await runPoint(point, options, absent));
+    } finally {
+      await endAll();
+    }
+  }
+  return { name, title, processes: 2, points, absent };
+}
+
+async function runPoint(
+  { label, primes }: typeof POINTS[number],
+  { contenders, rounds, turnMs, warmUpMs, progress }: RunOptions,
+  absent: Absence[],
+): Promise<PointResult> {
+  const fleets: Fleet[] = [];
+  for (const contender of contenders) {
+    for (const variant of VARIANTS) {
+      progress(`${PROCESSES.name}: ${label}, starting`);
+      try {
+        const fleet = await Fleet.start(contender, variant, primes);
+        // Twice: what is compiled in the first time is used in the second.
+        await fleet.turn(warmUpMs * 3);
+        await fleet.turn(warmUpMs);
+        fleets.push(fleet);
+      } catch (error) {
+        leaveOut(`${contender.name}${variant.suffix}`, error, absent);
+      }
+    }
+  }
+  for (let round = 0; round < rounds; round++) {
+    progress(`${PROCESSES.name}: ${label}, round ${round + 1} of ${rounds}`);
+    const order = [...fleets];
+    if (round % 2 === 1) order.reverse();
+    // Calls of a millisecond are few in a short turn.
+    for (const fleet of order) fleet.turns.push(await fleet.turn(turnMs * 2));
+  }
+  const rows = fleets.map(({ row, turns }) => ({
+    ...rowOf(row.name, turns.map(({ rate }) => rate)),
+    cpuUs: turns.map(({ clientUs, serverUs }) => clientUs + serverUs),
+    clientUs: median(turns.map(({ clientUs }) => clientUs)),
+    serverUs: median(turns.map(({ serverUs }) => serverUs)),
+  }));
+  const names = fleets.map(({ row }) => row);
+  return { label, unit: "calls/s", ...compared(rows, names) };
+}
