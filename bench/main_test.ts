@@ -35,6 +35,19 @@ Deno.test("main() measures streams, and imports", async () => {
   assertMatch(output, /^ +@grpclib\/grpclib\/client +[\d .]+ /m);
 });
 
+Deno.test("main() measures servers that share a port", async () => {
+  const [code, output] = await bench(
+    ...["--only", "processes", "--contenders", "ours-native"],
+    ...["--rounds", "1", "--turn-ms", "20"],
+  );
+  assertEquals(code, 0, output);
+  assertEquals(output.includes("left out"), false, output);
+  for (const name of ["ours-native", "ours-native\\+second process"]) {
+    const rows = output.matchAll(new RegExp(`^ +${name} +[\\d .]+ `, "gm"));
+    assertEquals([...rows].length, 1, output);
+  }
+});
+
 Deno.test("main() refuses names that there are not", async () => {
   const [code, output] = await bench("--only", "unary-three");
   assertEquals(code, 1);

@@ -8,7 +8,7 @@ import { Child, endAll } from "./child.ts";
 import { BEFORE, type Contender } from "./contenders.ts";
 import type { Settings } from "./peers/contender.ts";
 import type { Usage, WorkResult } from "./peers/workload.ts";
-import type { Absence, PointResult, ScenarioResult } from "./results.ts";
+import type { Absence, ScenarioResult } from "./results.ts";
 import {
   compared,
   leaveOut,
@@ -31,11 +31,8 @@ const CLIENTS = 2;
 const CONNECTIONS = 8;
 const CONCURRENCY = 32;
 
-/** What handlers have to do: how many numbers they look at. */
-const POINTS = [
-  { label: "handlers that compute for about 1 ms", primes: 10 },
-  { label: "handlers that do nothing", primes: 0 },
-];
+/** How many numbers handlers look at: about a millisecond's work. */
+const PRIMES = 10;
 
 /** How many servers there are. */
 const VARIANTS = [
@@ -71,13 +68,12 @@ class Fleet {
   static async start(
     contender: Contender,
     { suffix, servers: count }: typeof VARIANTS[number],
-    primes: number,
   ): Promise<Fleet> {
     const name = `${contender.name}${suffix}`;
     const servers: Child[] = [];
     let reusePort = 0;
     for (let i = 0; i < count; i++) {
-      const settings: Settings = { reusePort, primes };
+      const settings: Settings = { reusePort, primes: PRIMES };
       const server = new Child(
         `server ${i} of ${name}`,
         contender.launch({ role: "server", settings }),
@@ -131,47 +127,35 @@ class Fleet {
 
 /** Runs the scenario, and ends all its processes. */
 export async function runProcesses(
-  options: RunOptions,
+  { contenders, rounds, turnMs, warmUpMs, progress }: RunOptions,
 ): Promise<ScenarioResult> {
   const { name, title } = PROCESSES;
   const absent: Absence[] = [];
-  const points: PointResult[] = [];
-  for (const point of POINTS) {
-    try {
-      points.push(await runPoint(point, options, absent));
-    } finally {
-      await endAll();
-    }
-  }
-  return { name, title, processes: 2, points, absent };
-}
-
-async function runPoint(
-  { label, primes }: typeof POINTS[number],
-  { contenders, rounds, turnMs, warmUpMs, progress }: RunOptions,
-  absent: Absence[],
-): Promise<PointResult> {
   const fleets: Fleet[] = [];
-  for (const contender of contenders) {
-    for (const variant of VARIANTS) {
-      progress(`${PROCESSES.name}: ${label}, starting`);
-      try {
-        const fleet = await Fleet.start(contender, variant, primes);
-        // Twice: what is compiled in the first time is used in the second.
-        await fleet.turn(warmUpMs * 3);
-        await fleet.turn(warmUpMs);
-        fleets.push(fleet);
-      } catch (error) {
-        leaveOut(`${contender.name}${variant.suffix}`, error, absent);
+  progress(`${name}: starting`);
+  try {
+    for (const contender of contenders) {
+      for (const variant of VARIANTS) {
+        try {
+          const fleet = await Fleet.start(contender, variant);
+          // Twice: what is compiled in the first time is used in the second.
+          await fleet.turn(warmUpMs * 3);
+          await fleet.turn(warmUpMs);
+          fleets.push(fleet);
+        } catch (error) {
+          leaveOut(`${contender.name}${variant.suffix}`, error, absent);
+        }
       }
     }
-  }
-  for (let round = 0; round < rounds; round++) {
-    progress(`${PROCESSES.name}: ${label}, round ${round + 1} of ${rounds}`);
-    const order = [...fleets];
-    if (round % 2 === 1) order.reverse();
-    // Calls of a millisecond are few in a short turn.
-    for (const fleet of order) fleet.turns.push(await fleet.turn(turnMs * 2));
+    for (let round = 0; round < rounds; round++) {
+      progress(`${name}: round ${round + 1} of ${rounds}`);
+      const order = [...fleets];
+      if (round % 2 === 1) order.reverse();
+      // Calls of a millisecond are few in a short turn.
+      for (const fleet of order) fleet.turns.push(await fleet.turn(turnMs * 2));
+    }
+  } finally {
+    await endAll();
   }
   const rows = fleets.map(({ row, turns }) => ({
     ...rowOf(row.name, turns.map(({ rate }) => rate)),
@@ -179,6 +163,15 @@ async function runPoint(
     clientUs: median(turns.map(({ clientUs }) => clientUs)),
     serverUs: median(turns.map(({ serverUs }) => serverUs)),
   }));
-  const names = fleets.map(({ row }) => row);
-  return { label, unit: "calls/s", ...compared(rows, names) };
+  return {
+    name,
+    title,
+    processes: 2,
+    points: [{
+      label: "handlers that compute for about 1 ms",
+      unit: "calls/s",
+      ...compared(rows, fleets.map(({ row }) => row)),
+    }],
+    absent,
+  };
 }
