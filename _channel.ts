@@ -32,6 +32,12 @@ import {
 import type { ConnectivityState, Endpoint } from "./core/connectivity.ts";
 import { Listeners } from "./core/_listeners.ts";
 import { type ProxyOptions, resolveProxy } from "./core/proxy.ts";
+import { printAs } from "./core/_inspect.ts";
+import {
+  type ChannelInspection,
+  lastReason,
+  numbersOf,
+} from "./core/inspection.ts";
 import type { Resolver } from "./core/resolver.ts";
 import type {
   ChannelRetryOptions,
@@ -435,6 +441,46 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
     return this.#host.source.endpoints;
   }
 
+  /**
+   * Tells what the channel is doing, and what has become of its connections: why
+   * it does not connect, if it does not. It is what `console.log(channel)` shows.
+   *
+   * @returns A snapshot, as plain objects.
+   *
+   * @example Usage
+   * ```ts
+   * import { Channel } from "@grpclib/grpclib";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using channel = new Channel("127.0.0.1", 50051);
+   * const { state, lastError, calls } = channel.inspect();
+   *
+   * assertEquals([state, lastError, calls.started], ["IDLE", null, 0]);
+   * ```
+   */
+  inspect(): ChannelInspection {
+    const { source, callCounts } = this.#host;
+    const { connections, streams, waiting } = source.counts;
+    const { state, endpoints, history, subchannels } = source;
+    const nextMs = subchannels.map((it) => it.nextAttemptMs ?? Infinity)
+      .reduce((one, other) => Math.min(one, other), Infinity);
+    const since = history.changes.at(-1)?.at ?? history.createdAt;
+    const histories = [history, ...subchannels.map((it) => it.history)];
+    return {
+      target: this.#target,
+      state,
+      since: new Date(since),
+      lastError: lastReason(histories),
+      nextAttempt: nextMs === Infinity ? null : new Date(Date.now() + nextMs),
+      endpoints,
+      connections,
+      streams,
+      waitingCalls: waiting,
+      calls: numbersOf(callCounts),
+      history: history.changes.map((it) => ({ ...it, at: new Date(it.at) })),
+    };
+  }
+
   /** Connects now, rather than when the first call needs it. */
   connect(): void {
     this.#host.source.connect();
@@ -512,6 +558,8 @@ function readTargets(
     ? parseTargets(host ?? "127.0.0.1")
     : [targetOf(host ?? "127.0.0.1", port)];
 }
+
+printAs(Channel, (channel) => channel.inspect());
 
 /** Waits for a promise, but no longer than until a signal aborts. */
 async function untilAborted(

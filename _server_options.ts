@@ -89,7 +89,9 @@ export interface ServerOptions {
    * Told of a connection that is not served, and why: it failed in the TLS
    * handshake, because the client does not speak TLS, or does not trust the
    * certificate, or shows none; or `maxConnections` or
-   * `maxConnectionsPerAddress` allowed no more. Told, too, when the process has
+   * `maxConnectionsPerAddress` allowed no more. Told of one, too, whose client
+   * does not speak HTTP/2, and that was ended because of too many PINGs or
+   * resets. Told, too, when the process has
    * no file descriptor left for connections (`EMFILE`): then the peer is the
    * address that the server listens on. What it throws is ignored.
    *

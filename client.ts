@@ -51,6 +51,11 @@ export { Channel, type ChannelOptions, type WaitOptions } from "./_channel.ts";
 export type { HTTP2Engine } from "./_http2/engine.ts";
 export type { ConnectivityState, Endpoint } from "./core/connectivity.ts";
 export type {
+  CallNumbers,
+  ChannelInspection,
+  StateChange,
+} from "./core/inspection.ts";
+export type {
   BalancingOptions,
   BalancingPolicy,
   EjectionOptions,

@@ -36,6 +36,12 @@ import {
   type ServerEvent,
 } from "./core/events.ts";
 import { Listeners } from "./core/_listeners.ts";
+import { printAs } from "./core/_inspect.ts";
+import {
+  type ConnectionFailure,
+  numbersOf,
+  type ServerInspection,
+} from "./core/inspection.ts";
 import { noContext } from "./_context.ts";
 import { Peer } from "./core/peer.ts";
 import { Status } from "./core/status.ts";
@@ -85,6 +91,11 @@ export {
   use,
 } from "./_middleware.ts";
 export type { OutgoingCall } from "./_call/client/middleware.ts";
+export type {
+  CallNumbers,
+  ConnectionFailure,
+  ServerInspection,
+} from "./core/inspection.ts";
 export {
   attach,
   type Handler,
@@ -125,6 +136,9 @@ export type {
 
 type AnyCall = ServerCall<unknown, unknown>;
 
+/** How many connections that failed are remembered. */
+const MOST_FAILURES = 32;
+
 /**
  * A server of any number of services.
  *
@@ -144,6 +158,8 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   readonly #calls = new CallList<AnyCall>();
   readonly #clock: Clock;
   #refusedCalls = 0;
+  readonly #callCounts = new CallCounts();
+  readonly #failedConnections: ConnectionFailure[] = [];
   #idle: PromiseWithResolvers<void> | undefined;
   #address: ListenAddress | null = null;
   #started = false;
@@ -204,7 +220,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       onRefused,
     }, config);
     budget.onRoom = () => admission.schedule();
-    const callCounts = new CallCounts();
+    const callCounts = this.#callCounts;
     const context: ServerContext = {
       closing: this.#closing.signal,
       report: (error, methodName) =>
@@ -244,6 +260,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       engine: engineOf(action, http2),
       budget,
       onFailure: (error, peer) => {
+        this.#onConnectionFailure(error, peer);
         try {
           options.onConnectionError?.(error, peer);
         } catch {
@@ -286,6 +303,43 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   /** How many calls were refused, or ended, to protect the server. */
   get refusedCalls(): number {
     return this.#refusedCalls;
+  }
+
+  /**
+   * Tells what the server is doing: connections, calls, and which connections
+   * failed. It is what `console.log(server)` shows.
+   *
+   * @returns A snapshot, as plain objects.
+   *
+   * @example Usage
+   * ```ts
+   * import { Server } from "@grpclib/grpclib";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using server = new Server([]);
+   * await server.start("127.0.0.1");
+   * const { state, calls } = server.inspect();
+   *
+   * assertEquals([state, calls.started], ["SERVING", 0]);
+   * ```
+   */
+  inspect(): ServerInspection {
+    const { connections, streams, refused } = this.#acceptor.counts;
+    return {
+      address: this.address,
+      state: this.#closing.signal.aborted
+        ? "CLOSING"
+        : this.#address === null
+        ? "NOT_STARTED"
+        : "SERVING",
+      connections,
+      streams,
+      refusedConnections: refused,
+      runningCalls: this[runningHandlers],
+      refusedCalls: this.#refusedCalls,
+      calls: numbersOf(this.#callCounts),
+      failedConnections: [...this.#failedConnections],
+    };
   }
 
   /**
@@ -497,6 +551,12 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     this.#acceptor.linger();
   }
 
+  #onConnectionFailure({ message: reason }: Error, peer: Peer): void {
+    const failures = this.#failedConnections;
+    failures.push({ at: new Date(), peer, reason });
+    if (failures.length > MOST_FAILURES) failures.shift();
+  }
+
   #onCallStart(call: AnyCall): void {
     this.#calls.add(call);
   }
@@ -506,6 +566,8 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     if (this.#calls.size === 0) this.#idle?.resolve();
   }
 }
+
+printAs(Server, (server) => server.inspect());
 
 /** What is done with a handler's error when nobody else wants it. */
 function logError(error: unknown, info: HandlerErrorInfo): void {

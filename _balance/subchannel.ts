@@ -40,6 +40,8 @@ export interface SubchannelFigures {
   readonly state: ConnectivityState;
   /** The states it was in. */
   readonly history: History<ConnectivityState>;
+  /** How long it waits before it connects again, in milliseconds, if it does. */
+  readonly nextAttemptMs: number | null;
   /** How many calls there were on all its connections, each attempt by itself. */
   readonly callCounts: CallCounts;
   /** The connections that are not gone, in the order they were made. */

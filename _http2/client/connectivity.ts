@@ -54,6 +54,11 @@ export abstract class State {
     return null;
   }
 
+  /** How long it waits before the next attempt, if that is what it does. */
+  get nextAttemptMs(): number | null {
+    return null;
+  }
+
   /** A call wants a stream. */
   abstract claim(claim: StreamClaim): void;
 
@@ -226,6 +231,10 @@ export class TransientFailure extends State {
     this.#owner = owner;
     this.#clock = owner.dialing.clock;
     this.#why = why;
+  }
+
+  override get nextAttemptMs(): number {
+    return Math.max(0, this.#nextAt - this.#clock.now());
   }
 
   override get failure(): CloseReason {

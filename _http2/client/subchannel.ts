@@ -125,6 +125,10 @@ export class Subchannel
     return counts;
   }
 
+  get nextAttemptMs(): number | null {
+    return this.#state.nextAttemptMs;
+  }
+
   get name(): string {
     return this.connectedTo ?? this.dialing.target;
   }

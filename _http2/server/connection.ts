@@ -380,6 +380,7 @@ export class ServerConnection implements H2ServerOwner, AccountOwner, LookedAt {
   #expel(debugData: string, reason: string): void {
     if (this.#expelled || this.#gone) return;
     this.#expelled = this.#closing = true;
+    this.#report(reason);
     this.#endReason ??= this.#loss(new Error(reason));
     this.#session.abort(ENHANCE_YOUR_CALM, debugData);
     this.linger();
@@ -391,7 +392,18 @@ export class ServerConnection implements H2ServerOwner, AccountOwner, LookedAt {
     this.destroy();
   }
 
+  /** Tells the server's owner why the connection was not served, or no more. */
+  #report(reason: unknown): void {
+    const { message } = reasonOfLoss("Connection was ended", reason);
+    const cause = reason instanceof Error ? { cause: reason } : {};
+    this.#options.onFailure?.(new Error(message, cause), this.#peer);
+  }
+
   onError(error: unknown): void {
+    // Such as a client that speaks HTTP/1.
+    if (!this.#ready && this.#error === undefined && !this.#closing) {
+      this.#report(error);
+    }
     this.#error ??= error;
     this.#noteEnd();
     // "An endpoint that encounters a connection error … MUST close the TCP

@@ -64,6 +64,7 @@ const CLIENT = [
   ...["MethodInfo", "SendOptions", "StreamStreamMethod", "StreamUnaryMethod"],
   ...["Stub", "StubMethod", "UnaryStreamMethod", "UnaryUnaryMethod"],
   ...["ConnectivityState", "Endpoint", "WaitOptions"],
+  ...["CallNumbers", "ChannelInspection", "StateChange"],
   ...["BalancingOptions", "BalancingPolicy", "EjectionOptions"],
   ...["FailurePercentageOptions", "OutlierDetectionOptions"],
   ...["ProxyOptions", "SuccessRateOptions", "proxyFromEnvironment"],
@@ -77,6 +78,7 @@ const CLIENT = [
 ];
 
 const SERVER = [
+  ...["CallNumbers", "ConnectionFailure", "ServerInspection"],
   ...MIDDLEWARE,
   ...["ServerContext", "attach"],
   ...["Connection", "HTTP2Engine", "WebConnection"],
