@@ -71,6 +71,8 @@ export interface ByteStream {
   pause(): void;
   /** Takes `pause` back. */
   resume(): void;
+  /** Drops the span that the runtime has made of the stream, if there is one. */
+  dropSpan?(): void;
 }
 
 /** A call, as its stream sees it. */

@@ -19,6 +19,8 @@ import type { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status } from "../core/status.ts";
 import { type Context, noContext } from "../_context.ts";
+import type { HeaderBlock } from "../_wire/headers.ts";
+import type { ByteStream } from "./byte_stream.ts";
 
 /** How a call ended. */
 export interface CallOutcome {
@@ -85,6 +87,15 @@ export class CallRecord implements CallStart, CallSummary {
     return this.#outcome.details;
   }
 
+  get elapsedMs(): number {
+    return this.#clock.now() - this.#startedAt;
+  }
+
+  /** Whether the runtime's own spans are to be dropped. */
+  get hasSpan(): boolean {
+    return this.#traces.some(({ hasSpan }) => hasSpan === true);
+  }
+
   /** The call begins, in a context, or in that of the moment. */
   begin(context?: Context): void {
     this.#isRunning = true;
@@ -136,6 +147,17 @@ export class CallRecord implements CallStart, CallSummary {
     return all;
   }
 
+  /** An attempt has failed, and the call goes on without it. */
+  attemptFailed(status: Status): void {
+    for (let i = 0; i < this.#traces.length; i++) {
+      try {
+        this.#traces[i]!.attemptFailed?.(status);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
   /** The handler begins, in the context that is its own. */
   handling(): void {
     for (let i = 0; i < this.#traces.length; i++) {
@@ -180,7 +202,7 @@ export class CallRecord implements CallStart, CallSummary {
     this.#isRunning = false;
     this.#outcome = outcome;
     this.peer = peer;
-    this.durationMs = this.#clock.now() - this.#startedAt;
+    this.durationMs = this.elapsedMs;
     // What waited for a connection in vain was not sent.
     if (this.attempts === 0) this.sentMessages = this.sentBytes = 0;
     for (let i = 0; i < this.#traces.length; i++) {
@@ -204,6 +226,18 @@ export class CallRecord implements CallStart, CallSummary {
   #report(error: unknown): void {
     this.#observers.report(error, this.info);
   }
+}
+
+/** Sends the head of a request, in the contexts of those who observe the call. */
+export function sendRequestHead(
+  record: CallRecord | null,
+  stream: ByteStream,
+  head: HeaderBlock,
+  end: boolean,
+): void {
+  if (record === null) return stream.sendHead(head, end);
+  record.run(() => stream.sendHead(head, end));
+  if (record.hasSpan) stream.dropSpan?.();
 }
 
 /**

@@ -47,10 +47,17 @@ export function versionOf(name: string): string | undefined {
 
 /** The path of a Python with gRPC's packages; null if it is not installed. */
 export function python(): string | null {
-  if (!("python" in INSTALLED)) return null;
-  return pathOf(
-    new URL(WINDOWS ? "venv/Scripts/python.exe" : "venv/bin/python", ROOT),
-  );
+  return "python" in INSTALLED ? pythonIn("venv") : null;
+}
+
+/** The same of one with OpenTelemetry's packages as well. */
+export function tracedPython(): string | null {
+  return "python-opentelemetry" in INSTALLED ? pythonIn("venv-otel") : null;
+}
+
+function pythonIn(venv: string): string {
+  const path = WINDOWS ? "Scripts/python.exe" : "bin/python";
+  return pathOf(new URL(`${venv}/${path}`, ROOT));
 }
 
 function pathOf(url: URL): string {

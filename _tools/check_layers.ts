@@ -47,8 +47,8 @@ export const ROOMS: readonly (readonly string[])[] = [
   ["_channel.ts", "_graceful_exit.ts", "_server_figures.ts"],
   ["*"],
   [
-    ...["admin/*", "health/*", "logging/*", "propagation/*"],
-    ...["reflection/*", "testing/*"],
+    ...["admin/*", "health/*", "logging/*", "otel/*"],
+    ...["propagation/*", "reflection/*", "testing/*"],
   ],
   ["plugin/*"],
   ["mod.ts"],

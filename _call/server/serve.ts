@@ -77,7 +77,7 @@ export class CallServer implements ServerCallOwner<AnyCall> {
     host.callCounts.start();
     if (request.refusal !== null) {
       host.callCounts.end(false);
-      recordRefusal(host, raw, request.refusal, peer);
+      recordRefusal(host, raw, request.refusal, peer, stream);
       return refuse(stream, request.refusal);
     }
     const { timeoutMs, route: { method, handler } } = request;
@@ -90,7 +90,7 @@ export class CallServer implements ServerCallOwner<AnyCall> {
     const info: CallInfo | null = isWatched
       ? { methodName: method.path, method, deadline, peer }
       : null;
-    const record = info === null ? null : recordOf(host, info, raw);
+    const record = info === null ? null : recordOf(host, info, raw, stream);
     const chain = listeners.middleware.chainOf(method.path);
     const start: RequestStart = {
       request,
@@ -151,10 +151,12 @@ function recordOf(
   { listeners: { observers }, deadlines }: CallHost,
   info: CallInfo,
   headers: RawHeaders,
+  stream: ByteStream,
 ): CallRecord | null {
   if (observers === null) return null;
   const record = new CallRecord(info, headers, observers, deadlines);
   record.begin();
+  if (record.hasSpan) stream.dropSpan?.();
   return record;
 }
 
@@ -164,11 +166,15 @@ function recordRefusal(
   raw: RawHeaders,
   { status, message }: Refusal,
   peer: Peer,
+  stream: ByteStream,
 ): void {
   const methodName = pathOf(raw);
   const method = host.routes.get(methodName)?.method ?? null;
   const info = { methodName, method, deadline: null, peer };
-  recordOf(host, info, raw)?.end({ status, message, details: [] }, peer);
+  recordOf(host, info, raw, stream)?.end(
+    { status, message, details: [] },
+    peer,
+  );
 }
 
 /** Refuses a call that no handler will see. */

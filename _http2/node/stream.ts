@@ -24,6 +24,7 @@ import {
 import type { HeaderBlock, RawHeaders } from "../../_wire/headers.ts";
 import type { H2Stream } from "../engine.ts";
 import { inNextTurn } from "../next_turn.ts";
+import { dropRuntimeSpan, openStream } from "./runtime_span.ts";
 import { CLEAN, reasonOfLoss, reasonOfReset } from "../reset.ts";
 import { headerObject } from "./header_object.ts";
 import {
@@ -256,6 +257,10 @@ export class NodeStream implements H2Stream, StreamEvents {
     this.#close({ ...why, unprocessed: true });
   }
 
+  dropSpan(): void {
+    if (this.#h2 !== null) dropRuntimeSpan(this.#h2);
+  }
+
   pause(): void {
     if (this.#h2 === null || this.#closed) return;
     this.#h2.pause();
@@ -271,9 +276,10 @@ export class NodeStream implements H2Stream, StreamEvents {
     const headers = headerObject(head);
     let h2: ClientHttp2Stream;
     try {
-      h2 = this.#session!.request(
+      h2 = openStream(
         headers,
-        end ? REQUEST_END : REQUEST,
+        (headers) =>
+          this.#session!.request(headers, end ? REQUEST_END : REQUEST),
       );
     } catch (error) {
       // The session is gone, which is told a tick later than it is so.

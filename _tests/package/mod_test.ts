@@ -130,6 +130,13 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     ...["CallKind", "CallLogRecord", "LogCallsOptions", "LogLevel"],
     ...["jsonLine", "levelOf", "logCalls", "textLine"],
   ],
+  "otel/mod.ts": [
+    ...["Attributes", "ContextLike", "ContextManagerLike", "CounterLike"],
+    ...["HistogramLike", "InstrumentCallsOptions", "InstrumentOptions"],
+    ...["MeterLike", "MeterProviderLike", "PropagatorLike"],
+    ...["SpanContextLike", "SpanLike", "TracerLike", "TracerProviderLike"],
+    "instrument",
+  ],
   "propagation/mod.ts": [
     ...["Deadline", "Metadata", "MetadataInit", "MetadataValue"],
     ...["MetadataValueOf", "ParentCall", "Peer", "PeerAddress"],
@@ -169,6 +176,7 @@ Deno.test("deno.json has the entry points that it should", () => {
     "./health": "./health/mod.ts",
     "./error-details": "./error_details.ts",
     "./propagation": "./propagation/mod.ts",
+    "./otel": "./otel/mod.ts",
     "./reflection": "./reflection/mod.ts",
     "./logging": "./logging/mod.ts",
     "./admin": "./admin/mod.ts",
