@@ -78,6 +78,12 @@ const GO_TOOLS: readonly GoTool[] = [
     file: "interop/peers/fleet_server.go",
   },
   {
+    name: "channelz-reader",
+    module: "google.golang.org/grpc",
+    version: "v1.85.0",
+    file: "interop/peers/channelz_reader.go",
+  },
+  {
     name: "retry-peer",
     module: "google.golang.org/grpc",
     version: "v1.85.0",
@@ -99,6 +105,7 @@ const GO_TOOLS: readonly GoTool[] = [
 /** The packages of Python. */
 const PYTHON_PACKAGES: readonly string[] = [
   "grpcio==1.85.1",
+  "grpcio-channelz==1.85.0",
   "grpcio-health-checking==1.85.1",
   "grpcio-reflection==1.85.1",
   "grpcio-tools==1.85.1",
