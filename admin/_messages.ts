@@ -23,7 +23,7 @@ import type {
 } from "../core/_figures.ts";
 import type { ConnectivityState } from "../core/connectivity.ts";
 import { Peer, type PeerAddress } from "../core/peer.ts";
-import { idOf } from "./_registry.ts";
+import { connectionsOf, idOf } from "./_registry.ts";
 import {
   type AddressSchema,
   ChannelConnectivityState_State as State,
@@ -59,11 +59,11 @@ export function channelMessage(
 export function subchannelMessage(
   subchannel: SubchannelFigures,
 ): MessageInitShape<typeof SubchannelSchema> {
-  const { name: target, connections, callCounts } = subchannel;
+  const { name: target, callCounts } = subchannel;
   return {
     ref: { subchannelId: idOf(subchannel), name: target },
     data: dataOf(subchannel, callCounts, { kind: "Subchannel", target }),
-    socketRef: [...connections].map(connectionRef),
+    socketRef: connectionsOf(subchannel).map(connectionRef),
   };
 }
 

@@ -6,6 +6,7 @@
 
 import { type Channel, hostOf } from "../_channel.ts";
 import type { ServerFigures } from "../_server_figures.ts";
+import type { SubchannelFigures } from "../_balance/subchannel.ts";
 import type { LookedAt } from "../core/_figures.ts";
 
 /** Whatever has an id: it is the same as long as that lives. */
@@ -22,6 +23,14 @@ export function idOf(item: Identified): bigint {
   let id = IDS.get(item);
   if (id === undefined) IDS.set(item, id = ++lastId);
   return id;
+}
+
+/**
+ * The connections of a subchannel, without those that are only being made: they
+ * have no address yet.
+ */
+export function connectionsOf({ connections }: SubchannelFigures): LookedAt[] {
+  return [...connections].filter(({ figures }) => figures.maxStreams !== null);
 }
 
 /** The channels and servers that are shown; it has none of them live longer. */
@@ -56,9 +65,7 @@ export class Registry {
   /** The connections of all of them. */
   *connections(): Iterable<LookedAt> {
     for (const channel of this.channels) {
-      for (const { connections } of hostOf(channel).source.subchannels) {
-        yield* connections;
-      }
+      yield* hostOf(channel).source.subchannels.flatMap(connectionsOf);
     }
     for (const { connections } of this.servers) yield* connections;
   }

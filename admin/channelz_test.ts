@@ -15,11 +15,13 @@ import {
   Status,
   type Stub,
 } from "../mod.ts";
+import { hostOf } from "../_channel.ts";
 import { Authority } from "../_testdata/certificates.ts";
 import { echo, type EchoPair, startEcho } from "../_testdata/echo_service.ts";
 import { Echo } from "../_testdata/gen/echo_pb.ts";
+import { RawServer } from "../_testdata/raw_h2.ts";
 import { assertStatus } from "../_testdata/waiters.ts";
-import { soon } from "../_testdata/waiting.ts";
+import { soon, until } from "../_testdata/waiting.ts";
 import { ChannelFor } from "../testing/mod.ts";
 import { ipBytes } from "./_messages.ts";
 import {
@@ -138,6 +140,22 @@ Deno.test("Channelz tells why a channel does not connect", async () => {
   const { data, socketRef } = await subchannelOf(shown.z);
   assertEquals(data!.state!.state, State.TRANSIENT_FAILURE);
   assertEquals(data!.callsStarted, 0n);
+  assertEquals(socketRef, []);
+});
+
+Deno.test("Channelz shows no connection that is only being made", async () => {
+  // It takes the connection, and says nothing.
+  await using server = new RawServer(() => Promise.resolve());
+  await using channel = new Channel("127.0.0.1", server.port);
+  await using asker = new ChannelFor([new Channelz([channel])]);
+  const z = createStub(ChannelzService, asker);
+  channel.connect();
+  await until(
+    () => hostOf(channel).source.counts.connections === 1,
+    "there is a connection",
+  );
+  const { data, socketRef } = await subchannelOf(z);
+  assertEquals(data!.state!.state, State.CONNECTING);
   assertEquals(socketRef, []);
 });
 

@@ -53,6 +53,7 @@ export class CallCounts {
     this.lastStartedAt = Math.max(this.lastStartedAt, lastStreamAt);
   }
 
+  /** Gives the counts of now. */
   copy(): CallCounts {
     return Object.assign(new CallCounts(), this);
   }
