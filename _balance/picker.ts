@@ -31,14 +31,15 @@ export class FirstPicker implements Picker {
 }
 
 /**
- * One after the other. The start is random, so that clients that begin at the
- * same time do not go to the same server.
+ * One after the other. The start is random, and another one whenever a server is
+ * new: those of a channel connect one by one, and many clients that all went on
+ * from the first would go around together.
  */
 export class RoundRobinPicker implements Picker {
   readonly #random: () => number;
   #ready: readonly BalancedSubchannel[] = [];
   /** The place of the one that is next. */
-  #next = -1;
+  #next = 0;
 
   /** @param random Gives a number from 0 to below 1. */
   constructor(random: () => number = Math.random) {
@@ -46,15 +47,16 @@ export class RoundRobinPicker implements Picker {
   }
 
   update(ready: readonly BalancedSubchannel[]): void {
-    // Goes on behind the one that was last, or the nearest before it that is
-    // still there: an update must not favour the head of the list.
     const before = this.#ready;
     this.#ready = ready;
     if (ready.length === 0) return;
-    if (this.#next < 0) {
+    const known = new Set(before);
+    if (!ready.every((it) => known.has(it))) {
       this.#next = Math.floor(this.#random() * ready.length);
       return;
     }
+    // Goes on behind the one that was last, or the nearest before it that is
+    // still there: the loss of a server must not favour the head of the list.
     for (let back = 1; back <= before.length; back++) {
       const place = (this.#next - back + before.length) % before.length;
       const found = ready.indexOf(before[place]!);
@@ -62,7 +64,6 @@ export class RoundRobinPicker implements Picker {
       this.#next = (found + 1) % ready.length;
       return;
     }
-    this.#next %= ready.length;
   }
 
   pick(): BalancedSubchannel | null {

@@ -46,6 +46,14 @@ Deno.test("round_robin spreads calls evenly, pick_first does not", async () => {
   assert(uneven.deviation > 0.2);
 });
 
+Deno.test("round_robin spreads the calls of many clients that have few each", async () => {
+  const { deviation } = await spread(
+    { clients: 200, backends: 50 },
+    "round_robin",
+  );
+  assertLess(deviation, 0.1);
+});
+
 Deno.test("least_request sends fewer calls to a slow server than round_robin", async () => {
   // Of few clients each has calls enough to see the difference.
   const size = { clients: 2, backends: 10 };
