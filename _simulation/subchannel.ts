@@ -6,12 +6,10 @@
 
 import type {
   BalancedSubchannel,
-  SubchannelFigures,
   SubchannelListener,
 } from "../_balance/subchannel.ts";
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
 import { Backoff } from "../core/_backoff.ts";
-import { History } from "../core/_figures.ts";
 import type { ConnectivityState } from "../core/connectivity.ts";
 import { reasonOfLoss } from "../_http2/reset.ts";
 import type { Backend, Connection } from "./backend.ts";
@@ -43,7 +41,6 @@ export class SimulatedSubchannel implements BalancedSubchannel, Connection {
   failure: CloseReason | null = null;
   callCount = 0;
   isWanted = false;
-  readonly history = new History<ConnectivityState>();
   readonly #clock: SimulatedClock;
   readonly #listener: SubchannelListener;
   readonly #backoff: Backoff;
@@ -59,10 +56,8 @@ export class SimulatedSubchannel implements BalancedSubchannel, Connection {
     }, random);
   }
 
-  get figures(): SubchannelFigures {
-    const { state, history } = this;
-    const name = "simulated";
-    return { name, state, history, streamsStarted: 0, connections: [] };
+  get figures(): never {
+    throw new Error("Nobody looks inside a simulation");
   }
 
   get unusedSince(): number {
