@@ -114,8 +114,8 @@ function chartOf(overloads: readonly Overload[]): string {
   });
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  const size: FleetSize = args.includes("--small")
+async function main(flags: readonly string[]): Promise<void> {
+  const size: FleetSize = flags.includes("--small")
     ? { clients: 100, backends: 20 }
     : { clients: 1_000, backends: 200 };
   const { clients, backends } = size;
@@ -136,13 +136,15 @@ async function main(args: readonly string[]): Promise<void> {
   for (const [name, text] of Object.entries(texts)) {
     console.log(`\n${name}\n\n${text}`);
   }
-  if (!args.includes("--report")) return;
+  if (!flags.includes("--report")) return;
   let page = await Deno.readTextFile(PAGE);
   for (const [name, text] of Object.entries(texts)) {
     page = replaceSection(page, name, text);
   }
   await Deno.writeTextFile(PAGE, page);
   await Deno.writeTextFile(CHART, chartOf(overloads));
+  const args = ["fmt", "--quiet", PAGE, CHART];
+  await new Deno.Command(Deno.execPath(), { args }).output();
 }
 
 if (import.meta.main) await main(Deno.args);
