@@ -27,7 +27,7 @@ import {
 import {
   type EndpointSource,
   Resolution,
-  type ResolutionListener,
+  type ResolutionOwner,
 } from "./_balance/resolution.ts";
 import type { ConnectionSource } from "./_balance/subchannel.ts";
 import type { SubchannelMaker } from "./_balance/subchannel_wrapper.ts";
@@ -176,9 +176,9 @@ function balanced(
     picker: pickerOf(balancing),
     connectionsPerAddress: balancing.connectionsPerAddress,
     idleTimeoutMs: config.idleTimeoutMs,
-    find: (listener) =>
+    find: (owner) =>
       typeof source !== "function"
-        ? knownEndpoints(source, listener)
+        ? knownEndpoints(source, owner)
         : new Resolution({
           target,
           source,
@@ -187,20 +187,20 @@ function balanced(
           refreshMs: config.resolutionRefreshMs,
           timeoutMs: config.connectTimeoutMs,
           backoff: config,
-        }, listener),
-    makeSubchannel: (endpoint, listener) => {
-      const connect: SubchannelMaker = (listener) =>
+        }, owner),
+    makeSubchannel: (endpoint, owner) => {
+      const connect: SubchannelMaker = (owner) =>
         endpoint.subchannel = new Subchannel({
           ...shared,
           likelyMixUp: likelyMixUp(tls),
           addresses: (onFound) => endpoint.addresses(onFound),
           // Not in use is the channel as a whole, not one of its connections.
           idleTimeoutMs: Infinity,
-        }, listener);
+        }, owner);
       const check: SubchannelMaker = service === null
         ? connect
-        : (listener) =>
-          new HealthCheckedSubchannel(connect, listener, {
+        : (owner) =>
+          new HealthCheckedSubchannel(connect, owner, {
             service,
             authority: shared.authority,
             scheme: shared.scheme,
@@ -208,8 +208,8 @@ function balanced(
             backoff: config,
           });
       return outliers === null
-        ? check(listener)
-        : outliers.watch(endpoint.key, check, listener);
+        ? check(owner)
+        : outliers.watch(endpoint.key, check, owner);
     },
   });
 }
@@ -228,10 +228,10 @@ function pickerOf({ policy, choiceCount }: ResolvedBalancing): Picker {
 /** Endpoints that never change. */
 function knownEndpoints(
   endpoints: readonly Endpoint[],
-  listener: ResolutionListener<Endpoint>,
+  owner: ResolutionOwner<Endpoint>,
 ): EndpointFinder {
   return {
-    start: () => listener.onEndpoints(endpoints),
+    start: () => owner.onEndpoints(endpoints),
     askAgain() {},
     isAwaited: false,
     stop() {},

@@ -22,12 +22,12 @@ import type { ConnectivityState, Endpoint } from "../core/connectivity.ts";
 import { CHANNEL_CLOSED, reasonOfFailures } from "../_http2/reset.ts";
 import { ClaimQueue } from "./claim_queue.ts";
 import type { Picker } from "./picker.ts";
-import type { ResolutionListener } from "./resolution.ts";
+import type { ResolutionOwner } from "./resolution.ts";
 import type {
   BalancedSubchannel,
   ConnectionSource,
   SubchannelFigures,
-  SubchannelListener,
+  SubchannelOwner,
 } from "./subchannel.ts";
 
 /** One server, as a resolver tells of it. */
@@ -58,11 +58,11 @@ export interface BalancerOptions<E extends BalancedEndpoint> {
   /** How long the connections are kept without calls, in milliseconds. */
   readonly idleTimeoutMs: number;
   /** Makes what looks for endpoints. */
-  find(listener: ResolutionListener<E>): EndpointFinder;
+  find(owner: ResolutionOwner<E>): EndpointFinder;
   /** Makes a subchannel to an endpoint, which does not connect by itself. */
   makeSubchannel(
     endpoint: E,
-    listener: SubchannelListener,
+    owner: SubchannelOwner,
   ): BalancedSubchannel;
 }
 
@@ -80,7 +80,7 @@ interface Member {
 
 /** The endpoints of a channel. */
 export class Balancer<E extends BalancedEndpoint>
-  implements ConnectionSource, SubchannelListener, ResolutionListener<E> {
+  implements ConnectionSource, SubchannelOwner, ResolutionOwner<E> {
   readonly history: History<ConnectivityState> = new History();
   readonly #options: BalancerOptions<E>;
   readonly #picker: Picker;

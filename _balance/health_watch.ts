@@ -25,7 +25,7 @@ import { reasonOfLoss } from "../_http2/reset.ts";
 import { FRAME_PREFIX_BYTES, FrameReader } from "../_wire/frame.ts";
 import { HeadTemplate, type RawHeaders } from "../_wire/headers.ts";
 import { parseOutcome } from "../_wire/outcome.ts";
-import type { SubchannelListener } from "./subchannel.ts";
+import type { SubchannelOwner } from "./subchannel.ts";
 import {
   type SubchannelMaker,
   SubchannelWrapper,
@@ -63,10 +63,10 @@ export class HealthCheckedSubchannel extends SubchannelWrapper {
 
   constructor(
     make: SubchannelMaker,
-    listener: SubchannelListener,
+    owner: SubchannelOwner,
     options: HealthWatchOptions,
   ) {
-    super(make, listener);
+    super(make, owner);
     this.#options = options;
     this.#backoff = new Backoff(options.backoff);
   }
@@ -148,7 +148,7 @@ export class HealthCheckedSubchannel extends SubchannelWrapper {
 }
 
 /** Who is told what a watch hears. */
-interface HealthListener {
+interface HealthOwner {
   onStatus(status: number): void;
   onEnd(status: Status, message: string): void;
 }
@@ -157,20 +157,20 @@ interface HealthListener {
 class HealthWatch implements StreamClaim {
   readonly waitForReady = false;
   readonly #options: HealthWatchOptions;
-  readonly #listener: HealthListener;
+  readonly #owner: HealthOwner;
   readonly #reader: FrameReader;
   #stream: ByteStream | null = null;
   #isOver = false;
 
-  constructor(options: HealthWatchOptions, listener: HealthListener) {
+  constructor(options: HealthWatchOptions, owner: HealthOwner) {
     this.#options = options;
-    this.#listener = listener;
+    this.#owner = owner;
     this.#reader = new FrameReader({
-      onFrame: (bytes) => this.#listener.onStatus(statusIn(bytes)),
+      onFrame: (bytes) => this.#owner.onStatus(statusIn(bytes)),
     }, MAX_ANSWER_BYTES);
   }
 
-  /** Ends it; the listener is told nothing more. */
+  /** Ends it; the owner is told nothing more. */
   cancel(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -222,7 +222,7 @@ class HealthWatch implements StreamClaim {
   #end(status: Status, message: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#listener.onEnd(status, message);
+    this.#owner.onEnd(status, message);
   }
 }
 

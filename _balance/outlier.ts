@@ -25,7 +25,7 @@ import { Status } from "../core/status.ts";
 import { reasonOfLoss } from "../_http2/reset.ts";
 import type { RawHeaders } from "../_wire/headers.ts";
 import { parseOutcome } from "../_wire/outcome.ts";
-import type { BalancedSubchannel, SubchannelListener } from "./subchannel.ts";
+import type { BalancedSubchannel, SubchannelOwner } from "./subchannel.ts";
 import {
   type SubchannelMaker,
   SubchannelWrapper,
@@ -88,13 +88,13 @@ export class OutlierDetector {
   watch(
     key: unknown,
     make: SubchannelMaker,
-    listener: SubchannelListener,
+    owner: SubchannelOwner,
   ): BalancedSubchannel {
     let endpoint = this.#endpoints.get(key);
     if (endpoint === undefined) {
       this.#endpoints.set(key, endpoint = new Endpoint());
     }
-    const subchannel = new OutlierSubchannel(make, listener, {
+    const subchannel = new OutlierSubchannel(make, owner, {
       endpoint,
       clock: this.#clock,
       forget: () => this.#forget(key, subchannel),
@@ -219,10 +219,10 @@ class OutlierSubchannel extends SubchannelWrapper {
 
   constructor(
     make: SubchannelMaker,
-    listener: SubchannelListener,
+    owner: SubchannelOwner,
     counting: Counting,
   ) {
-    super(make, listener);
+    super(make, owner);
     this.#counting = counting;
   }
 

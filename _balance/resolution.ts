@@ -40,7 +40,7 @@ export interface ResolutionOptions<E> {
 }
 
 /** Who wants to know the endpoints. */
-export interface ResolutionListener<E> {
+export interface ResolutionOwner<E> {
   onEndpoints(endpoints: readonly E[]): void;
   onFailure(why: CloseReason): void;
 }
@@ -48,7 +48,7 @@ export interface ResolutionListener<E> {
 /** Asks for the endpoints of a target. */
 export class Resolution<E> {
   readonly #options: ResolutionOptions<E>;
-  readonly #listener: ResolutionListener<E>;
+  readonly #owner: ResolutionOwner<E>;
   readonly #backoff: Backoff;
   /** Aborts what is being asked; null between two askings. */
   #asking: AbortController | null = null;
@@ -64,10 +64,10 @@ export class Resolution<E> {
 
   constructor(
     options: ResolutionOptions<E>,
-    listener: ResolutionListener<E>,
+    owner: ResolutionOwner<E>,
   ) {
     this.#options = options;
-    this.#listener = listener;
+    this.#owner = owner;
     this.#backoff = new Backoff(options.backoff);
   }
 
@@ -132,8 +132,8 @@ export class Resolution<E> {
     if (endpoints.length === 0) throw new Error("it has no address");
     this.#hasFailed = false;
     this.#answeredAt = this.#options.clock.now();
-    this.#listener.onEndpoints(endpoints);
-    // The listener may have stopped it.
+    this.#owner.onEndpoints(endpoints);
+    // The owner may have stopped it.
     return asking === this.#asking;
   }
 
@@ -160,7 +160,7 @@ export class Resolution<E> {
     this.#answeredAt = -Infinity;
     this.#askIn(this.#backoff.fail());
     const { target } = this.#options;
-    this.#listener.onFailure(
+    this.#owner.onFailure(
       reasonOfLoss(`Cannot resolve ${target}`, cause, true),
     );
   }

@@ -84,7 +84,7 @@ export interface BalancedSubchannel {
 }
 
 /** Who is told what becomes of a subchannel. */
-export interface SubchannelListener {
+export interface SubchannelOwner {
   /** It is in another state; never while the constructor runs. */
   onState(subchannel: BalancedSubchannel): void;
   /** A call ended on it, or the peer allows more of them. */

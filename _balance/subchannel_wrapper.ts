@@ -9,22 +9,22 @@ import type { ConnectivityState } from "../core/connectivity.ts";
 import type {
   BalancedSubchannel,
   SubchannelFigures,
-  SubchannelListener,
+  SubchannelOwner,
 } from "./subchannel.ts";
 
-/** Makes a subchannel that tells its listener what becomes of it. */
+/** Makes a subchannel that tells its owner what becomes of it. */
 export type SubchannelMaker = (
-  listener: SubchannelListener,
+  owner: SubchannelOwner,
 ) => BalancedSubchannel;
 
 /** Passes everything on, from the balancer to a subchannel and back. */
 export abstract class SubchannelWrapper
-  implements BalancedSubchannel, SubchannelListener {
-  readonly #listener: SubchannelListener;
+  implements BalancedSubchannel, SubchannelOwner {
+  readonly #owner: SubchannelOwner;
   readonly #inner: BalancedSubchannel;
 
-  constructor(make: SubchannelMaker, listener: SubchannelListener) {
-    this.#listener = listener;
+  constructor(make: SubchannelMaker, owner: SubchannelOwner) {
+    this.#owner = owner;
     this.#inner = make(this);
   }
 
@@ -96,12 +96,12 @@ export abstract class SubchannelWrapper
   }
 
   onRoom(_inner: BalancedSubchannel): void {
-    this.#listener.onRoom(this);
+    this.#owner.onRoom(this);
   }
 
   /** Tells the balancer that the state is, or may be, another. */
   protected tellState(): void {
-    this.#listener.onState(this);
+    this.#owner.onState(this);
   }
 
   /** No more calls come: once at least, before it retires or closes. */

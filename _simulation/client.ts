@@ -84,7 +84,7 @@ export class SimulatedClient {
       picker,
       connectionsPerAddress: 1,
       idleTimeoutMs: Infinity,
-      find: (listener) =>
+      find: (owner) =>
         new Resolution({
           target: "dns:///fleet",
           source,
@@ -96,12 +96,12 @@ export class SimulatedClient {
             initialReconnectBackoffMs: 1_000,
             maxReconnectBackoffMs: 120_000,
           },
-        }, listener),
-      makeSubchannel: ({ backend }, listener) =>
+        }, owner),
+      makeSubchannel: ({ backend }, owner) =>
         new SimulatedSubchannel({
           backend,
           clock,
-          listener,
+          owner,
           random: this.#random,
         }),
     });

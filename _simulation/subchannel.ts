@@ -6,7 +6,7 @@
 
 import type {
   BalancedSubchannel,
-  SubchannelListener,
+  SubchannelOwner,
 } from "../_balance/subchannel.ts";
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
 import { Backoff } from "../core/_backoff.ts";
@@ -28,7 +28,7 @@ export interface SimulatedClaim extends StreamClaim {
 export interface SubchannelOptions {
   readonly backend: Backend;
   readonly clock: SimulatedClock;
-  readonly listener: SubchannelListener;
+  readonly owner: SubchannelOwner;
   /** Gives a number from 0 to below 1. */
   readonly random: () => number;
 }
@@ -42,14 +42,14 @@ export class SimulatedSubchannel implements BalancedSubchannel, Connection {
   callCount = 0;
   isWanted = false;
   readonly #clock: SimulatedClock;
-  readonly #listener: SubchannelListener;
+  readonly #owner: SubchannelOwner;
   readonly #backoff: Backoff;
   #isRetired = false;
 
-  constructor({ backend, clock, listener, random }: SubchannelOptions) {
+  constructor({ backend, clock, owner, random }: SubchannelOptions) {
     this.backend = backend;
     this.#clock = clock;
-    this.#listener = listener;
+    this.#owner = owner;
     this.#backoff = new Backoff({
       initialReconnectBackoffMs: 1_000,
       maxReconnectBackoffMs: 120_000,
@@ -85,7 +85,7 @@ export class SimulatedSubchannel implements BalancedSubchannel, Connection {
   /** A call has ended. */
   onCallEnd(): void {
     this.callCount--;
-    if (!this.#isRetired) this.#listener.onRoom(this);
+    if (!this.#isRetired) this.#owner.onRoom(this);
   }
 
   connect(): void {
@@ -126,6 +126,6 @@ export class SimulatedSubchannel implements BalancedSubchannel, Connection {
 
   #become(state: ConnectivityState): void {
     this.state = state;
-    this.#listener.onState(this);
+    this.#owner.onState(this);
   }
 }

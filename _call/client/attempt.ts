@@ -26,14 +26,14 @@ export interface FailedAttempt extends AttemptFailure {
 }
 
 /** What an attempt tells. */
-export interface AttemptListener {
+export interface AttemptOwner {
   /** The call that it is made for. */
-  readonly owner: StreamClaim;
+  readonly call: StreamClaim;
   /** There is a stream for it. */
   onStream(attempt: Attempt): void;
   /** A head has come. */
   onHead(attempt: Attempt, raw: RawHeaders, end: boolean): void;
-  /** The answer that the call is committed to has ended. */
+  /** The reply that the call is committed to has ended. */
   onEnd(trailers: RawHeaders): void;
   /**
    * Its stream has ended, or there is none for it.
@@ -55,55 +55,55 @@ export class Attempt implements StreamClaim {
   isOpen = false;
   /** Whether the call is committed to it. */
   isChosen = false;
-  readonly #listener: AttemptListener;
+  readonly #owner: AttemptOwner;
 
-  constructor(listener: AttemptListener, previous: number) {
-    this.#listener = listener;
+  constructor(owner: AttemptOwner, previous: number) {
+    this.#owner = owner;
     this.previous = previous;
   }
 
   get waitForReady(): boolean {
-    return this.#listener.owner.waitForReady;
+    return this.#owner.call.waitForReady;
   }
 
   get expiresAt(): number {
-    return this.#listener.owner.expiresAt ?? Infinity;
+    return this.#owner.call.expiresAt ?? Infinity;
   }
 
   get context(): Context | undefined {
-    return this.#listener.owner.context;
+    return this.#owner.call.context;
   }
 
   set context(context: Context) {
-    this.#listener.owner.context = context;
+    this.#owner.call.context = context;
   }
 
   onStream(stream: ByteStream, peer: Peer): void {
     this.stream = stream;
     this.peer = peer;
-    this.#listener.onStream(this);
+    this.#owner.onStream(this);
   }
 
   onHead(raw: RawHeaders, end: boolean): void {
-    this.#listener.onHead(this, raw, end);
+    this.#owner.onHead(this, raw, end);
   }
 
   onData(bytes: Uint8Array, start: number, end: number): void {
-    if (this.isChosen) this.#listener.owner.onData(bytes, start, end);
+    if (this.isChosen) this.#owner.call.onData(bytes, start, end);
   }
 
   onStop(): void {
-    if (this.isChosen) this.#listener.owner.onStop();
+    if (this.isChosen) this.#owner.call.onStop();
   }
 
   onEnd(trailers: RawHeaders): void {
-    if (this.isChosen) this.#listener.onEnd(trailers);
+    if (this.isChosen) this.#owner.onEnd(trailers);
   }
 
   onClose(why: CloseReason): void {
     const hadStream = this.stream !== null;
     this.stream = null;
-    this.#listener.onClose(this, why, hadStream);
+    this.#owner.onClose(this, why, hadStream);
   }
 }
 
@@ -111,7 +111,7 @@ export class Attempt implements StreamClaim {
  * Says how an attempt failed by its head.
  *
  * A head commits the call, trailers that come without one do not, and a proxy
- * that answers with an HTTP error has no gRPC server to speak for.
+ * that replies with an HTTP error has no gRPC server to speak for.
  *
  * @param raw The head, or trailers that came without one.
  * @param end Whether it is all there is of the response.

@@ -34,7 +34,7 @@ import {
 import type { DeadlineEntry, DeadlineQueue } from "../deadline_queue.ts";
 import {
   Attempt,
-  type AttemptListener,
+  type AttemptOwner,
   type FailedAttempt,
   failureOfClose,
   failureOfHead,
@@ -89,8 +89,8 @@ const RESET: CloseReason = {
 };
 
 /** The attempts of one call. */
-export class Attempts implements StreamSource, ByteStream, AttemptListener {
-  readonly owner: AttemptsOwner;
+export class Attempts implements StreamSource, ByteStream, AttemptOwner {
+  readonly call: AttemptsOwner;
   /** How many attempts were made, beside those that no server has looked at. */
   made = 0;
   readonly #parts: AttemptsParts;
@@ -120,19 +120,19 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
   #gate: PromiseWithResolvers<void> | undefined;
 
   /**
-   * @param owner The call.
+   * @param call The call.
    * @param host Its channel.
    * @param policy How many attempts it makes, and when.
    * @param parts What else each attempt needs of the call.
    */
   constructor(
-    owner: AttemptsOwner,
+    call: AttemptsOwner,
     host: ClientHost,
     policy: AttemptPolicy,
     parts: AttemptsParts,
   ) {
     const { source, retries, config, deadlines } = host;
-    this.owner = owner;
+    this.call = call;
     this.#parts = parts;
     this.#source = source;
     this.#plan = planOf(policy, retries.throttle);
@@ -242,7 +242,7 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
     const stream = this.#chosen?.stream;
     if (stream) return stream.reset(code);
     for (const attempt of this.#running) this.#drop(attempt, code);
-    this.owner.onClose(RESET);
+    this.call.onClose(RESET);
   }
 
   pause(): void {
@@ -259,8 +259,8 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
     const { stream, peer } = attempt;
     const isFirst = this.#account === null;
     this.#account = stream!.account;
-    if (isFirst) return this.owner.onStream(this, peer!);
-    this.owner.onConnection(stream!.account, peer!);
+    if (isFirst) return this.call.onStream(this, peer!);
+    this.call.onConnection(stream!.account, peer!);
     if (this.#isOpen) this.#open(attempt);
   }
 
@@ -270,11 +270,11 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
     if (failure === null) {
       if (!attempt.isChosen) this.#choose(attempt);
       if (end) this.#plan.onEnd(parseOutcome(raw).status);
-      return this.owner.onHead(raw, end);
+      return this.call.onHead(raw, end);
     }
     if (!this.#isFollowed(attempt, failure)) {
       this.#choose(attempt);
-      return this.owner.onHead(raw, end);
+      return this.call.onHead(raw, end);
     }
     // The server is through; so is this side, whatever it had still to send.
     if (!end) attempt.stream?.reset(ResetCode.CANCEL);
@@ -284,26 +284,26 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
   onEnd(trailers: RawHeaders): void {
     if (this.#isOver) return;
     if (trailers.length > 0) this.#plan.onEnd(parseOutcome(trailers).status);
-    this.owner.onEnd(trailers);
+    this.call.onEnd(trailers);
   }
 
   onClose(attempt: Attempt, why: CloseReason, hadStream: boolean): void {
     if (!this.#running.has(attempt)) return;
     if (this.#isOver || attempt.isChosen) {
       this.#running.delete(attempt);
-      if (this.#running.size === 0) this.owner.onClose(why);
+      if (this.#running.size === 0) this.call.onClose(why);
       return;
     }
     if (hadStream && this.#transparent.begin(why)) {
       this.#running.delete(attempt);
-      this.owner.record?.attemptFailed(why.status);
+      this.call.record?.attemptFailed(why.status);
       const again = new Attempt(this, attempt.previous);
       return this.#inContext(() => this.#claim(again));
     }
     if (this.#isLocal(why) || !this.#isFollowed(attempt, failureOfClose(why))) {
       this.#choose(attempt);
       this.#running.delete(attempt);
-      this.owner.onClose(why);
+      this.call.onClose(why);
     }
   }
 
@@ -311,7 +311,7 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
   #isLocal({ status, unprocessed }: CloseReason): boolean {
     // By closing the channel, or because the server's clock rang first.
     return status === Status.CANCELLED &&
-      (unprocessed || this.owner.timeLeftMs === 0);
+      (unprocessed || this.call.timeLeftMs === 0);
   }
 
   /** Whether all requests are sent. */
@@ -325,7 +325,7 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
     if (this.#isOver || this.#chosen !== null) return;
     if (this.#isLast || this.#isNextDue) return;
     const delayMs = this.#plan.beside(this.made);
-    if (delayMs === null || delayMs >= this.owner.timeLeftMs) return;
+    if (delayMs === null || delayMs >= this.call.timeLeftMs) return;
     this.#isNextDue = true;
     if (delayMs === 0) this.#announce(0, null);
     else this.#announceLater(delayMs, null);
@@ -343,7 +343,7 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
   ): void {
     const stream = attempt.stream!;
     attempt.isOpen = true;
-    sendRequestHead(this.owner.record, stream, head, this.#headEnds);
+    sendRequestHead(this.call.record, stream, head, this.#headEnds);
     const wait = this.#buffer.sendOn(stream);
     const gate = this.#gate;
     this.#gate = undefined;
@@ -358,10 +358,10 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
     this.#stopNext();
     // No attempt is worth a wait that the deadline ends.
     const isNext = sequel !== "none" && !this.#isLast &&
-      sequel < this.owner.timeLeftMs;
+      sequel < this.call.timeLeftMs;
     if (!isNext && this.#running.size === 1) return false;
     this.#running.delete(attempt);
-    this.owner.record?.attemptFailed(failure.status);
+    this.call.record?.attemptFailed(failure.status);
     if (isNext) {
       this.#isNextDue = true;
       if (sequel > 0) this.#announceLater(sequel, failure);
@@ -412,7 +412,7 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
     const { stream, peer } = attempt;
     if (stream === null || stream.account === this.#account) return;
     this.#account = stream.account;
-    this.owner.onConnection(stream.account, peer!);
+    this.call.onConnection(stream.account, peer!);
   }
 
   #drop(attempt: Attempt, code: ResetCode = ResetCode.CANCEL): void {
@@ -423,7 +423,7 @@ export class Attempts implements StreamSource, ByteStream, AttemptListener {
 
   /** Does something of the call's where the moment's context is another's. */
   #inContext(step: () => void): void {
-    const context: Context = this.owner.context ?? noContext;
+    const context: Context = this.call.context ?? noContext;
     context(step);
   }
 }

@@ -13,7 +13,7 @@ import { faultOfProtocol } from "../tls.ts";
 import { explainHandshake } from "../tls_faults.ts";
 
 /** The one who wants a socket. Exactly one of its methods is called, once. */
-export interface SocketListener {
+export interface SocketOwner {
   onSocket(socket: Duplex): void;
   onFailure(error: unknown): void;
 }
@@ -22,16 +22,16 @@ export interface SocketListener {
 export interface SocketAttempt {
   /** Says whether it keeps the process alive, as far as it can tell. */
   setRef(needed: boolean): void;
-  /** Gives up; the listener is told nothing any more. */
+  /** Gives up; the owner is told nothing any more. */
   cancel(): void;
 }
 
 /** Begins an attempt to get a socket. */
-export type SocketSource = (listener: SocketListener) => SocketAttempt;
+export type SocketSource = (owner: SocketOwner) => SocketAttempt;
 
 /** Connects to an endpoint, without TLS. */
 export function plaintext(endpoint: Endpoint): SocketSource {
-  return (listener) => new Dial(endpoint, listener);
+  return (owner) => new Dial(endpoint, owner);
 }
 
 /** Encrypts connections of a source with TLS. */
@@ -39,14 +39,14 @@ export function secure(
   source: SocketSource,
   options: tls.ConnectionOptions,
 ): SocketSource {
-  return (listener) => {
+  return (owner) => {
     let socket: tls.TLSSocket | undefined;
     let isRef = true;
     let over = false;
     const fail = (error: unknown): void => {
       if (over) return;
       over = true;
-      listener.onFailure(explainHandshake(error));
+      owner.onFailure(explainHandshake(error));
       socket?.destroy();
     };
     const attempt = source({
@@ -73,7 +73,7 @@ export function secure(
           if (fault !== undefined) return fail(fault);
           over = true;
           nameByAddress(socket!);
-          listener.onSocket(socket!);
+          owner.onSocket(socket!);
         });
       },
     });
@@ -123,7 +123,7 @@ export function connectBy(
   connect: ConnectFunction,
   address: string,
 ): SocketSource {
-  return (listener) => {
+  return (owner) => {
     const controller = new AbortController();
     let over = false;
     const onConnection = (connection: Connection): void => {
@@ -131,14 +131,14 @@ export function connectBy(
       if (over) return discard(socket);
       if (socket.destroyed) throw new Error("the connection is closed");
       over = true;
-      listener.onSocket(socket);
+      owner.onSocket(socket);
     };
     new Promise<Connection>((resolve) =>
       resolve(connect({ address, signal: controller.signal }))
     ).then(onConnection).catch((error) => {
       if (over) return;
       over = true;
-      listener.onFailure(error);
+      owner.onFailure(error);
     });
     return {
       setRef(): void {

@@ -26,7 +26,7 @@ import { ENHANCE_YOUR_CALM, reasonOfGoaway, reasonOfLoss } from "../reset.ts";
 import { explainAlert } from "../tls_faults.ts";
 
 /** What a connection tells the one who uses it. */
-export interface ConnectionListener {
+export interface ConnectionOwner {
   /** The peer's SETTINGS are in: streams may be opened. */
   onReady(connection: ClientConnection): void;
   /** A stream ended, or the peer allows more of them. */
@@ -50,7 +50,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
   readonly account: Account;
   readonly #dialing: Dialing;
   readonly #address: Address;
-  readonly #listener: ConnectionListener;
+  readonly #owner: ConnectionOwner;
   readonly #full: FullAccount;
   readonly #closed = Promise.withResolvers<void>();
   readonly #calm: number;
@@ -89,19 +89,19 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
    * @param address Where to connect to.
    * @param calm What the time of keepalive is multiplied with, because the
    *   server complained of too many PINGs.
-   * @param listener Who uses it.
+   * @param owner Who uses it.
    */
   constructor(
     dialing: Dialing,
     address: Address,
     calm: number,
-    listener: ConnectionListener,
+    owner: ConnectionOwner,
   ) {
     this.#dialing = dialing;
     this.#address = address;
     this.account = new Account(dialing.budget, this);
     this.#full = new FullAccount(this.account, dialing.clock);
-    this.#listener = listener;
+    this.#owner = owner;
     this.#calm = calm;
     const { clock, idleTimeoutMs, config: { connectTimeoutMs } } = dialing;
     this.#idleTimer = new IdleTimer(idleTimeoutMs, () => this.close(), clock);
@@ -259,7 +259,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
   onStreamClose(stream: H2Stream): void {
     if (this.#background.size > 0) this.#background.delete(stream);
     if (this.callCount === 0) this.#onUnused();
-    this.#listener.onRoom(this);
+    this.#owner.onRoom(this);
   }
 
   onSent(): void {
@@ -317,7 +317,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
   onSettings(maxConcurrentStreams: number): void {
     this.#maxStreams = maxConcurrentStreams;
     if (!this.#ready) this.#onReady();
-    else this.#listener.onRoom(this);
+    else this.#owner.onRoom(this);
   }
 
   onFull(isFull: boolean): void {
@@ -366,7 +366,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
       { ...config, clock },
       this.#calm,
     );
-    this.#listener.onReady(this);
+    this.#owner.onReady(this);
     if (this.callCount === 0) this.#onUnused();
   }
 
@@ -375,7 +375,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
     this.#session?.ping(() => {
       onAck();
       this.#verifying = false;
-      this.#listener.onRoom(this);
+      this.#owner.onRoom(this);
     });
   }
 
@@ -416,7 +416,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
       );
     }
     if (code === ENHANCE_YOUR_CALM && text === "too_many_pings") {
-      this.#listener.onTooManyPings();
+      this.#owner.onTooManyPings();
     }
     this.#drain();
     if (this.streamCount === 0) this.#linger();
@@ -426,7 +426,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
   #drain(): void {
     if (this.#draining) return;
     this.#draining = true;
-    if (this.#ready) this.#listener.onDraining(this);
+    if (this.#ready) this.#owner.onDraining(this);
   }
 
   // In use, and not in use
@@ -512,7 +512,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
     this.account.close();
     this.#full.stop();
     openConnections.delete(this);
-    this.#listener.onClosed(this, this.#endReason!);
+    this.#owner.onClosed(this, this.#endReason!);
     this.#closed.resolve();
   }
 }

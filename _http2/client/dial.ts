@@ -21,7 +21,7 @@ export type Endpoint =
   | { readonly path: string };
 
 /** The one who wants the socket. Exactly one of its methods is called, once. */
-export interface DialListener {
+export interface DialOwner {
   onSocket(socket: net.Socket): void;
   onFailure(error: Error): void;
 }
@@ -31,16 +31,16 @@ export type Connect = (options: net.NetConnectOpts) => net.Socket;
 
 /** An attempt to connect. */
 export class Dial {
-  readonly #listener: DialListener;
+  readonly #owner: DialOwner;
   #socket: net.Socket | undefined;
   #over = false;
 
   constructor(
     endpoint: Endpoint,
-    listener: DialListener,
+    owner: DialOwner,
     connect: Connect = net.connect,
   ) {
-    this.#listener = listener;
+    this.#owner = owner;
     const fail = (error: Error): void =>
       this.#fail(explainPermission(error, endpoint));
     let socket: net.Socket;
@@ -60,11 +60,11 @@ export class Dial {
       this.#over = true;
       socket.off("error", fail);
       socket.off("close", onClose);
-      listener.onSocket(socket);
+      owner.onSocket(socket);
     });
   }
 
-  /** Gives up; the listener is told nothing. */
+  /** Gives up; the owner is told nothing. */
   cancel(): void {
     this.#over = true;
     this.#socket?.destroy();
@@ -78,7 +78,7 @@ export class Dial {
   #fail(error: Error): void {
     if (this.#over) return;
     this.#over = true;
-    this.#listener.onFailure(error);
+    this.#owner.onFailure(error);
   }
 }
 

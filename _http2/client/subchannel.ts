@@ -30,11 +30,11 @@ import type {
   BalancedSubchannel,
   ConnectionSource,
   SubchannelFigures,
-  SubchannelListener,
+  SubchannelOwner,
 } from "../../_balance/subchannel.ts";
 import type { Address } from "./addresses.ts";
 import { CHANNEL_CLOSED } from "../reset.ts";
-import { ClientConnection, type ConnectionListener } from "./connection.ts";
+import { ClientConnection, type ConnectionOwner } from "./connection.ts";
 import {
   Connecting,
   type ConnectivityOwner,
@@ -60,7 +60,7 @@ export class Subchannel
   attemptedAt = 0;
   /** Calls that wait for a stream, in the order they came. */
   readonly #queue = new ClaimQueue();
-  readonly #listener: SubchannelListener | null;
+  readonly #owner: SubchannelOwner | null;
   /** Connections that are not gone, draining ones included. */
   readonly #connections = new Set<ClientConnection>();
   #state: State = new Idle(this);
@@ -73,11 +73,11 @@ export class Subchannel
 
   /**
    * @param dialing How to connect.
-   * @param listener Who balances calls between it and others, if somebody does.
+   * @param owner Who balances calls between it and others, if somebody does.
    */
-  constructor(dialing: Dialing, listener: SubchannelListener | null = null) {
+  constructor(dialing: Dialing, owner: SubchannelOwner | null = null) {
     this.dialing = dialing;
-    this.#listener = listener;
+    this.#owner = owner;
     this.backoff = new Backoff(dialing.config);
   }
 
@@ -235,12 +235,12 @@ export class Subchannel
     state.enter();
     this.#changed?.resolve();
     this.#changed = undefined;
-    this.#listener?.onState(this);
+    this.#owner?.onState(this);
   }
 
   /** Makes a connection, whose events go to the state of the moment. */
   openConnection(address: Address): ClientConnection {
-    const listener: ConnectionListener = {
+    const owner: ConnectionOwner = {
       onReady: (connection) => this.#state.onReady(connection),
       onRoom: (connection) => this.#state.onRoom(connection),
       onDraining: (connection) => this.#state.onDraining(connection),
@@ -255,7 +255,7 @@ export class Subchannel
     };
     // It serves many calls, and would keep the context of the first.
     const connection = noContext(() =>
-      new ClientConnection(this.dialing, address, this.#calm, listener)
+      new ClientConnection(this.dialing, address, this.#calm, owner)
     );
     this.#connections.add(connection);
     return connection;
@@ -273,7 +273,7 @@ export class Subchannel
 
   onRoom(connection: ClientConnection): void {
     if (this.#queue.size > 0) this.serveQueue(connection);
-    this.#listener?.onRoom(this);
+    this.#owner?.onRoom(this);
   }
 
   failQueue(why: CloseReason): void {

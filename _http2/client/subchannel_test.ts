@@ -443,9 +443,9 @@ for (const how of ["tells at once", "throws"] as const) {
       addresses: fixedAddresses([{
         name: "test",
         path: undefined,
-        connect(listener) {
+        connect(owner) {
           if (how === "throws") throw new Error("mine");
-          listener.onFailure(new Error("mine"));
+          owner.onFailure(new Error("mine"));
           return { setRef() {}, cancel() {} };
         },
       }]),

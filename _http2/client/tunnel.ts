@@ -27,7 +27,7 @@ export function tunnel(proxy: ResolvedProxy, server: string): SocketSource {
   const where = `proxy ${
     hostname.includes(":") ? `[${hostname}]` : hostname
   }:${port}`;
-  return (listener) => {
+  return (owner) => {
     let asking: Duplex | null = null;
     let isRef = true;
     let over = false;
@@ -35,7 +35,7 @@ export function tunnel(proxy: ResolvedProxy, server: string): SocketSource {
       if (over) return;
       over = true;
       const why = cause instanceof Error ? cause.message : String(cause);
-      listener.onFailure(new Error(`${where}: ${why}`, { cause }));
+      owner.onFailure(new Error(`${where}: ${why}`, { cause }));
       asking?.destroy();
     };
     const attempt = toProxy({
@@ -64,7 +64,7 @@ export function tunnel(proxy: ResolvedProxy, server: string): SocketSource {
           // the socket listens at once, and would not be told otherwise.
           const rest = answer.subarray(end + 4);
           if (rest.length > 0) socket.unshift(rest);
-          listener.onSocket(socket);
+          owner.onSocket(socket);
         };
         const onClose = (): void =>
           fail("the connection was closed before it answered CONNECT");
