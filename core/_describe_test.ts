@@ -1,8 +1,7 @@
-import { assertEquals, assertFalse } from "@std/assert";
-import { assert } from "@std/assert";
+import { assert, assertEquals, assertFalse } from "@std/assert";
 import { create } from "@bufbuild/protobuf";
 import { StringValueSchema } from "@bufbuild/protobuf/wkt";
-import { describe, isPlainObject } from "./_describe.ts";
+import { describe, isPlainObject, isPromiseLike } from "./_describe.ts";
 
 class Point {}
 
@@ -47,4 +46,12 @@ Deno.test("isPlainObject() refuses everything else", () => {
     () => {},
   ];
   for (const other of others) assertFalse(isPlainObject(other));
+});
+
+Deno.test("isPromiseLike() knows whatever has a then()", () => {
+  assert(isPromiseLike(Promise.resolve()));
+  assert(isPromiseLike({ then() {} }));
+  for (const value of [undefined, null, 1, "then", {}, { then: true }]) {
+    assertFalse(isPromiseLike(value));
+  }
 });

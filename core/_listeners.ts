@@ -5,9 +5,8 @@
  */
 
 import { MiddlewareList } from "./_middleware.ts";
-import { isPromiseLike } from "./_promise_like.ts";
 import type { CallObserver } from "./_call_trace.ts";
-import { describe } from "./_describe.ts";
+import { describe, isPromiseLike } from "./_describe.ts";
 import type { CallInfo } from "./_call_info.ts";
 import { CallEnd, type Event } from "./_events.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { ProtocolError } from "./errors.ts";
-import { isPromiseLike } from "./_promise_like.ts";
+import { isPromiseLike } from "./_describe.ts";
 
 /**
  * Goes around a call.

@@ -25,7 +25,7 @@ import {
 import { misuse } from "../half.ts";
 import { currentParent } from "../parent.ts";
 import type { Route } from "./route.ts";
-import { isPromiseLike } from "../../core/_promise_like.ts";
+import { isPromiseLike } from "../../core/_describe.ts";
 import { within } from "./middleware.ts";
 import { HeadReader, pathOf, type Refusal } from "./read_head.ts";
 import { ServerCall } from "./call.ts";

@@ -18,7 +18,7 @@ import type { MessageInit } from "../../core/codec.ts";
 import { cardinalityOf, pathOf } from "../descriptor.ts";
 import { type Handler, mapping, type Service } from "./handler.ts";
 import type { Many } from "../many.ts";
-import { isPromiseLike } from "../../core/_promise_like.ts";
+import { isPromiseLike } from "../../core/_describe.ts";
 import { callOf, type ServerStream } from "./stream.ts";
 
 /** The functions that implement a service, by the names of its methods. */

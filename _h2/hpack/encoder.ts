@@ -13,7 +13,6 @@ import {
   type HeaderParts,
   NO_FIELDS,
 } from "./header_list.ts";
-import { NEVER_INDEXED } from "./never_indexed.ts";
 
 /** Options for {@linkcode HpackEncoder}. */
 export interface HpackEncoderOptions {
@@ -33,6 +32,23 @@ export interface HpackEncoderOptions {
    */
   readonly neverIndexed?: readonly string[];
 }
+
+/**
+ * Names whose values are secrets. They are literals that are never indexed: not
+ * here, so that nobody who can make calls on the connection finds them out by
+ * trying, and not by proxies on the way either.
+ * https://www.rfc-editor.org/rfc/rfc7541#section-7.1.3
+ */
+const NEVER_INDEXED: ReadonlySet<string> = new Set([
+  "authorization",
+  "cookie",
+  "proxy-authorization",
+  "set-cookie",
+  "x-api-key",
+  "x-auth-token",
+  "x-csrf-token",
+  "x-goog-api-key",
+]);
 
 /** How many lists are known, with their blocks. */
 const MAX_SHARED = 128;
