@@ -20,7 +20,7 @@ type Role = "client" | "server";
 class Half {
   sent = 0;
   received = 0;
-  given = false;
+  begun = false;
   ended = false;
   endReceived = false;
 }
@@ -214,7 +214,7 @@ class World {
     const call = new Call(this, "client", exchange);
     this.calls.client.add(call);
     const end = this.random.below(8) === 0;
-    exchange.halves.client.given = true;
+    exchange.halves.client.begun = true;
     exchange.halves.client.ended = end;
     const stream = client.request(
       call,
@@ -238,8 +238,8 @@ class World {
   }
 
   #head(half: Half, role: Role, stream: Http2Stream): void {
-    if (half.given || role === "client") return;
-    half.given = true;
+    if (half.begun || role === "client") return;
+    half.begun = true;
     stream.sendHeaders(RESPONSE, [], false);
   }
 
@@ -247,8 +247,8 @@ class World {
     const half = exchange.halves[role];
     if (half.ended) return;
     half.ended = true;
-    if (role === "server" && !half.given) {
-      half.given = true;
+    if (role === "server" && !half.begun) {
+      half.begun = true;
       stream.sendHeaders(RESPONSE, [], true);
     } else if (this.random.below(2) === 0) {
       stream.sendTrailers(["grpc-status", "0"], []);

@@ -156,8 +156,8 @@ export class Budget {
     this.#left -= count;
     if (this.#left >= 0) return true;
     // Time is looked at only now: until then it makes no difference.
-    const given = Math.max(0, now - this.#since) * perSecond / 1000;
-    this.#left = Math.min(burst, this.#left + count + given) - count;
+    const refilled = Math.max(0, now - this.#since) * perSecond / 1000;
+    this.#left = Math.min(burst, this.#left + count + refilled) - count;
     this.#since = now;
     return this.#left >= 0;
   }

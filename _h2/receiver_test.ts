@@ -25,7 +25,7 @@ interface Case {
   /** What the peer does, for the name of the test. */
   readonly when: string;
   /** The frames, after the beginning of the connection. */
-  readonly given: readonly Uint8Array[];
+  readonly frames: readonly Uint8Array[];
   /** What the owner is told. */
   readonly told?: readonly string[];
   /** What is sent. */
@@ -54,27 +54,27 @@ function failure(code: string, message: string): Partial<Case> {
 const SERVER: readonly Case[] = [
   {
     when: "a request ends with HEADERS",
-    given: [OPEN_END],
+    frames: [OPEN_END],
     told: [`${TOLD_REQUEST} end`],
   },
   {
     when: "a request has DATA and trailers",
-    given: [OPEN, data(1, "abc"), headers(1, TRAILERS, { end: true })],
+    frames: [OPEN, data(1, "abc"), headers(1, TRAILERS, { end: true })],
     told: [TOLD_REQUEST, "data 1 abc", "end 1 grpc-status=0"],
   },
   {
     when: "DATA ends the request",
-    given: [OPEN, data(1, "a"), data(1, "b", { end: true })],
+    frames: [OPEN, data(1, "a"), data(1, "b", { end: true })],
     told: [TOLD_REQUEST, "data 1 ab", "end 1"],
   },
   {
     when: "an empty DATA frame ends the request",
-    given: [OPEN, data(1, "", { end: true })],
+    frames: [OPEN, data(1, "", { end: true })],
     told: [TOLD_REQUEST, "end 1"],
   },
   {
     when: "frames are padded",
-    given: [
+    frames: [
       headers(1, REQUEST, { padding: 255, priority: true }),
       data(1, "abc", { padding: 200 }),
       data(1, "", { padding: 0, end: true }),
@@ -83,29 +83,29 @@ const SERVER: readonly Case[] = [
   },
   {
     when: "a field block is cut, once within nothing",
-    given: cutHeaders(1, REQUEST, { cuts: [0, 1, 1, 20], end: true }),
+    frames: cutHeaders(1, REQUEST, { cuts: [0, 1, 1, 20], end: true }),
     told: [`${TOLD_REQUEST} end`],
   },
   {
     when: "streams are skipped",
-    given: [headers(7, REQUEST), headers(9, REQUEST)],
+    frames: [headers(7, REQUEST), headers(9, REQUEST)],
     told: [`request 7 ${REQUEST_WORDS}`, `request 9 ${REQUEST_WORDS}`],
   },
 
   // 3.4, 6.5: the beginning
   {
     when: "the peer sends a PING",
-    given: [ping("abcdefgh")],
+    frames: [ping("abcdefgh")],
     told: ["ping"],
     sent: ["PING ACK abcdefgh"],
   },
   {
     when: "a reply to no PING comes",
-    given: [ping("abcdefgh", true)],
+    frames: [ping("abcdefgh", true)],
   },
   {
     when: "unknown frames, PRIORITY and PRIORITY_UPDATE come",
-    given: [
+    frames: [
       OPEN,
       anyFrame(0x10, 0, { bytes: 9 }),
       anyFrame(0xfe, 1, { bytes: 20_000 - 4_000, flags: 0xff }),
@@ -120,7 +120,7 @@ const SERVER: readonly Case[] = [
   // 4.2, 6: sizes, and streams where none belong
   {
     when: "a frame is larger than allowed",
-    given: [OPEN, anyFrame(FrameType.DATA, 1, { bytes: 16_385 })],
+    frames: [OPEN, anyFrame(FrameType.DATA, 1, { bytes: 16_385 })],
     ...failure(
       "FRAME_SIZE_ERROR",
       "DATA of 16385 bytes, more than allowed",
@@ -139,7 +139,7 @@ const SERVER: readonly Case[] = [
     const name = Object.keys(FrameType)[type]!;
     return {
       when: `${name} has ${bytes} bytes`,
-      given: [OPEN, anyFrame(type, streamId, { bytes })],
+      frames: [OPEN, anyFrame(type, streamId, { bytes })],
       ...failure(
         "FRAME_SIZE_ERROR",
         `${name} of a length that it cannot have`,
@@ -148,28 +148,28 @@ const SERVER: readonly Case[] = [
   }),
   {
     when: "SETTINGS with ACK have a payload",
-    given: [OPEN, anyFrame(FrameType.SETTINGS, 0, { flags: 1, bytes: 6 })],
+    frames: [OPEN, anyFrame(FrameType.SETTINGS, 0, { flags: 1, bytes: 6 })],
     ...failure("FRAME_SIZE_ERROR", "SETTINGS of a length that it cannot have"),
   },
   {
     when: "HEADERS are too short for their priority",
-    given: [OPEN, anyFrame(FrameType.HEADERS, 3, { flags: 0x24, bytes: 4 })],
+    frames: [OPEN, anyFrame(FrameType.HEADERS, 3, { flags: 0x24, bytes: 4 })],
     ...failure("FRAME_SIZE_ERROR", "HEADERS of a length that it cannot have"),
   },
   {
     when: "DATA is too short for the length of its padding",
-    given: [OPEN, anyFrame(FrameType.DATA, 1, { flags: 0x8 })],
+    frames: [OPEN, anyFrame(FrameType.DATA, 1, { flags: 0x8 })],
     ...failure("FRAME_SIZE_ERROR", "DATA of a length that it cannot have"),
   },
   {
     when: "PRIORITY has four bytes",
-    given: [OPEN, anyFrame(FrameType.PRIORITY, 1, { bytes: 4 })],
+    frames: [OPEN, anyFrame(FrameType.PRIORITY, 1, { bytes: 4 })],
     told: [TOLD_REQUEST, "close 1 violation FRAME_SIZE_ERROR"],
     sent: RST("FRAME_SIZE_ERROR"),
   },
   {
     when: "PRIORITY has four bytes, on a stream that is not open",
-    given: [OPEN, anyFrame(FrameType.PRIORITY, 3, { bytes: 4 })],
+    frames: [OPEN, anyFrame(FrameType.PRIORITY, 3, { bytes: 4 })],
     ...failure("FRAME_SIZE_ERROR", "PRIORITY of 4 bytes"),
   },
   ...([
@@ -184,7 +184,7 @@ const SERVER: readonly Case[] = [
     const isFirst = type === FrameType.CONTINUATION;
     return {
       when: `${name} has no stream`,
-      given: [OPEN, anyFrame(type, 0, { bytes, flags: 0x4 })],
+      frames: [OPEN, anyFrame(type, 0, { bytes, flags: 0x4 })],
       ...failure(
         "PROTOCOL_ERROR",
         isFirst ? "CONTINUATION without a stream" : `${name} without a stream`,
@@ -199,7 +199,7 @@ const SERVER: readonly Case[] = [
     const name = Object.keys(FrameType)[type]!;
     return {
       when: `${name} has a stream`,
-      given: [OPEN, anyFrame(type, 1, { bytes })],
+      frames: [OPEN, anyFrame(type, 1, { bytes })],
       ...failure("PROTOCOL_ERROR", `${name} on a stream`),
     };
   }),
@@ -211,7 +211,7 @@ const SERVER: readonly Case[] = [
     ["WINDOW_UPDATE", windowUpdate(1, 1)],
   ] as const).map(([name, bytes]): Case => ({
     when: `${name} comes on an idle stream`,
-    given: [bytes],
+    frames: [bytes],
     told: [
       `violation PROTOCOL_ERROR: ${name} on stream 1, which is not open`,
     ],
@@ -219,7 +219,7 @@ const SERVER: readonly Case[] = [
   })),
   {
     when: "a client uses an even stream",
-    given: [headers(2, REQUEST)],
+    frames: [headers(2, REQUEST)],
     told: [
       "violation PROTOCOL_ERROR: HEADERS on stream 2, which is not open",
     ],
@@ -227,7 +227,7 @@ const SERVER: readonly Case[] = [
   },
   {
     when: "a skipped stream is opened after all",
-    given: [headers(5, REQUEST), headers(3, REQUEST)],
+    frames: [headers(5, REQUEST), headers(3, REQUEST)],
     told: [
       `request 5 ${REQUEST_WORDS}`,
       "violation PROTOCOL_ERROR: HEADERS on stream 3, which is not open",
@@ -237,19 +237,19 @@ const SERVER: readonly Case[] = [
   },
   {
     when: "DATA comes after the end",
-    given: [OPEN_END, data(1, "x")],
+    frames: [OPEN_END, data(1, "x")],
     told: [`${TOLD_REQUEST} end`, "close 1 violation STREAM_CLOSED"],
     sent: RST("STREAM_CLOSED"),
   },
   {
     when: "HEADERS come after the end",
-    given: [OPEN_END, headers(1, TRAILERS, { end: true })],
+    frames: [OPEN_END, headers(1, TRAILERS, { end: true })],
     told: [`${TOLD_REQUEST} end`, "close 1 violation STREAM_CLOSED"],
     sent: RST("STREAM_CLOSED"),
   },
   {
     when: "WINDOW_UPDATE, PRIORITY and RST_STREAM come after the end",
-    given: [
+    frames: [
       OPEN_END,
       windowUpdate(1, 1),
       anyFrame(FrameType.PRIORITY, 1, { bytes: 5 }),
@@ -259,7 +259,7 @@ const SERVER: readonly Case[] = [
   },
   {
     when: "HEADERS and DATA come after the peer's reset",
-    given: [OPEN, rst(1, 8), data(1, "x"), headers(1, TRAILERS)],
+    frames: [OPEN, rst(1, 8), data(1, "x"), headers(1, TRAILERS)],
     told: [
       TOLD_REQUEST,
       "close 1 reset CANCEL",
@@ -269,12 +269,12 @@ const SERVER: readonly Case[] = [
   },
   {
     when: "WINDOW_UPDATE and RST_STREAM come after the peer's reset",
-    given: [OPEN, rst(1, 8), windowUpdate(1, 1), rst(1, 8)],
+    frames: [OPEN, rst(1, 8), windowUpdate(1, 1), rst(1, 8)],
     told: [TOLD_REQUEST, "close 1 reset CANCEL"],
   },
   {
     when: "a malformed request goes on",
-    given: [
+    frames: [
       headers(1, [[":method", "GET"]]),
       data(1, "x"),
       headers(1, TRAILERS, { end: true }),
@@ -287,12 +287,12 @@ const SERVER: readonly Case[] = [
   // 6.2, 6.10: field blocks
   {
     when: "another frame interrupts a field block",
-    given: [OPEN, cutHeaders(3, REQUEST, { cuts: [9] })[0]!, ping()],
+    frames: [OPEN, cutHeaders(3, REQUEST, { cuts: [9] })[0]!, ping()],
     ...failure("PROTOCOL_ERROR", "PING within a field block"),
   },
   {
     when: "an unknown frame interrupts a field block",
-    given: [OPEN, cutHeaders(3, REQUEST, { cuts: [9] })[0]!, anyFrame(99, 3)],
+    frames: [OPEN, cutHeaders(3, REQUEST, { cuts: [9] })[0]!, anyFrame(99, 3)],
     ...failure(
       "PROTOCOL_ERROR",
       "frame of type 0x63 within a field block",
@@ -300,7 +300,7 @@ const SERVER: readonly Case[] = [
   },
   {
     when: "a field block goes on on another stream",
-    given: [
+    frames: [
       OPEN,
       cutHeaders(3, REQUEST, { cuts: [9] })[0]!,
       cutHeaders(5, REQUEST, { cuts: [9] })[1]!,
@@ -309,12 +309,12 @@ const SERVER: readonly Case[] = [
   },
   {
     when: "CONTINUATION continues nothing",
-    given: [OPEN, cutHeaders(1, REQUEST, { cuts: [9] })[1]!],
+    frames: [OPEN, cutHeaders(1, REQUEST, { cuts: [9] })[1]!],
     ...failure("PROTOCOL_ERROR", "CONTINUATION that continues nothing"),
   },
   {
     when: "a field block cannot be decoded",
-    given: [
+    frames: [
       OPEN,
       anyFrame(FrameType.HEADERS, 3, { flags: 0x4, bytes: 1 }).fill(0x80, 9),
     ],
@@ -325,7 +325,7 @@ const SERVER: readonly Case[] = [
   },
   {
     when: "HEADERS have more padding than payload",
-    given: [
+    frames: [
       OPEN,
       anyFrame(FrameType.HEADERS, 3, { flags: 0xc, bytes: 3 }).fill(3, 9),
     ],
@@ -336,7 +336,7 @@ const SERVER: readonly Case[] = [
   },
   {
     when: "DATA has as much padding as payload",
-    given: [
+    frames: [
       OPEN,
       anyFrame(FrameType.DATA, 1, { flags: 0x8, bytes: 3 }).fill(3, 9),
     ],
@@ -349,13 +349,13 @@ const SERVER: readonly Case[] = [
   // 6.5: settings
   {
     when: "SETTINGS change",
-    given: [settings([3, 7], [0xff, 9])],
+    frames: [settings([3, 7], [0xff, 9])],
     told: ["settings"],
     sent: ["SETTINGS ACK"],
   },
   {
     when: "nothing is acknowledged",
-    given: [OPEN, SETTINGS_ACK],
+    frames: [OPEN, SETTINGS_ACK],
     ...failure(
       "PROTOCOL_ERROR",
       "SETTINGS with ACK that acknowledges nothing",
@@ -368,12 +368,12 @@ const SERVER: readonly Case[] = [
     [5, 16_777_216, "PROTOCOL_ERROR", "MAX_FRAME_SIZE"],
   ] as const).map(([id, value, code, name]): Case => ({
     when: `SETTINGS have ${name} ${value}`,
-    given: [OPEN, settings([id, value])],
+    frames: [OPEN, settings([id, value])],
     ...failure(code, `SETTINGS with ${name} ${value}`),
   })),
   {
     when: "SETTINGS make a window too large",
-    given: [OPEN, windowUpdate(1, 0x7fff_0000), settings([4, 65_536])],
+    frames: [OPEN, windowUpdate(1, 0x7fff_0000), settings([4, 65_536])],
     ...failure(
       "FLOW_CONTROL_ERROR",
       "SETTINGS that make a window larger than windows can be",
@@ -384,12 +384,12 @@ const SERVER: readonly Case[] = [
   // 6.6, 6.8, 6.9
   {
     when: "a client pushes",
-    given: [OPEN, anyFrame(FrameType.PUSH_PROMISE, 1, { bytes: 4 })],
+    frames: [OPEN, anyFrame(FrameType.PUSH_PROMISE, 1, { bytes: 4 })],
     ...failure("PROTOCOL_ERROR", "PUSH_PROMISE, which was refused"),
   },
   {
     when: "the peer leaves in two steps",
-    given: [OPEN, goaway(0x7fff_ffff), goaway(0, 2, "bye")],
+    frames: [OPEN, goaway(0x7fff_ffff), goaway(0, 2, "bye")],
     told: [
       TOLD_REQUEST,
       "goaway 2147483647 NO_ERROR",
@@ -398,7 +398,7 @@ const SERVER: readonly Case[] = [
   },
   {
     when: "a second GOAWAY has a larger stream",
-    given: [OPEN, goaway(1), goaway(3)],
+    frames: [OPEN, goaway(1), goaway(3)],
     told: [
       TOLD_REQUEST,
       "goaway 1 NO_ERROR",
@@ -409,24 +409,24 @@ const SERVER: readonly Case[] = [
   },
   {
     when: "a window is updated by nothing",
-    given: [OPEN, windowUpdate(1, 0)],
+    frames: [OPEN, windowUpdate(1, 0)],
     told: [TOLD_REQUEST, "close 1 violation PROTOCOL_ERROR"],
     sent: RST("PROTOCOL_ERROR"),
   },
   {
     when: "the window of the connection is updated by nothing",
-    given: [OPEN, windowUpdate(0, 0)],
+    frames: [OPEN, windowUpdate(0, 0)],
     ...failure("PROTOCOL_ERROR", "WINDOW_UPDATE of 0 for the connection"),
   },
   {
     when: "a window becomes too large",
-    given: [OPEN, windowUpdate(1, 0x7fff_ffff)],
+    frames: [OPEN, windowUpdate(1, 0x7fff_ffff)],
     told: [TOLD_REQUEST, "close 1 violation FLOW_CONTROL_ERROR"],
     sent: RST("FLOW_CONTROL_ERROR"),
   },
   {
     when: "the window of the connection becomes too large",
-    given: [OPEN, windowUpdate(0, 0x7fff_ffff)],
+    frames: [OPEN, windowUpdate(0, 0x7fff_ffff)],
     ...failure(
       "FLOW_CONTROL_ERROR",
       "WINDOW_UPDATE of 2147483647 for the connection",
@@ -436,19 +436,19 @@ const SERVER: readonly Case[] = [
   // 8.1: messages
   {
     when: "trailers do not end the stream",
-    given: [OPEN, headers(1, TRAILERS)],
+    frames: [OPEN, headers(1, TRAILERS)],
     told: [TOLD_REQUEST, "close 1 violation PROTOCOL_ERROR"],
     sent: RST("PROTOCOL_ERROR"),
   },
   {
     when: "trailers have control data",
-    given: [OPEN, headers(1, RESPONSE, { end: true })],
+    frames: [OPEN, headers(1, RESPONSE, { end: true })],
     told: [TOLD_REQUEST, "close 1 violation PROTOCOL_ERROR"],
     sent: RST("PROTOCOL_ERROR"),
   },
   {
     when: "there is more DATA than content-length",
-    given: [
+    frames: [
       headers(1, [...REQUEST, ["content-length", "3"]]),
       data(1, "ab"),
       data(1, "cd"),
@@ -462,7 +462,7 @@ const SERVER: readonly Case[] = [
   },
   {
     when: "there is less DATA than content-length",
-    given: [
+    frames: [
       headers(1, [...REQUEST, ["content-length", "3"]]),
       data(1, "ab", { end: true }),
     ],
@@ -475,7 +475,7 @@ const SERVER: readonly Case[] = [
   },
   {
     when: "there is less DATA than content-length, and trailers",
-    given: [
+    frames: [
       headers(1, [...REQUEST, ["content-length", "3"]]),
       headers(1, TRAILERS, { end: true }),
     ],
@@ -487,13 +487,13 @@ const SERVER: readonly Case[] = [
   },
   {
     when: "there is no DATA, but content-length",
-    given: [headers(1, [...REQUEST, ["content-length", "3"]], { end: true })],
+    frames: [headers(1, [...REQUEST, ["content-length", "3"]], { end: true })],
     told: [`${MALFORMED} less DATA than "content-length"`],
     sent: RST("PROTOCOL_ERROR"),
   },
   {
     when: "there is as much DATA as content-length, and padding",
-    given: [
+    frames: [
       headers(1, [...REQUEST, ["content-length", "3"]]),
       data(1, "ab", { padding: 9 }),
       data(1, "c", { end: true }),
@@ -506,7 +506,7 @@ const SERVER: readonly Case[] = [
 const CLIENT: readonly Case[] = [
   {
     when: "a response comes",
-    given: [
+    frames: [
       headers(1, RESPONSE),
       data(1, "abc"),
       headers(1, TRAILERS, { end: true }),
@@ -515,12 +515,12 @@ const CLIENT: readonly Case[] = [
   },
   {
     when: "a response is HEADERS alone",
-    given: [headers(1, RESPONSE, { end: true })],
+    frames: [headers(1, RESPONSE, { end: true })],
     told: ["headers 1 :status=200 end"],
   },
   {
     when: "interim responses come first",
-    given: [
+    frames: [
       headers(1, [[":status", "100"]]),
       headers(1, [[":status", "103"], ["link", "x"]]),
       headers(1, RESPONSE, { end: true }),
@@ -533,44 +533,44 @@ const CLIENT: readonly Case[] = [
   },
   {
     when: "an interim response ends the stream",
-    given: [headers(1, [[":status", "100"]], { end: true })],
+    frames: [headers(1, [[":status", "100"]], { end: true })],
     told: ["close 1 violation PROTOCOL_ERROR"],
     sent: RST("PROTOCOL_ERROR"),
   },
   {
     when: "the status is 101",
-    given: [headers(1, [[":status", "101"]])],
+    frames: [headers(1, [[":status", "101"]])],
     told: ["close 1 violation PROTOCOL_ERROR"],
     sent: RST("PROTOCOL_ERROR"),
   },
   {
     when: "DATA comes before HEADERS",
-    given: [data(1, "abc")],
+    frames: [data(1, "abc")],
     told: ["close 1 violation PROTOCOL_ERROR"],
     sent: RST("PROTOCOL_ERROR"),
   },
   {
     when: "DATA comes after an interim response",
-    given: [headers(1, [[":status", "100"]]), data(1, "abc")],
+    frames: [headers(1, [[":status", "100"]]), data(1, "abc")],
     told: ["interim 1 :status=100", "close 1 violation PROTOCOL_ERROR"],
     sent: RST("PROTOCOL_ERROR"),
   },
   {
     when: "a response is a request",
-    given: [headers(1, REQUEST)],
+    frames: [headers(1, REQUEST)],
     told: ["close 1 violation PROTOCOL_ERROR"],
     sent: RST("PROTOCOL_ERROR"),
   },
   {
     when: "a response is empty, as 204 may be whatever it says",
-    given: [
+    frames: [
       headers(1, [[":status", "204"], ["content-length", "9"]], { end: true }),
     ],
     told: ["headers 1 :status=204 content-length=9 end"],
   },
   {
     when: "a response of 304 is not empty",
-    given: [
+    frames: [
       headers(1, [[":status", "304"], ["content-length", "9"]]),
       data(1, "123456789"),
     ],
@@ -582,32 +582,32 @@ const CLIENT: readonly Case[] = [
   },
   {
     when: "the peer refuses the stream",
-    given: [rst(1, 7)],
+    frames: [rst(1, 7)],
     told: ["close 1 reset REFUSED_STREAM unprocessed"],
   },
   {
     when: "the peer resets the stream with a code that nobody knows",
-    given: [rst(1, 0x1234)],
+    frames: [rst(1, 0x1234)],
     told: ["close 1 reset error 0x1234"],
   },
   {
     when: "the peer answers and resets the rest of the request",
-    given: [headers(1, RESPONSE, { end: true }), rst(1, 0)],
+    frames: [headers(1, RESPONSE, { end: true }), rst(1, 0)],
     told: ["headers 1 :status=200 end", "close 1 reset NO_ERROR"],
   },
   {
     when: "the peer leaves and has not processed the stream",
-    given: [goaway(0), rst(1, 8), data(1, "x"), headers(1, RESPONSE)],
+    frames: [goaway(0), rst(1, 8), data(1, "x"), headers(1, RESPONSE)],
     told: ["goaway 0 NO_ERROR", "close 1 goaway NO_ERROR unprocessed"],
   },
   {
     when: "the peer leaves and processes the stream",
-    given: [goaway(1), headers(1, RESPONSE, { end: true })],
+    frames: [goaway(1), headers(1, RESPONSE, { end: true })],
     told: ["goaway 1 NO_ERROR", "headers 1 :status=200 end"],
   },
   {
     when: "a server pushes",
-    given: [anyFrame(FrameType.PUSH_PROMISE, 1, { bytes: 4 })],
+    frames: [anyFrame(FrameType.PUSH_PROMISE, 1, { bytes: 4 })],
     told: [
       "violation PROTOCOL_ERROR: PUSH_PROMISE, which was refused",
       "close 1 connection PROTOCOL_ERROR",
@@ -616,7 +616,7 @@ const CLIENT: readonly Case[] = [
   },
   {
     when: "a server wants to be pushed to",
-    given: [settings([2, 1])],
+    frames: [settings([2, 1])],
     told: [
       "violation PROTOCOL_ERROR: SETTINGS with ENABLE_PUSH 1",
       "close 1 connection PROTOCOL_ERROR",
@@ -625,7 +625,7 @@ const CLIENT: readonly Case[] = [
   },
   ...[2, 3].map((id): Case => ({
     when: `HEADERS come on stream ${id}, which the client has not opened`,
-    given: [headers(id, RESPONSE)],
+    frames: [headers(id, RESPONSE)],
     told: [
       `violation PROTOCOL_ERROR: HEADERS on stream ${id}, which is not open`,
       "close 1 connection PROTOCOL_ERROR",
@@ -666,7 +666,7 @@ for (
   for (const test of cases) {
     Deno.test(`Http2Connection.receive() as a ${role} when ${test.when}`, () => {
       const end = make();
-      end.receive(...test.given);
+      end.receive(...test.frames);
       check(end, test);
     });
   }
@@ -674,7 +674,7 @@ for (
   Deno.test(`Http2Connection.receive() as a ${role} tells the same when the bytes are cut anywhere`, () => {
     const random = new Random(1);
     for (const test of cases) {
-      const all = concatAll(test.given);
+      const all = concatAll(test.frames);
       for (let round = 0; round < 5; round++) {
         const end = make();
         const most = random.pick([1, 2, 9, 30, 5_000]);

@@ -34,9 +34,9 @@ const LOW_BYTES = 16 * 1024;
 /** DATA that a window cuts below so many bytes pays nothing back. */
 const TINY_BYTES = 512;
 
-/** What was given to be sent so far. */
-const Given = { NOTHING: 0, HEAD: 1, END: 2 } as const;
-type Given = typeof Given[keyof typeof Given];
+/** What was accepted for sending so far. */
+const Accepted = { NOTHING: 0, HEAD: 1, END: 2 } as const;
+type Accepted = typeof Accepted[keyof typeof Accepted];
 
 const NO_FIELDS: HeaderList = [];
 const NOTHING = new Uint8Array(0);
@@ -80,7 +80,7 @@ export abstract class SendingHalf<
   previous: S | null = null;
   chained: S | null = null;
   protected readonly connection: C;
-  #given: Given = Given.NOTHING;
+  #accepted: Accepted = Accepted.NOTHING;
   #wantsDrain = false;
   #queuedBytes = 0;
   /** How much of the first chunk was sent, in bytes. */
@@ -108,9 +108,9 @@ export abstract class SendingHalf<
     return this.#queuedBytes;
   }
 
-  /** Whether the end of this half was given, sent or not. */
+  /** Whether the end of this half was accepted, sent or not. */
   get isEnding(): boolean {
-    return this.#given === Given.END;
+    return this.#accepted === Accepted.END;
   }
 
   /**
@@ -128,8 +128,8 @@ export abstract class SendingHalf<
     more: HeaderParts | null = null,
   ): void {
     if (this.isClosed) return;
-    if (this.#given !== Given.NOTHING) throw misuse("HEADERS were sent");
-    this.#given = end ? Given.END : Given.HEAD;
+    if (this.#accepted !== Accepted.NOTHING) throw misuse("HEADERS were sent");
+    this.#accepted = end ? Accepted.END : Accepted.HEAD;
     this.#head = shared;
     this.#ownHead = own;
     this.#moreHead = more;
@@ -145,7 +145,7 @@ export abstract class SendingHalf<
    */
   sendData(bytes: Uint8Array, end: boolean): boolean {
     if (this.isClosed) return true;
-    if (this.#given !== Given.HEAD) throw misuse("it is not between");
+    if (this.#accepted !== Accepted.HEAD) throw misuse("it is not between");
     const { length } = bytes;
     if (length === 0 && !end) return true;
     const { scheduler, limits } = this.connection;
@@ -154,7 +154,7 @@ export abstract class SendingHalf<
       length <= DATA_FRAME_BYTES && length <= this.sendWindow &&
       length <= scheduler.window
     ) {
-      if (end) this.#given = Given.END;
+      if (end) this.#accepted = Accepted.END;
       this.#write(bytes, 0, length, end);
       if (length > 0) this.connection.budgets.onDataSent();
       this.connection.announce();
@@ -164,7 +164,7 @@ export abstract class SendingHalf<
       this.resetFull();
       return true;
     }
-    if (end) this.#given = Given.END;
+    if (end) this.#accepted = Accepted.END;
     if (length > 0) {
       if (this.#queue === null) this.#queue = [bytes];
       else this.#queue.push(bytes);
@@ -191,8 +191,8 @@ export abstract class SendingHalf<
     more: HeaderParts | null = null,
   ): void {
     if (this.isClosed) return;
-    if (this.#given !== Given.HEAD) throw misuse("it is not between");
-    this.#given = Given.END;
+    if (this.#accepted !== Accepted.HEAD) throw misuse("it is not between");
+    this.#accepted = Accepted.END;
     this.#trailers = shared;
     this.#ownTrailers = own;
     this.#moreTrailers = more;
@@ -259,7 +259,7 @@ export abstract class SendingHalf<
   }
 
   get #isEndDue(): boolean {
-    return this.#given === Given.END &&
+    return this.#accepted === Accepted.END &&
       (this.state === State.OPEN || this.state === State.HALF_CLOSED_REMOTE);
   }
 
@@ -280,7 +280,7 @@ export abstract class SendingHalf<
     const more = this.#moreHead;
     this.#head = this.#moreHead = null;
     this.#ownHead = NO_FIELDS;
-    const end = this.#given === Given.END && this.#queuedBytes === 0 &&
+    const end = this.#accepted === Accepted.END && this.#queuedBytes === 0 &&
       this.#trailers === null;
     this.#headers(head, own, more, end);
   }

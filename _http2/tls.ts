@@ -63,20 +63,20 @@ export interface ExpectedServer {
 /**
  * Makes the options with which a channel encrypts a connected socket.
  *
- * @param options The channel's options; `true` for none in particular.
+ * @param wanted The channel's options; `true` for none in particular.
  * @param server Whom the client wants to reach.
  * @returns Options for `tls.connect()`, which lack only the socket.
  * @throws {TypeError} If an option is unknown or wrong.
  */
 export function clientTLSOptions(
-  options: ChannelTLSOptions | true,
+  wanted: ChannelTLSOptions | true,
   server: ExpectedServer,
 ): ConnectionOptions {
   const action = "Cannot create channel";
-  const given = options === true ? {} : options;
-  checkOptions(action, given, CHANNEL_OPTIONS, "tls.");
-  const { checkServerIdentity } = given;
-  const name = given.serverName ?? server.nameOverride ?? server.hostname;
+  const options = wanted === true ? {} : wanted;
+  checkOptions(action, options, CHANNEL_OPTIONS, "tls.");
+  const { checkServerIdentity } = options;
+  const name = options.serverName ?? server.nameOverride ?? server.hostname;
   if (typeof name !== "string" || !/^[0-9A-Za-z._:%-]+$/.test(name)) {
     throw new TypeError(
       `${action}: tls.serverName must be a host name or address, received ${
@@ -94,15 +94,15 @@ export function clientTLSOptions(
       }`,
     );
   }
-  if ((given.cert === undefined) !== (given.key === undefined)) {
+  if ((options.cert === undefined) !== (options.key === undefined)) {
     throw new TypeError(
       `${action}: tls.cert and tls.key need each other, received only tls.${
-        given.cert === undefined ? "key" : "cert"
+        options.cert === undefined ? "key" : "cert"
       }`,
     );
   }
   return {
-    ...contextOf(action, given),
+    ...contextOf(action, options),
     servername: serverNameIndication(name),
     // Said aloud, for there is an environment variable that turns it off.
     rejectUnauthorized: true,

@@ -247,17 +247,17 @@ const FAILURE_PERCENTAGE: Record<keyof FailurePercentageOptions, Rule> = {
  * Checks how calls are to be spread, and settles what was left open.
  *
  * @param action What was attempted, such as `Cannot create channel`.
- * @param given What the user gave.
+ * @param balancing What the user gave.
  * @throws {TypeError} If an option is unknown, of a wrong type, or of no use with
  *   the policy.
  * @throws {RangeError} If a number is out of range.
  */
 export function resolveBalancing(
   action: string,
-  given: BalancingPolicy | BalancingOptions = "pick_first",
+  balancing: BalancingPolicy | BalancingOptions = "pick_first",
 ): ResolvedBalancing {
-  const isName = typeof given === "string";
-  const options: BalancingOptions = isName ? { policy: given } : given;
+  const isName = typeof balancing === "string";
+  const options: BalancingOptions = isName ? { policy: balancing } : balancing;
   checkOptions(action, options, OPTIONS, "balancing.");
   const { policy, shuffleAddressList, healthCheck = false } = options;
   if (!POLICIES.includes(policy)) {
@@ -296,10 +296,10 @@ export function resolveBalancing(
 
 function resolveOutliers(
   action: string,
-  given: boolean | OutlierDetectionOptions = false,
+  detection: boolean | OutlierDetectionOptions = false,
 ): ResolvedOutlierDetection | null {
-  if (given === false) return null;
-  const options = given === true ? {} : given;
+  if (detection === false) return null;
+  const options = detection === true ? {} : detection;
   const prefix = "balancing.outlierDetection.";
   checkOptions(action, options, {
     intervalMs: true,
@@ -330,11 +330,11 @@ function resolveOutliers(
 function resolveEjection<K extends string>(
   action: string,
   path: string,
-  given: boolean | { readonly [N in K]?: number } | undefined,
+  ejection: boolean | { readonly [N in K]?: number } | undefined,
   rules: Record<K, Rule>,
 ): Record<K, number> | null {
-  if (given === false) return null;
-  const options = given === undefined || given === true ? {} : given;
+  if (ejection === false) return null;
+  const options = ejection === undefined || ejection === true ? {} : ejection;
   checkOptions(action, options as object, rules as object, `${path}.`);
   return numbers(action, `${path}.`, options, rules);
 }

@@ -92,18 +92,18 @@ function firstOf(
  * Checks which proxy is to be used.
  *
  * @param action What was attempted, such as `Cannot create channel`.
- * @param given What the user gave.
+ * @param proxy What the user gave.
  * @returns The proxy, or null for none.
  * @throws {TypeError} If it is none. The error does not say what it is, for there
  *   may be a password in it.
  */
 export function resolveProxy(
   action: string,
-  given: string | URL | ProxyOptions | null | undefined,
+  proxy: string | URL | ProxyOptions | null | undefined,
 ): ResolvedProxy | null {
-  if (given === null || given === undefined) return null;
-  const isUrl = typeof given === "string" || given instanceof URL;
-  const options: ProxyOptions = isUrl ? { url: given } : given;
+  if (proxy === null || proxy === undefined) return null;
+  const isUrl = typeof proxy === "string" || proxy instanceof URL;
+  const options: ProxyOptions = isUrl ? { url: proxy } : proxy;
   checkOptions(action, options, OPTIONS, "proxy.");
   const { url: address, noProxy = [] } = options;
   const url = URL.parse(String(address));

@@ -185,18 +185,18 @@ export function parseTarget(text: string): Target {
  * of such strings. Beside what {@linkcode parseTarget} reads there are
  * `ipv4:1.2.3.4:50051,1.2.3.5:50051` and `ipv6:` with such a list.
  *
- * @param given The target, or several.
+ * @param target The target, or several.
  * @returns The targets, at least one, and each but once.
  * @throws {TypeError} If one is of no such form, or there is none.
  * @throws {RangeError} If a port is not from 1 to 65535.
  */
-export function parseTargets(given: string | readonly string[]): Target[] {
-  if (Array.isArray(given) && given.length === 0) {
+export function parseTargets(target: string | readonly string[]): Target[] {
+  if (Array.isArray(target) && target.length === 0) {
     throw new TypeError(
       "Cannot create channel: the list of targets is empty",
     );
   }
-  const texts: readonly string[] = Array.isArray(given) ? given : [given];
+  const texts: readonly string[] = Array.isArray(target) ? target : [target];
   const targets = texts.flatMap(splitAddresses).map(parseTarget);
   return [...new Map(targets.map((it) => [formatTarget(it), it])).values()];
 }

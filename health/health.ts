@@ -252,22 +252,23 @@ function handlerOf(method: DescMethod, handle: Handler["handle"]): Handler {
 }
 
 function readChecks(
-  given: Iterable<ServiceChecks | Service | string>,
+  checks: Iterable<ServiceChecks | Service | string>,
   report: (error: unknown, check: Check) => void,
 ): ReadonlyMap<string, ServiceHealth> {
   if (
-    typeof given?.[Symbol.iterator] !== "function" || typeof given === "string"
+    typeof checks?.[Symbol.iterator] !== "function" ||
+    typeof checks === "string"
   ) {
     throw new TypeError(
       `Cannot create health service: checks must be a Map or pairs of a service and its checks, or services, received ${
-        describe(given)
+        describe(checks)
       }`,
     );
   }
   const services = new Map<string, ServiceHealth>();
   const all = new Set<Check>();
-  for (const one of given) {
-    const [service, checks] = isPair(one) ? one : [one, []];
+  for (const entry of checks) {
+    const [service, ownChecks] = isPair(entry) ? entry : [entry, []];
     const name = nameOf(service);
     if (services.has(name)) {
       throw new TypeError(
@@ -276,7 +277,7 @@ function readChecks(
         } twice`,
       );
     }
-    const set = new Set(requireChecks(name, checks));
+    const set = new Set(requireChecks(name, ownChecks));
     for (const check of set) all.add(check);
     services.set(name, new ServiceHealth(set, report));
   }

@@ -185,8 +185,8 @@ function functionOf(
     return recorded(requests as AsyncIterable<unknown>, all);
   };
   if (isServerStreaming(cardinality)) {
-    return async function* (given, call) {
-      const requests = record(given);
+    return async function* (input, call) {
+      const requests = record(input);
       const answer = next();
       if (typeof answer === "function") {
         const replies = answer(requests, call);
@@ -204,8 +204,8 @@ function functionOf(
       await rest;
     };
   }
-  return async (given, call) => {
-    const requests = record(given);
+  return async (input, call) => {
+    const requests = record(input);
     const answer = next();
     if (typeof answer === "function") {
       return await orAborted(

@@ -231,8 +231,8 @@ async function leaks({ open }: Means): Promise<string> {
       const streamId = peer.newStream();
       const answer = peer.reply(streamId);
       await peer.write(callFrames(streamId, block, grpcMessage(bytes)));
-      const given = await Promise.race([answer, untilLate()]);
-      if (given !== undefined) messages.push(given.message);
+      const received = await Promise.race([answer, untilLate()]);
+      if (received !== undefined) messages.push(received.message);
     }
   }
   const all = messages.join("\n");

@@ -17,14 +17,14 @@ export interface ServerCodec {
 /**
  * Reads the codecs that a user gave to a server.
  *
- * @param given One codec, or several with different content subtypes.
+ * @param option One codec, or several with different content subtypes.
  * @returns The codecs, at least one.
  * @throws {TypeError} If one is none, or two have the same content subtype.
  */
 export function codecsOf(
-  given: Codec | readonly Codec[],
+  option: Codec | readonly Codec[],
 ): readonly ServerCodec[] {
-  const codecs: readonly Codec[] = Array.isArray(given) ? given : [given];
+  const codecs: readonly Codec[] = Array.isArray(option) ? option : [option];
   const subtypes = new Set<string>();
   const found = codecs.map((codec) => {
     const subtype: unknown = codec?.contentSubtype;

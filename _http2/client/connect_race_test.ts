@@ -290,14 +290,14 @@ Deno.test("joinedAddresses() keeps the order of the targets, whichever is found 
 
 Deno.test("interleaved() has the families take turns, beginning with the first", () => {
   for (
-    const [given, ordered] of [
+    const [listed, ordered] of [
       ["", ""],
       ["1:1 2:1 3:1", "1:1 2:1 3:1"],
       ["[a]:1 [b]:1 1:1 2:1", "[a]:1 1:1 [b]:1 2:1"],
       ["1:1 2:1 3:1 [a]:1", "1:1 [a]:1 2:1 3:1"],
     ] as const
   ) {
-    const addresses = given.split(" ").filter(Boolean).map((name) => ({
+    const addresses = listed.split(" ").filter(Boolean).map((name) => ({
       name,
       path: undefined,
       connect: NO_SOCKET,

@@ -279,8 +279,8 @@ Deno.test("ClientStream.writable ends a pipe into it when the call ends with OK"
   await stream.sendRequest();
   let reason: unknown;
   const source = new ReadableStream<object>({
-    cancel(given) {
-      reason = given;
+    cancel(cancelReason) {
+      reason = cancelReason;
     },
   });
   const piped = source.pipeTo(stream.writable);

@@ -235,8 +235,8 @@ Deno.test("SendRequest has the call's head, and its metadata is what is sent", a
   using _more = listen(echo.channel, SendRequest, (event) => {
     event.metadata = new Metadata([...event.metadata, ["last", "2"]]);
   });
-  const given = new Metadata({ given: "yes" });
-  await echo.stub.unary({}, { metadata: given, timeoutMs: 60_000 });
+  const metadata = new Metadata({ given: "yes" });
+  await echo.stub.unary({}, { metadata, timeoutMs: 60_000 });
   const [event] = events;
   assertEquals(event!.methodName, PATHS.unary);
   assertEquals(event!.contentType, "application/grpc");
@@ -248,7 +248,7 @@ Deno.test("SendRequest has the call's head, and its metadata is what is sent", a
   assertEquals([seen?.get("added"), seen?.get("last")], ["1", "2"]);
   assertEquals(seen?.getAll("given"), ["yes", "too"]);
   // The caller's own stays as it was.
-  assertEquals(given.getAll("given"), ["yes"]);
+  assertEquals(metadata.getAll("given"), ["yes"]);
 });
 
 Deno.test("SendMessage and RecvMessage replace messages on both sides", async () => {
