@@ -26,7 +26,6 @@ const EXCEPT = [
   /^CHANGELOG\.md$/,
   /^_tools\/check_words(_test)?\.ts$/,
   /(^|\/)(gen|proto|node_modules)\//,
-  /^interop\//,
 ];
 
 /** A word that should be another. */
