@@ -5,8 +5,11 @@
  *
  * As long as `"links"` puts the stand-ins of `_std/` in the place of packages
  * of JSR, Deno takes them for modules of this package, and complains that they
- * are excluded. So in this rehearsal they are not; `deno publish` itself runs
- * without links, where JSR can be reached.
+ * are excluded. So in this rehearsal they are not; all else is as in deno.json.
+ * It cannot do without the links, as `deno task publish` does, for then it would
+ * need JSR, and every change is to be checked where that cannot be reached. Where
+ * it can, `deno task publish --dry-run` rehearses with the very configuration
+ * that the package is published with.
  *
  * @module
  */
