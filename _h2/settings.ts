@@ -54,7 +54,7 @@ export const INITIAL_SETTINGS: Settings = {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Takes note of each size of the table for field compression. */
-export interface TableSizeListener {
+export interface TableSizeSetter {
   setPeerTableSize(bytes: number): void;
 }
 
@@ -76,7 +76,7 @@ export class PeerSettings {
     bytes: Uint8Array,
     start: number,
     end: number,
-    options: { isServer: boolean; encoder: TableSizeListener },
+    options: { isServer: boolean; encoder: TableSizeSetter },
   ): Violation | null {
     const settings = this.current as Mutable<Settings>;
     for (let at = start; at < end; at += 6) {

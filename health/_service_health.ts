@@ -10,7 +10,7 @@ import {
 } from "./gen/grpc/health/v1/health_pb.ts";
 
 /** Told the status of a service. */
-export type StatusListener = (status: ServingStatus) => void;
+export type StatusWatcher = (status: ServingStatus) => void;
 
 /** Told what a check failed with. */
 export type ErrorReport = (error: unknown, check: Check) => void;
@@ -19,7 +19,7 @@ export type ErrorReport = (error: unknown, check: Check) => void;
 export class ServiceHealth {
   readonly #checks: ReadonlySet<Check>;
   readonly #report: ErrorReport;
-  readonly #watchers = new Set<StatusListener>();
+  readonly #watchers = new Set<StatusWatcher>();
   #subscriptions: Disposable[] = [];
   /** What the watchers know; null while no check was made for them. */
   #told: ServingStatus | null = null;
@@ -43,7 +43,7 @@ export class ServiceHealth {
   }
 
   /** Tells a watcher the status, once the checks are made, and each change. */
-  watch(watcher: StatusListener): Disposable {
+  watch(watcher: StatusWatcher): Disposable {
     this.#watchers.add(watcher);
     if (this.#watchers.size === 1) this.#start();
     // The checks are made for the first one; the others may know already.

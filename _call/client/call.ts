@@ -65,10 +65,10 @@ import { TransparentRetry } from "./transparent_retry.ts";
 type Gate = PromiseWithResolvers<void>;
 
 /** Told how a call ended: with an error, or with null for OK. */
-export type FinishListener = (error: Error | null) => void;
+export type FinishCallback = (error: Error | null) => void;
 
 /** Told why no more requests are wanted. */
-export type StopListener = (error: Error) => void;
+export type StopCallback = (error: Error) => void;
 
 /** One call from the client's side. */
 export class ClientCall<Req, Rep>
@@ -124,8 +124,8 @@ export class ClientCall<Req, Rep>
   #isBeginning = false;
   #headed: Gate | undefined;
   #done: Gate | undefined;
-  #onFinish: FinishListener | undefined;
-  #onStop: StopListener | undefined;
+  #onFinish: FinishCallback | undefined;
+  #onStop: StopCallback | undefined;
   #begun: Gate | undefined;
 
   constructor(method: ClientMethod, options: ClientCallOptions) {
@@ -199,18 +199,18 @@ export class ClientCall<Req, Rep>
   }
 
   /** Tells once how the call ended, at once if it has. */
-  onFinish(listener: FinishListener): void {
-    if (this.#finished) return listener(this.#error);
-    this.#onFinish = listener;
+  onFinish(callback: FinishCallback): void {
+    if (this.#finished) return callback(this.#error);
+    this.#onFinish = callback;
   }
 
   /**
    * Tells once that no more requests are wanted, at once if it is so: because
    * the call is over, or because the server has ended it.
    */
-  onceStopped(listener: StopListener): void {
-    if (this.takesRequests) this.#onStop = listener;
-    else listener(this.sendAfterEnd());
+  onceStopped(callback: StopCallback): void {
+    if (this.takesRequests) this.#onStop = callback;
+    else callback(this.sendAfterEnd());
   }
 
   /**
@@ -332,7 +332,7 @@ export class ClientCall<Req, Rep>
     this.#stream?.reset(ResetCode.CANCEL);
   }
 
-  // The scope
+  // The cancellation
 
   onCancelled(error: GRPCError): void {
     const stream = this.#stream;

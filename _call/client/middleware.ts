@@ -155,7 +155,7 @@ async function* iterateThrough(
 export interface OpenedCall {
   readonly finished: boolean;
   cancel(error: Error): void;
-  onFinish(listener: (error: Error | null) => void): void;
+  onFinish(callback: (error: Error | null) => void): void;
 }
 
 /**

@@ -376,7 +376,7 @@ export class ServerCall<Req, Rep>
     this.#stream.reset(ResetCode.CANCEL);
   }
 
-  // The scope, the reply and the events
+  // The cancellation, the reply and the events
 
   onCancelled(error: GRPCError): void {
     this.fail(error);
