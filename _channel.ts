@@ -370,6 +370,10 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
     const { authority } = targets[0]!;
     const scheme = tls === false ? "http" : "https";
     this.#target = targets.map(formatTarget).join(",");
+    const listeners = new Listeners("Channel", this, (error) => {
+      // Nobody waits for what has failed, and nobody should miss it.
+      Promise.reject(error);
+    });
     const source = connectionsOf({
       targets,
       tls,
@@ -393,6 +397,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
         clock: clock ?? systemClock,
         engine: engineOf("Cannot create channel", http2),
         budget: new MemoryBudget(budgetLimitsOf(config)),
+        connectivity: listeners.connectivity,
       },
     });
     this.#host = {
@@ -403,10 +408,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       writer: frameWriter,
       compressors,
       compressor,
-      listeners: new Listeners("Channel", this, (error) => {
-        // Nobody waits for what has failed, and nobody should miss it.
-        Promise.reject(error);
-      }),
+      listeners,
       deadlines: deadlinesOn(clock),
       callCounts: new CallCounts(),
       policies,

@@ -192,6 +192,7 @@ function balanced(
       const connect: SubchannelMaker = (owner) =>
         endpoint.subchannel = new Subchannel({
           ...shared,
+          endpoint: endpoint.name,
           likelyMixUp: likelyMixUp(tls),
           addresses: (onFound) => endpoint.addresses(onFound),
           // Not in use is the channel as a whole, not one of its connections.
@@ -211,6 +212,7 @@ function balanced(
         ? check(owner)
         : outliers.watch(endpoint.key, check, owner);
     },
+    connectivity: shared.connectivity,
   });
 }
 

@@ -97,6 +97,7 @@ export {
   type ServerMiddlewareOf,
   use,
 } from "./_middleware.ts";
+export { traceTo, type TraceTopic } from "./_trace_to.ts";
 export type { OutgoingCall } from "./_call/client/middleware.ts";
 export { ClientStream, type SendOptions } from "./_call/client/stream.ts";
 export type { CallOptions } from "./_call/client/options.ts";

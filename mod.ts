@@ -188,6 +188,8 @@ export {
   statusName,
   StreamTerminatedError,
   type TLSOptions,
+  traceTo,
+  type TraceTopic,
   UnknownDetail,
   use,
 } from "./server.ts";

@@ -25,6 +25,7 @@
  */
 
 import { CallCounts } from "./core/_figures.ts";
+import type { ConnectivityObserver } from "./core/_connectivity_trace.ts";
 import type { Clock, ClockTimer } from "./core/clock.ts";
 import { ProtoCodec } from "./core/codec.ts";
 import { Configuration } from "./core/config.ts";
@@ -90,6 +91,7 @@ export {
   type ServerMiddlewareOf,
   use,
 } from "./_middleware.ts";
+export { traceTo, type TraceTopic } from "./_trace_to.ts";
 export type { OutgoingCall } from "./_call/client/middleware.ts";
 export type {
   CallNumbers,
@@ -159,6 +161,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   readonly #clock: Clock;
   #refusedCalls = 0;
   readonly #callCounts = new CallCounts();
+  readonly #connectivity: ConnectivityObserver;
   readonly #failedConnections: ConnectionFailure[] = [];
   #idle: PromiseWithResolvers<void> | undefined;
   #address: ListenAddress | null = null;
@@ -228,6 +231,14 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     };
     // Before the services get to know it.
     showServer([this, context], this.#figures(callCounts));
+    const listeners = new Listeners<ServerEvent>(
+      "Server",
+      this,
+      (error, { methodName, peer }) =>
+        onError(error, { methodName, peer: peer! }),
+    );
+    const { connectivity } = listeners;
+    this.#connectivity = connectivity;
     const host: CallHost = {
       callCounts,
       admission,
@@ -237,12 +248,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       compressors,
       compressor: compressorFor(action, compression, compressors),
       acceptEncoding: acceptEncodingOf(compressors.keys()),
-      listeners: new Listeners(
-        "Server",
-        this,
-        (error, { methodName, peer }) =>
-          onError(error, { methodName, peer: peer! }),
-      ),
+      listeners,
       deadlines: deadlinesOn(clock),
       propagates: options.propagation ?? false,
       config,
@@ -259,7 +265,10 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       clock: this.#clock,
       engine: engineOf(action, http2),
       budget,
+      connectivity,
       onFailure: (error, peer) => {
+        const connection = `connection from ${peer}`;
+        connectivity.connection(connection, "failed", error.message);
         this.#onConnectionFailure(error, peer);
         try {
           options.onConnectionError?.(error, peer);
@@ -272,7 +281,10 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
         return calls.serve(stream, raw, peer);
       },
     });
-    this.#acceptor.closed.then(() => watch.stop());
+    this.#acceptor.closed.then(() => {
+      watch.stop();
+      this.#tellState("CLOSED");
+    });
   }
 
   /** The classes of the events it has, for {@linkcode listen}. */
@@ -392,6 +404,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
       throw new ProtocolError("Server is closed");
     }
     this.#address = address;
+    this.#tellState("SERVING");
   }
 
   /**
@@ -464,6 +477,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
   close(options: CloseOptions = {}): void {
     const { drainMs, graceMs } = closeTimesOf(options);
     // Services may have something to say before clients get a GOAWAY.
+    if (!this.#closing.signal.aborted) this.#tellState("CLOSING");
     noContext(() => this.#closing.abort());
     const stopAt = this.#clock.now() + drainMs;
     if (stopAt < this.#stopAt) {
@@ -555,6 +569,11 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     const failures = this.#failedConnections;
     failures.push({ at: new Date(), peer, reason });
     if (failures.length > MOST_FAILURES) failures.shift();
+  }
+
+  #tellState(state: string): void {
+    const change = { at: Date.now(), state, reason: null };
+    this.#connectivity.state("server", this.address ?? "in memory", change);
   }
 
   #onCallStart(call: AnyCall): void {

@@ -16,6 +16,7 @@
  */
 
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
+import type { ConnectivityObserver } from "../core/_connectivity_trace.ts";
 import { History } from "../core/_figures.ts";
 import type { Clock, ClockTimer } from "../core/clock.ts";
 import type { ConnectivityState, Endpoint } from "../core/connectivity.ts";
@@ -64,6 +65,8 @@ export interface BalancerOptions<E extends BalancedEndpoint> {
     endpoint: E,
     owner: SubchannelOwner,
   ): BalancedSubchannel;
+  /** Told of states. */
+  readonly connectivity?: ConnectivityObserver | undefined;
 }
 
 /** The longest delay a timer takes. */
@@ -81,7 +84,7 @@ interface Member {
 /** The endpoints of a channel. */
 export class Balancer<E extends BalancedEndpoint>
   implements ConnectionSource, SubchannelOwner, ResolutionOwner<E> {
-  readonly history: History<ConnectivityState> = new History();
+  readonly history: History<ConnectivityState>;
   readonly #options: BalancerOptions<E>;
   readonly #picker: Picker;
   readonly #queue = new ClaimQueue();
@@ -105,6 +108,10 @@ export class Balancer<E extends BalancedEndpoint>
   constructor(options: BalancerOptions<E>) {
     this.#options = options;
     this.#picker = options.picker;
+    const { target, connectivity } = options;
+    this.history = new History((change) =>
+      connectivity?.state("channel", target, change)
+    );
   }
 
   get state(): ConnectivityState {

@@ -125,6 +125,14 @@ export class History<S extends string> {
   /** How many changes there were, forgotten ones included. */
   total = 0;
   readonly #changes: Change<S>[] = [];
+  readonly #onChange: ((change: Change<S>) => void) | undefined;
+
+  /**
+   * @param onChange Told of each change.
+   */
+  constructor(onChange?: (change: Change<S>) => void) {
+    this.#onChange = onChange;
+  }
 
   /** The last changes, oldest first. */
   get changes(): readonly Change<S>[] {
@@ -134,8 +142,10 @@ export class History<S extends string> {
   /** Remembers a change. */
   add(state: S, reason: string | null): void {
     this.total++;
-    this.#changes.push({ at: Date.now(), state, reason });
+    const change = { at: Date.now(), state, reason };
+    this.#changes.push(change);
     if (this.#changes.length > REMEMBERED) this.#changes.shift();
+    this.#onChange?.(change);
   }
 }
 

@@ -6,6 +6,7 @@
 
 import { MiddlewareList } from "./_middleware.ts";
 import type { CallObserver } from "./_call_trace.ts";
+import { ConnectivityObservers } from "./_connectivity_trace.ts";
 import { describe, isPromiseLike } from "./_describe.ts";
 import type { CallInfo } from "./_call_info.ts";
 import { CallEnd, type Event } from "./_events.ts";
@@ -91,6 +92,8 @@ export class Listeners<T extends Event> {
   readonly #report: FailureReport;
   /** What goes around calls. */
   readonly middleware: MiddlewareList<unknown> = new MiddlewareList();
+  /** Who follows states and connections. */
+  readonly connectivity: ConnectivityObservers = new ConnectivityObservers();
   /** Never changed in place: a call keeps to what it began with. */
   #audience: Audience<T> = new Map();
   /** Likewise; null if there are none. */

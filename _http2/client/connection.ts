@@ -163,6 +163,13 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
     return this.#endReason ?? this.#loss("the server takes no more calls");
   }
 
+  /** Why it takes no more calls; null if this side wants it so. */
+  get drainReason(): string | null {
+    const { goawayCode } = this.account.traffic;
+    return this.#endReason?.message ??
+      (goawayCode === null ? null : `GOAWAY with code ${goawayCode}`);
+  }
+
   /** What it is connected to. */
   get address(): string {
     return this.#address.name;

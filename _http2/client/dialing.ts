@@ -5,6 +5,7 @@
  */
 
 import type { MemoryBudget } from "../../_call/account.ts";
+import type { ConnectivityObserver } from "../../core/_connectivity_trace.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { ResolvedConfiguration } from "../../core/config.ts";
 import type { AddressSource } from "./addresses.ts";
@@ -15,6 +16,8 @@ export interface Dialing {
   readonly authority: string;
   /** What the server is called in errors: its target. */
   readonly target: string;
+  /** Which of its endpoints it is, where a balancer knows of several. */
+  readonly endpoint?: string | undefined;
   /** What may be wrong when a connection is closed before HTTP/2 began. */
   readonly likelyMixUp: string;
   readonly scheme: "http" | "https";
@@ -31,4 +34,6 @@ export interface Dialing {
   readonly engine: Engine;
   /** Finds the addresses to connect to, for each attempt. */
   readonly addresses: AddressSource;
+  /** Told of states and connections. */
+  readonly connectivity?: ConnectivityObserver | undefined;
 }

@@ -52,7 +52,7 @@ export class Subchannel
     SubchannelFigures,
     ConnectivityOwner {
   readonly backoff: Backoff;
-  readonly history: History<ConnectivityState> = new History();
+  readonly history: History<ConnectivityState>;
   readonly dialing: Dialing;
   /** How many connections in a row were lost soon, and before any reply. */
   fruitless = 0;
@@ -78,6 +78,12 @@ export class Subchannel
   constructor(dialing: Dialing, owner: SubchannelOwner | null = null) {
     this.dialing = dialing;
     this.#owner = owner;
+    this.history = new History((change) => {
+      const { connectivity, endpoint, target } = dialing;
+      // One that nobody balances is what its channel is.
+      const kind = owner === null ? "channel" : "subchannel";
+      connectivity?.state(kind, endpoint ?? target, change);
+    });
     this.backoff = new Backoff(dialing.config);
   }
 
@@ -240,16 +246,25 @@ export class Subchannel
 
   /** Makes a connection, whose events go to the state of the moment. */
   openConnection(address: Address): ClientConnection {
+    const { connectivity } = this.dialing;
     const owner: ConnectionOwner = {
-      onReady: (connection) => this.#state.onReady(connection),
+      onReady: (connection) => {
+        connectivity?.connection(connection, "connected", null);
+        this.#state.onReady(connection);
+      },
       onRoom: (connection) => this.#state.onRoom(connection),
-      onDraining: (connection) => this.#state.onDraining(connection),
+      onDraining: (connection) => {
+        const reason = connection.drainReason;
+        connectivity?.connection(connection, "draining", reason);
+        this.#state.onDraining(connection);
+      },
       onTooManyPings: () => {
         this.#calm *= 2;
       },
       onClosed: (connection, why) => {
         this.#connections.delete(connection);
         this.#goneCalls.add(connection.account.traffic);
+        connectivity?.connection(connection, "closed", why.message);
         this.#state.onClosed(connection, why);
       },
     };
@@ -258,6 +273,7 @@ export class Subchannel
       new ClientConnection(this.dialing, address, this.#calm, owner)
     );
     this.#connections.add(connection);
+    connectivity?.connection(connection, "connecting", null);
     return connection;
   }
 

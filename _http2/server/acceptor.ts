@@ -85,6 +85,8 @@ export class Acceptor {
       ...options,
       onClosed: (connection) => {
         this.#connections.delete(connection);
+        const reason = connection.endReason?.message ?? null;
+        options.connectivity?.connection(connection, "closed", reason);
         this.#watch.onDisconnect();
         this.#checkClosed();
       },
@@ -386,6 +388,7 @@ export class Acceptor {
       new ServerConnection(accepted, this.#options)
     );
     this.#connections.add(connection);
+    this.#options.connectivity?.connection(connection, "connected", null);
     if (this.#stopped) connection.close();
   }
 

@@ -16,6 +16,7 @@ import type {
   CloseReason,
 } from "../../_call/byte_stream.ts";
 import type { RawHeaders } from "../../_wire/headers.ts";
+import type { ConnectivityObserver } from "../../core/_connectivity_trace.ts";
 import type { ConnectionFigures, LookedAt } from "../../core/_figures.ts";
 import type { Clock, ClockTimer } from "../../core/clock.ts";
 import type { ResolvedConfiguration } from "../../core/config.ts";
@@ -56,6 +57,8 @@ export interface ServerConnectionOptions {
   readonly onStream: StreamHandler;
   /** Told of a connection that failed before there was HTTP/2 on it. */
   readonly onFailure?: ((error: Error, peer: Peer) => void) | undefined;
+  /** Told of connections that come and go. */
+  readonly connectivity?: ConnectivityObserver | undefined;
   /** Told when a connection is gone. */
   readonly onClosed: (connection: ServerConnection) => void;
 }

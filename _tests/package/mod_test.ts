@@ -47,6 +47,7 @@ const CORE = [
 const MIDDLEWARE = [
   ...["ClientMiddleware", "ClientMiddlewareOf", "MiddlewareScope"],
   ...["OutgoingCall", "ServerMiddleware", "ServerMiddlewareOf", "use"],
+  ...["TraceTopic", "traceTo"],
 ];
 
 const CLIENT = [
