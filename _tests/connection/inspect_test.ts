@@ -75,8 +75,8 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   },
   "the server says nothing": {
     peer: () => rawServer(() => {}),
-    channel: { config: { connectTimeoutMs: 50 } },
-    reason: /no HTTP\/2 SETTINGS within 50 ms/,
+    channel: { config: { connectTimeoutMs: 400 } },
+    reason: /no HTTP\/2 SETTINGS within 400 ms/,
   },
   "the server speaks HTTP/1": {
     peer: () =>
