@@ -21,7 +21,9 @@ def main():
 
     def relay(request, context):
         child = call.future(request, timeout=context.time_remaining())
-        context.add_callback(child.cancel)
+        # The call may have ended before there was a callback.
+        if not context.add_callback(child.cancel):
+            child.cancel()
         try:
             return child.result()
         except grpc.FutureCancelledError:
