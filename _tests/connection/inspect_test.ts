@@ -47,6 +47,8 @@ async function rawServer(
   };
 }
 
+const TEXT = new TextEncoder();
+
 /** Something that a channel cannot connect to, or loses. */
 interface Failure {
   /** The options of a server of this library, if that is the other side. */
@@ -54,6 +56,8 @@ interface Failure {
   /** What else is at the other side. */
   readonly peer?: () => Promise<Peer>;
   readonly channel?: ChannelOptions;
+  /** Where the channel connects to, if not to any of these. */
+  readonly target?: string;
   /** What the caller is told, and `inspect()` of the channel. */
   readonly reason: RegExp;
   /** What the server's hook is told, and `inspect()` of the server. */
@@ -84,6 +88,32 @@ const FAILURES: Readonly<Record<string, Failure>> = {
         socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
       ),
     reason: /Cannot connect to 127\.0\.0\.1:\d+: /,
+  },
+  "the server says GOAWAY with an error": {
+    peer: () =>
+      rawServer((socket) => {
+        // SETTINGS, then GOAWAY with ENHANCE_YOUR_CALM and a text.
+        socket.write(new Uint8Array([0, 0, 0, 4, 0, 0, 0, 0, 0]));
+        const head = [0, 0, 12, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11];
+        socket.end(new Uint8Array([...head, ...TEXT.encode("busy")]));
+      }),
+    reason: /ENHANCE_YOUR_CALM.*busy/,
+  },
+  "there is no permission for the address": {
+    target: "192.0.2.1:50051",
+    reason: /Requires net access to "192\.0\.2\.1:50051", .*--allow-net/,
+  },
+  "there is no permission for the unix socket": {
+    target: "unix:/nowhere/x.sock",
+    reason: /unix:\/nowhere\/x\.sock.*--allow-/,
+  },
+  "the resolver throws": {
+    channel: {
+      resolver() {
+        throw new Error("the registry is down");
+      },
+    },
+    reason: /the registry is down/,
   },
   "the connect function throws": {
     channel: {
@@ -159,7 +189,8 @@ for (const [what, failure] of Object.entries(FAILURES)) {
       const first = stack.use(new Channel("127.0.0.1", port));
       await createStub(Echo, first).unary({});
     }
-    const channel = stack.use(new Channel("127.0.0.1", port, failure.channel));
+    const target = failure.target ?? `127.0.0.1:${port}`;
+    const channel = stack.use(new Channel(target, failure.channel ?? {}));
     const error = await assertStatus(
       Status.UNAVAILABLE,
       () => createStub(Echo, channel).unary({}),
@@ -173,7 +204,10 @@ for (const [what, failure] of Object.entries(FAILURES)) {
     const states = seen.history.map(({ state }) => state);
     assertEquals(states[0], "CONNECTING");
     assert(states.includes("TRANSIENT_FAILURE"));
-    if (seen.state === "TRANSIENT_FAILURE") assert(seen.nextAttempt !== null);
+    if (seen.state === "TRANSIENT_FAILURE") {
+      // Where no endpoint is known, there is none to connect to.
+      assertEquals(seen.nextAttempt !== null, seen.endpoints.length > 0);
+    }
     assertMatch(Deno.inspect(channel), failure.reason);
     assertMatch(Deno.inspect(channel), /^Channel \{/);
 
