@@ -173,7 +173,7 @@ Deno.test("checkLayers() finds the Deno global, but not its name in a text", () 
 Deno.test("checkLayers() finds the console in the package alone", () => {
   const found = checkLayers(tree([], {
     "client.ts": "/** console.log(1) */\nconsole.log(2);\nthis.console;\n",
-    "server.ts": "console.error(error);\n",
+    "_server.ts": "console.error(error);\n",
     "server_test.ts": "console.log(1);\n",
     "examples/a/client.ts": "console.log(1);\n",
   }));
