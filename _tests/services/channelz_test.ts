@@ -64,7 +64,7 @@ Deno.test({
         ...["-plaintext", "-d", JSON.stringify(request), shown.address],
         `grpc.channelz.v1.Channelz/${method}`,
       ]);
-      assertEquals([code, stderr], [0, ""]);
+      assertEquals(code, 0, stderr);
       return JSON.parse(stdout);
     };
     const { channel: [channel], end } = await ask("GetTopChannels", {});
@@ -104,7 +104,7 @@ Deno.test({
         READER,
         ...args,
       ]);
-      assertEquals([code, stderr], [0, ""]);
+      assertEquals(code, 0, stderr);
       return JSON.parse(stdout) as Record<string, string[]>;
     };
     const [ours, core] = await Promise.all([read(shown.address), read()]);
@@ -142,7 +142,7 @@ Deno.test({
     const { code, stdout, stderr } = await runTool(channelzReader!, [
       shown.address,
     ]);
-    assertEquals([code, stderr], [0, ""]);
+    assertEquals(code, 0, stderr);
     const { address } = shown;
     for (
       const line of [
