@@ -194,6 +194,7 @@ function connectivityTrace(
 function callTrace(lines: Lines): CallObserver {
   let count = 0;
   return {
+    isTimed: true,
     start: (call) => new TracedCall(lines, ++count, call),
   };
 }

@@ -29,6 +29,8 @@ export interface CallOutcome {
   readonly details: readonly unknown[];
 }
 
+const NO_TRACES: readonly CallTrace[] = [];
+
 const OK: CallOutcome = { status: Status.OK, message: "", details: [] };
 
 /**
@@ -36,22 +38,26 @@ const OK: CallOutcome = { status: Status.OK, message: "", details: [] };
  * and of its end is this one object.
  */
 export class CallRecord implements CallStart, CallSummary {
-  readonly side: CallSide;
   readonly info: CallInfo;
   readonly headers: readonly string[] | null;
+  /** Whether the runtime's own spans are to be dropped. */
+  hasSpan = false;
+  /** Whether somebody wants what the call leads to in a context of their own. */
+  hasContext = false;
   /** Those of a server's call begin with the first one. */
   attempts: number;
   sentMessages = 0;
   sentBytes = 0;
   receivedMessages = 0;
   receivedBytes = 0;
-  durationMs = 0;
+  durationMs = NaN;
   peer: Peer | null = null;
 
   readonly #observers: Observers;
-  readonly #clock: Pick<Clock, "now">;
-  readonly #traces: CallTrace[] = [];
-  #startedAt = 0;
+  /** Null if nobody wants to know how long it takes. */
+  readonly #clock: Pick<Clock, "now"> | null;
+  #traces: readonly CallTrace[] = NO_TRACES;
+  #startedAt = NaN;
   #isRunning = false;
   #outcome: CallOutcome = OK;
 
@@ -67,12 +73,15 @@ export class CallRecord implements CallStart, CallSummary {
     observers: Observers,
     clock: Pick<Clock, "now">,
   ) {
-    this.side = headers === null ? "client" : "server";
     this.attempts = headers === null ? 0 : 1;
     this.info = info;
     this.headers = headers;
     this.#observers = observers;
-    this.#clock = clock;
+    this.#clock = observers.isTimed ? clock : null;
+  }
+
+  get side(): CallSide {
+    return this.headers === null ? "client" : "server";
   }
 
   get status(): Status {
@@ -88,20 +97,20 @@ export class CallRecord implements CallStart, CallSummary {
   }
 
   get elapsedMs(): number {
-    return this.#clock.now() - this.#startedAt;
+    return this.#clock === null ? NaN : this.#clock.now() - this.#startedAt;
   }
 
-  /** Whether the runtime's own spans are to be dropped. */
-  get hasSpan(): boolean {
-    return this.#traces.some(({ hasSpan }) => hasSpan === true);
-  }
-
-  /** The call begins, in a context, or in that of the moment. */
-  begin(context?: Context): void {
+  /**
+   * The call begins, in a context, or in that of the moment.
+   *
+   * @returns Whether anybody follows it.
+   */
+  begin(context?: Context): boolean {
     this.#isRunning = true;
-    this.#startedAt = this.#clock.now();
+    if (this.#clock !== null) this.#startedAt = this.#clock.now();
     if (context === undefined) this.#begin();
     else context(() => this.#begin());
+    return this.#traces !== NO_TRACES;
   }
 
   #begin(): void {
@@ -109,14 +118,23 @@ export class CallRecord implements CallStart, CallSummary {
     for (let i = 0; i < traced.length; i++) {
       try {
         const trace = traced[i]!.start(this);
-        if (trace !== null) this.#traces.push(trace);
+        if (trace !== null) this.#add(trace);
       } catch (error) {
         this.#report(error);
       }
     }
     if (listeners.length > 0) {
-      this.#traces.push(new EndTeller(this, this.#observers));
+      this.#add(new EndTeller(this, this.#observers));
     }
+  }
+
+  #add(trace: CallTrace): void {
+    // Most calls have one, and an array that grows has room for seventeen.
+    this.#traces = this.#traces === NO_TRACES
+      ? [trace]
+      : [...this.#traces, trace];
+    this.hasSpan ||= trace.hasSpan === true;
+    this.hasContext ||= trace.run !== undefined;
   }
 
   /** Runs what the call leads to, in the contexts of those who observe it. */
@@ -202,7 +220,7 @@ export class CallRecord implements CallStart, CallSummary {
     this.#isRunning = false;
     this.#outcome = outcome;
     this.peer = peer;
-    this.durationMs = this.elapsedMs;
+    if (this.#clock !== null) this.durationMs = this.elapsedMs;
     // What waited for a connection in vain was not sent.
     if (this.attempts === 0) this.sentMessages = this.sentBytes = 0;
     for (let i = 0; i < this.#traces.length; i++) {
@@ -235,9 +253,9 @@ export function sendRequestHead(
   head: HeaderBlock,
   end: boolean,
 ): void {
-  if (record === null) return stream.sendHead(head, end);
-  record.run(() => stream.sendHead(head, end));
-  if (record.hasSpan) stream.dropSpan?.();
+  if (record?.hasContext) record.run(() => stream.sendHead(head, end));
+  else stream.sendHead(head, end);
+  if (record?.hasSpan) stream.dropSpan?.();
 }
 
 /**

@@ -26,7 +26,10 @@ export interface CallStart {
    * client. Whoever wants a field of it need not have all of it decoded.
    */
   readonly headers: readonly string[] | null;
-  /** How long it has taken so far, in milliseconds. */
+  /**
+   * How long it has taken so far, in milliseconds; NaN if none of its observers
+   * is timed.
+   */
   readonly elapsedMs: number;
 }
 
@@ -38,7 +41,10 @@ export interface CallSummary {
   readonly details: readonly unknown[];
   /** The other side; null for a call that had no connection. */
   readonly peer: Peer | null;
-  /** From its beginning to its end, in milliseconds. */
+  /**
+   * From its beginning to its end, in milliseconds; NaN if none of its observers
+   * is timed.
+   */
   readonly durationMs: number;
   /**
    * How often its request was sent: 0 if never, more than 1 if it was retried transparently.
@@ -87,6 +93,13 @@ export interface CallTrace {
 
 /** Observes the calls of a channel or a server. */
 export interface CallObserver {
+  /**
+   * Whether it wants to know how long calls take. If nobody does, nobody looks
+   * at the clock, which takes as long as all else that is counted of a call.
+   *
+   * @default {false}
+   */
+  readonly isTimed?: boolean;
   /**
    * A call begins: before it has a stream, on a client, and when the head of its
    * request is read, on a server, also if it is refused for that.

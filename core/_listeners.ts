@@ -47,6 +47,8 @@ export interface Observers {
   readonly traced: readonly CallObserver[];
   /** Who listens for `CallEnd`. */
   readonly listeners: readonly Callback[];
+  /** Whether one of them wants to know how long calls take. */
+  readonly isTimed: boolean;
   /** Told what one of them threw, and which call it was about. */
   readonly report: FailureReport;
 }
@@ -178,7 +180,9 @@ export class Listeners<T extends Event> {
   ): void {
     const isNobody = traced.length + listeners.length === 0;
     const report = this.#report;
-    this.#observers = isNobody ? null : { traced, listeners, report };
+    const isTimed = listeners.length > 0 ||
+      traced.some(({ isTimed }) => isTimed === true);
+    this.#observers = isNobody ? null : { traced, listeners, isTimed, report };
   }
 
   #remove(type: EventClass<T>, listener: Callback): void {

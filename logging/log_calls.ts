@@ -142,6 +142,7 @@ export function logCalls(
     );
   }
   return listeners.observe({
+    isTimed: true,
     start: (call) => log.filter(call.info) ? new LoggedCall(call, log) : null,
   });
 }

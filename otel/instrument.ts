@@ -4,7 +4,11 @@
  * @module
  */
 
-import type { CallStart, CallTrace } from "../core/_call_trace.ts";
+import type {
+  CallObserver,
+  CallStart,
+  CallTrace,
+} from "../core/_call_trace.ts";
 import type { CallInfo, ClientEvent, ServerEvent } from "../core/events.ts";
 import { describe } from "../core/_describe.ts";
 import { type Listenable, listenersOf } from "../core/_listeners.ts";
@@ -220,7 +224,9 @@ interface KnownMethod extends TracedMethod {
 }
 
 /** What both sides have. */
-abstract class CallsObserver {
+abstract class CallsObserver implements CallObserver {
+  /** Spans have a clock of their own. */
+  readonly isTimed: boolean;
   readonly #source: TelemetrySource;
   readonly #filter: InstrumentCallsOptions["filter"];
   readonly #methods = new Map<string, KnownMethod>();
@@ -234,7 +240,9 @@ abstract class CallsObserver {
       propagation: options.propagator,
       context: options.contextManager,
     };
-    this.#source = new TelemetrySource(given, side, options.metrics ?? "all");
+    const { metrics = "all" } = options;
+    this.#source = new TelemetrySource(given, side, metrics);
+    this.isTimed = metrics !== "none";
     this.#filter = options.filter;
     this.metadata = options.requestMetadata ?? [];
     this.http2Spans = options.http2Spans ?? false;

@@ -87,7 +87,7 @@ export class ClientCall<Req, Rep>
   /** The trailing metadata, once somebody wanted to see it. */
   trailingMetadata: Metadata | null = null;
   /** What is counted of it; null if nobody observes it. */
-  readonly record: CallRecord | null;
+  record: CallRecord | null;
 
   readonly #method: ClientMethod;
   readonly #options: ClientCallOptions;
@@ -230,7 +230,7 @@ export class ClientCall<Req, Rep>
     this.#sender.begin(end);
     if (!this.#finished) {
       this.#method.host.callCounts.start();
-      this.record?.begin(this.context);
+      if (this.record?.begin(this.context) === false) this.record = null;
     }
     this.#begun?.resolve();
     const wasWatching = this.#watching;

@@ -155,7 +155,7 @@ function recordOf(
 ): CallRecord | null {
   if (observers === null) return null;
   const record = new CallRecord(info, headers, observers, deadlines);
-  record.begin();
+  if (!record.begin()) return null;
   if (record.hasSpan) stream.dropSpan?.();
   return record;
 }
@@ -221,15 +221,19 @@ function handle(
   call: AnyCall,
   stream: ServerStream<unknown, unknown>,
 ): unknown {
-  const { handle, start: { handler, record } } = call;
-  if (record === null) {
-    return handle === null ? handler.handle(stream) : handle(stream);
-  }
-  return record.run(() => {
-    if (handle !== null) return handle(stream);
-    record.handling();
-    return handler.handle(stream);
-  });
+  const { record } = call.start;
+  return record?.hasContext
+    ? record.run(() => handleWithin(call, stream))
+    : handleWithin(call, stream);
+}
+
+function handleWithin(
+  { handle, start: { handler, record } }: AnyCall,
+  stream: ServerStream<unknown, unknown>,
+): unknown {
+  if (handle !== null) return handle(stream);
+  record?.handling();
+  return handler.handle(stream);
 }
 
 function handlerReturned(host: CallHost, call: AnyCall): void {

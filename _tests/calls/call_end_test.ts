@@ -11,7 +11,11 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
-import type { CallSummary, CallTrace } from "../../core/_call_trace.ts";
+import type {
+  CallObserver,
+  CallSummary,
+  CallTrace,
+} from "../../core/_call_trace.ts";
 import { observe } from "../../core/_listeners.ts";
 import {
   CallEnd,
@@ -575,4 +579,25 @@ Deno.test("observe() has observers change the metadata of each attempt, and run 
   seen.splice(0);
   await echo.stub.unary({}).catch(() => {});
   assertEquals(seen.includes("end"), false);
+});
+
+Deno.test("observe() has calls timed only where an observer wants to know how long they take", async () => {
+  await using echo = await startEcho({});
+  for (const target of [echo.channel, echo.server]) {
+    const times: number[] = [];
+    const observer = (isTimed: boolean): CallObserver => ({
+      isTimed,
+      start: (call) => ({
+        end: ({ durationMs }) => void times.push(durationMs, call.elapsedMs),
+      }),
+    });
+    using _untimed = observe(target, observer(false));
+    await echo.stub.unary({});
+    await until(() => times.length === 2, "the first end");
+    assertEquals(times.splice(0), [NaN, NaN]);
+    using _timed = observe(target, observer(true));
+    await echo.stub.unary({});
+    await until(() => times.length === 4, "the second end, told twice");
+    assert(times.every((ms) => ms >= 0), `${times}`);
+  }
 });
