@@ -118,17 +118,23 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
     } = options;
     this.#clock = clock ?? systemClock;
     const action = "Cannot create server";
-    const onError = unfailing(options.onError ?? logError, logError);
+    const onError = unfailing(
+      options.onError ?? logError,
+      (failure, error, info) => {
+        logError(error, info);
+        logError(failure, info);
+      },
+    );
+    // Whoever counts must not stand in the way of what protects, and a client
+    // that cannot connect must not end the server.
+    const onRefusedCall = unfailing(options.onRefusedCall);
+    const onConnectionError = unfailing(options.onConnectionError);
     const config = Configuration.from(options.config).forServer();
     const budget = new MemoryBudget(budgetLimitsOf(config));
     const onRefused = (reason: RefusalReason, call: CallIdentity): void => {
       this.#refusedCalls++;
       const { methodName, peer } = call;
-      try {
-        options.onRefusedCall?.({ reason, methodName, peer });
-      } catch {
-        // Whoever counts must not stand in the way of what protects.
-      }
+      onRefusedCall({ reason, methodName, peer });
     };
     const watch = new ServerWatch(
       {
@@ -196,11 +202,7 @@ export class Server implements AsyncDisposable, Listenable<ServerEvent> {
         const connection = `connection from ${peer}`;
         connectivity.connection(connection, "failed", error.message);
         this.#onConnectionFailure(error, peer);
-        try {
-          options.onConnectionError?.(error, peer);
-        } catch {
-          // A client that cannot connect must not end the server.
-        }
+        onConnectionError(error, peer);
       },
       onStream: (stream, raw, peer) => {
         watch.start();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { show } from "./core/_describe.ts";
+import { isPromiseLike, show } from "./core/_describe.ts";
 import {
   checkBoolean,
   checkClock,
@@ -79,8 +79,8 @@ export interface ServerOptions {
   readonly config?: Configuration | ConfigurationOptions;
   /**
    * Told what a handler threw that is no {@linkcode GRPCError}. The client sees
-   * `UNKNOWN` and not a word of it. What this throws itself goes to the console,
-   * with what it was told.
+   * `UNKNOWN` and not a word of it. What this throws itself, or rejects with,
+   * goes to the console, with what it was told.
    *
    * @default writes it to the console
    */
@@ -93,7 +93,8 @@ export interface ServerOptions {
    * does not speak HTTP/2, and that was ended because of too many PINGs or
    * resets. Told, too, when the process has
    * no file descriptor left for connections (`EMFILE`): then the peer is the
-   * address that the server listens on. What it throws is ignored.
+   * address that the server listens on. What it throws, or rejects with, is
+   * ignored.
    *
    * @default {undefined} nobody is told
    */
@@ -101,7 +102,7 @@ export interface ServerOptions {
   /**
    * Told of each call that was refused, or ended, to protect the server: at once,
    * so that it should only count. {@linkcode Server.refusedCalls} is how many.
-   * What it throws is ignored.
+   * What it throws, or rejects with, is ignored.
    *
    * @default {undefined} nobody is told
    */
@@ -207,26 +208,24 @@ export interface CloseOptions {
   readonly graceMs?: number;
 }
 
-/** Told what failed in a handler, and where. */
-type ErrorCallback = NonNullable<ServerOptions["onError"]>;
-
 /**
- * Makes a callback that never throws: a call has to end whatever becomes of the
- * report of its failure.
+ * Makes a callback that never fails, neither at once nor by a promise: a call or
+ * a server goes on whatever becomes of what it tells.
  *
- * @param callback The callback.
+ * @param callback The callback, if there is one.
  * @param otherwise Told what it threw, and what it was told.
  */
-export function unfailing(
-  callback: ErrorCallback,
-  otherwise: ErrorCallback,
-): ErrorCallback {
-  return (error, info) => {
+export function unfailing<A extends readonly unknown[]>(
+  callback: ((...told: A) => unknown) | undefined,
+  otherwise: (failure: unknown, ...told: A) => void = () => {},
+): (...told: A) => void {
+  return (...told) => {
     try {
-      callback(error, info);
+      const result = callback?.(...told);
+      if (!isPromiseLike(result)) return;
+      Promise.resolve(result).catch((failure) => otherwise(failure, ...told));
     } catch (failure) {
-      otherwise(error, info);
-      otherwise(failure, info);
+      otherwise(failure, ...told);
     }
   };
 }

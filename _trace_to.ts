@@ -11,7 +11,7 @@ import type {
   CallTrace,
 } from "./core/_call_trace.ts";
 import type { ConnectivityObserver } from "./core/_connectivity_trace.ts";
-import { describe, isPromiseLike, show } from "./core/_describe.ts";
+import { describe, isPromiseLike, onOneLine, show } from "./core/_describe.ts";
 import { type Listenable, listenersOf } from "./core/_listeners.ts";
 import type { ClientEvent, ServerEvent } from "./core/events.ts";
 import type { Metadata } from "./core/metadata.ts";
@@ -159,14 +159,6 @@ class Lines {
       }
     }
   }
-}
-
-/** What comes from the peer, such as a message, must not look like a line. */
-function onOneLine(text: string): string {
-  return text.replace(
-    /[\p{Cc}\u2028\u2029]/gu,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }
 
 function because(reason: string | null): string {

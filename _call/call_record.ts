@@ -11,6 +11,7 @@ import type {
   CallSummary,
   CallTrace,
 } from "../core/_call_trace.ts";
+import { isPromiseLike } from "../core/_describe.ts";
 import { dispatch, type Observers } from "../core/_listeners.ts";
 import type { Clock } from "../core/clock.ts";
 import { GRPCError } from "../core/errors.ts";
@@ -144,9 +145,24 @@ export class CallRecord implements CallStart, CallSummary {
       const trace = this.#traces[i]!;
       if (trace.run === undefined) continue;
       const inner = all;
-      all = () => trace.run!(inner);
+      all = () => this.#runIn(trace, inner);
     }
     return all();
+  }
+
+  #runIn<R>(trace: CallTrace, fn: () => R): R {
+    let isBegun = false;
+    try {
+      return trace.run!(() => {
+        isBegun = true;
+        return fn();
+      });
+    } catch (error) {
+      // What the call itself throws is not the observer's.
+      if (isBegun) throw error;
+      this.#report(error);
+      return fn();
+    }
   }
 
   /** The request is sent, or sent again: gives the metadata to send. */
@@ -225,7 +241,9 @@ export class CallRecord implements CallStart, CallSummary {
     if (this.attempts === 0) this.sentMessages = this.sentBytes = 0;
     for (let i = 0; i < this.#traces.length; i++) {
       try {
-        this.#traces[i]!.end(this);
+        const result = this.#traces[i]!.end(this);
+        if (!isPromiseLike(result)) continue;
+        Promise.resolve(result).catch((error) => this.#report(error));
       } catch (error) {
         this.#report(error);
       }

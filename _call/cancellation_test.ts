@@ -229,3 +229,27 @@ Deno.test("Cancellation.reason is undefined when nothing ended the call", () => 
   assertEquals(cancellation.reason, undefined);
   assertInstanceOf(cancellation.signal, AbortSignal);
 });
+
+Deno.test("Cancellation ends those made for it once, and none that are over", () => {
+  const parent = new Cancellation(new Owner(), undefined, undefined);
+  const owners = [new Owner(), new Owner()];
+  const [over, running] = owners.map((owner) => {
+    const child = new Cancellation(
+      owner,
+      undefined,
+      undefined,
+      deadlines,
+      parent,
+    );
+    child.enter();
+    return child;
+  });
+  over![Symbol.dispose]();
+  const reason = new GRPCError(Status.ABORTED, "no");
+  parent.abort(reason);
+  parent.abort(reason);
+  running![Symbol.dispose]();
+  assertEquals(owners[0]!.ends, []);
+  assertEquals(owners[1]!.ends.length, 1);
+  assertStrictEquals(owners[1]!.ends[0]!.cause, reason);
+});

@@ -35,8 +35,8 @@ export function connectionsOf({ connections }: SubchannelFigures): LookedAt[] {
 
 /** The channels and servers that are shown; it has none of them live longer. */
 export class Registry {
-  readonly #channels = new Map<bigint, WeakRef<Channel>>();
-  readonly #servers = new Map<bigint, WeakRef<ServerFigures>>();
+  readonly #channels = new Set<WeakRef<Channel>>();
+  readonly #servers = new Set<WeakRef<ServerFigures>>();
 
   /** Shows a channel, until it is closed or what is returned is disposed. */
   addChannel(channel: Channel): Disposable {
@@ -71,25 +71,25 @@ export class Registry {
   }
 }
 
-function add<T extends Identified>(
-  list: Map<bigint, WeakRef<T>>,
-  item: T,
-): Disposable {
-  const id = idOf(item);
-  list.set(id, new WeakRef(item));
-  return { [Symbol.dispose]: () => void list.delete(id) };
+function add<T extends Identified>(list: Set<WeakRef<T>>, item: T): Disposable {
+  // Ids are in the order in which things were shown.
+  idOf(item);
+  // Whoever shows it as well goes on to.
+  const own = new WeakRef(item);
+  list.add(own);
+  return { [Symbol.dispose]: () => void list.delete(own) };
 }
 
-/** Those that there still are; the others are forgotten. */
+/** Those that there still are, each once; the others are forgotten. */
 function living<T extends Identified>(
-  list: Map<bigint, WeakRef<T>>,
+  list: Set<WeakRef<T>>,
   isOpen: (item: T) => boolean,
 ): T[] {
-  const found: T[] = [];
-  for (const [id, ref] of [...list]) {
+  const found = new Set<T>();
+  for (const ref of [...list]) {
     const item = ref.deref();
-    if (item !== undefined && isOpen(item)) found.push(item);
-    else list.delete(id);
+    if (item !== undefined && isOpen(item)) found.add(item);
+    else list.delete(ref);
   }
-  return found;
+  return [...found];
 }

@@ -337,6 +337,43 @@ Deno.test("Channelz gives pages, in the order of ids that are nobody else's", as
   for (const channel of channels) await channel.close();
 });
 
+Deno.test("Channelz keeps the order of ids when something is shown again", async () => {
+  await using one = new Channel("127.0.0.1", 1);
+  await using other = new Channel("127.0.0.1", 2);
+  const channelz = new Channelz();
+  const first = channelz.add(one);
+  channelz.add(other);
+  first[Symbol.dispose]();
+  channelz.add(one);
+  await using asker = new ChannelFor([channelz]);
+  const z = createStub(ChannelzService, asker);
+  const { channel } = await z.getTopChannels({ maxResults: 1n });
+  assertEquals(channel.map(({ ref }) => ref!.name), ["127.0.0.1:1"]);
+});
+
+Deno.test("Channelz gives 100 results on a page, or as many as were asked for up to 1000", async () => {
+  const channels = Array.from(
+    { length: 1001 },
+    () => new Channel("127.0.0.1", 1),
+  );
+  await using asker = new ChannelFor([new Channelz(channels)]);
+  const z = createStub(ChannelzService, asker);
+  for (
+    const [maxResults, found, isEnd] of [
+      [0n, 100, false],
+      [1000n, 1000, false],
+      [1001n, 1000, false],
+      [2n ** 63n - 1n, 1000, false],
+    ] as const
+  ) {
+    const { channel, end } = await z.getTopChannels({ maxResults });
+    assertEquals([channel.length, end], [found, isEnd]);
+  }
+  await channels[0]!.close();
+  const { channel, end } = await z.getTopChannels({ maxResults: 1001n });
+  assertEquals([channel.length, end], [1000, true]);
+});
+
 Deno.test("Channelz gives the sockets of a server in pages", async () => {
   await using shown = await startShown();
   const others = Array.from(
@@ -389,6 +426,9 @@ Deno.test("Channelz shows nothing that is closed, or that it shall show no more"
   await shown.stub.unary({});
   await using other = new Channel("127.0.0.1", 1);
   const added = channelz.add(other);
+  const again = channelz.add(other);
+  assertEquals((await z.getTopChannels({})).channel.length, 2);
+  again[Symbol.dispose]();
   assertEquals((await z.getTopChannels({})).channel.length, 2);
   added[Symbol.dispose]();
   assertEquals((await z.getTopChannels({})).channel.length, 1);

@@ -2,8 +2,9 @@
  * The seam for whoever observes calls as a whole, from their beginning to their
  * end: the event `CallEnd`, spans, metrics, logs.
  *
- * Nothing here may wait, and what it throws concerns the one who observes, not
- * the call: it goes to `onError` of a server, and to nobody on a channel.
+ * Nothing here is waited for, and what it throws concerns the one who observes,
+ * not the call: it goes to `onError` of a server, and is an unhandled rejection on
+ * a channel.
  *
  * @module
  */
@@ -87,8 +88,12 @@ export interface CallTrace {
   sent?(bytes: number): void;
   /** A message of so many bytes has come. */
   received?(bytes: number): void;
-  /** The call is over, whatever has ended it: once, and last. */
-  end(summary: CallSummary): void;
+  /**
+   * The call is over, whatever has ended it: once, and last.
+   *
+   * @returns Anything; a promise that rejects counts as thrown.
+   */
+  end(summary: CallSummary): unknown;
 }
 
 /** Observes the calls of a channel or a server. */

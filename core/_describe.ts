@@ -24,6 +24,17 @@ export function show(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : describe(value);
 }
 
+/**
+ * Escapes what ends a line in the eyes of any program, or commands a terminal:
+ * what comes from a peer must not look like something else.
+ */
+export function onOneLine(text: string): string {
+  return text.replace(
+    /[\p{Cc}\u2028\u2029]/gu,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** Tells whether a value is an object with nothing but its own fields. */
 export function isPlainObject<T>(
   value: T,

@@ -35,12 +35,13 @@ import {
 export interface LogCallsOptions {
   /**
    * Takes a record, in the asynchronous context of its call: that of the caller,
-   * or that of the handler. Nobody waits for it. What it throws goes to
-   * `onError` of a server, and is an unhandled rejection on a channel.
+   * or that of the handler. Nobody waits for it. What it throws, or rejects
+   * with, goes to `onError` of a server, and is an unhandled rejection on a
+   * channel.
    *
    * @default writes a line of JSON to the console, by the method of the level
    */
-  readonly write?: (record: CallLogRecord) => void;
+  readonly write?: (record: CallLogRecord) => unknown;
   /**
    * The levels of statuses that shall have another than {@linkcode levelOf}
    * gives them, or `"off"` for none and no record.
@@ -149,7 +150,7 @@ export function logCalls(
 
 /** What is logged, and where to. */
 interface Log {
-  readonly write: (record: CallLogRecord) => void;
+  readonly write: (record: CallLogRecord) => unknown;
   readonly levels: Levels;
   readonly okSampleRate: number;
   readonly keys: readonly string[];
@@ -184,14 +185,14 @@ class LoggedCall implements CallTrace {
     this.#context = currentContext();
   }
 
-  end(summary: CallSummary): void {
+  end(summary: CallSummary): unknown {
     const { write, levels, okSampleRate } = this.#log;
     const status = statusName(summary.status);
     const level = levels[status];
     if (level === "off") return;
     if (summary.status === Status.OK && Math.random() >= okSampleRate) return;
     const record = this.#record(summary, level);
-    this.#context(() => write(record));
+    return this.#context(() => write(record));
   }
 
   #record(summary: CallSummary, level: LogLevel): CallLogRecord {

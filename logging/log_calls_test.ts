@@ -338,20 +338,28 @@ Deno.test("logCalls() writes in the context of the caller, and of the handler", 
   assertEquals(seen, [["server", "handler"], ["client", "caller"]]);
 });
 
-Deno.test("logCalls() reports what write throws to onError, and harms no call", async () => {
-  await using echo = await startEcho();
-  logCalls(echo.server, {
-    write() {
+for (
+  const [how, write] of [
+    ["throws", () => {
       throw new Error("the disk is full");
-    },
+    }],
+    ["rejects with", () => Promise.reject(new Error("the disk is full"))],
+  ] as const
+) {
+  Deno.test(`logCalls() reports what write ${how} to onError, and harms no call`, async () => {
+    const told = Promise.withResolvers<[unknown, string]>();
+    await using echo = await startEcho({
+      server: {
+        onError: (error, { methodName }) => told.resolve([error, methodName]),
+      },
+    });
+    logCalls(echo.server, { write });
+    await soon(echo.stub.unary({}));
+    const [error, methodName] = await soon(told.promise);
+    assertEquals((error as Error).message, "the disk is full");
+    assertEquals(methodName, PATHS.unary);
   });
-  await soon(echo.stub.unary({}));
-  const [{ error, info }] = echo.takeFailures() as [
-    ReturnType<EchoPair["takeFailures"]>[number],
-  ];
-  assertEquals((error as Error).message, "the disk is full");
-  assertEquals(info.methodName, PATHS.unary);
-});
+}
 
 Deno.test("logCalls() writes lines of JSON to the console by default", async () => {
   const lines: [string, unknown][] = [];
@@ -374,7 +382,7 @@ Deno.test("logCalls() writes lines of JSON to the console by default", async () 
   assertMatch(record["time"] as string, /^\d{4}-.*Z$/);
 });
 
-Deno.test("textLine() makes one line of a record, whatever the peer has sent", () => {
+Deno.test("textLine() and jsonLine() make one line of a record, whatever the peer has sent", () => {
   const record: CallLogRecord = {
     time: new Date(0),
     level: "warn",
@@ -398,7 +406,16 @@ Deno.test("textLine() makes one line of a record, whatever the peer has sent", (
     '1970-01-01T00:00:00.000Z warn client /a.B/C UNAVAILABLE 1.5 ms, no connection, sent 2 times, sent 1 (3 bytes), received 0 (0 bytes), x-id="a b", "gone\\nfor good"',
   );
   assertMatch(textLine({ ...record, method: "/a\n/b" }), / "\/a\\n\/b" /);
-  assert(!jsonLine({ ...record, method: "/a\n/b" }).includes("\n"));
+  // Ends of lines, in the eyes of some, and what commands a terminal.
+  const message = "\0 \t \r\n \x1b[2J \x7f \x85 \x9b2J \u2028 \u2029 ü";
+  const hostile = { ...record, message, method: message };
+  const told = String
+    .raw`"\u0000 \t \r\n \u001b[2J \u007f \u0085 \u009b2J \u2028 \u2029 ü"`;
+  for (const line of [textLine(hostile), jsonLine(hostile)]) {
+    assertMatch(line, /^[\P{Cc}]+$/u);
+    assertEquals(line.split(told).length, 3);
+  }
+  assertEquals(JSON.parse(jsonLine(hostile)).message, message);
 });
 
 Deno.test("levelOf() has a level for every status", () => {

@@ -5,6 +5,7 @@
  */
 
 import type { CallInfo } from "../core/_call_info.ts";
+import { onOneLine } from "../core/_describe.ts";
 import { Cardinality } from "../core/cardinality.ts";
 import { Status, type StatusName } from "../core/status.ts";
 
@@ -127,7 +128,7 @@ export function levelOf(status: StatusName): LogLevel {
  * ```
  */
 export function jsonLine(record: CallLogRecord): string {
-  return JSON.stringify(record);
+  return quoted(record);
 }
 
 /**
@@ -152,7 +153,7 @@ export function textLine(record: CallLogRecord): string {
   // Where a peer said it, it may be anything, but must not become two lines.
   const method = /^[!-~]+$/.test(record.method)
     ? record.method
-    : JSON.stringify(record.method);
+    : quoted(record.method);
   const head = [time.toISOString(), level, side, method, status].join(" ");
   const rest = [
     `${record.durationMs} ms`,
@@ -161,9 +162,14 @@ export function textLine(record: CallLogRecord): string {
     `sent ${record.sentMessages} (${record.sentBytes} bytes)`,
     `received ${record.receivedMessages} (${record.receivedBytes} bytes)`,
     ...Object.entries(metadata).map(([key, value]) =>
-      `${key}=${JSON.stringify(value)}`
+      `${key}=${quoted(value)}`
     ),
-    ...message === "" ? [] : [JSON.stringify(message)],
+    ...message === "" ? [] : [quoted(message)],
   ];
   return `${head} ${rest.join(", ")}`;
+}
+
+/** As JSON, which by itself escapes only some of what may end a line. */
+function quoted(value: unknown): string {
+  return onOneLine(JSON.stringify(value));
 }

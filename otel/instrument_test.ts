@@ -30,6 +30,7 @@ import {
 import { Waiters } from "../_testdata/waiters.ts";
 import { soon, until } from "../_testdata/waiting.ts";
 import { ChannelFor, type Faults, VirtualClock } from "../testing/mod.ts";
+import { observe } from "../core/_listeners.ts";
 import { instrument, type InstrumentCallsOptions } from "./mod.ts";
 
 const UNARY = "grpclib.test.Echo/Unary";
@@ -526,6 +527,85 @@ Deno.test("instrument() keeps a call alive whose provider throws", async () => {
   instrument(echo.server, { tracerProvider, metrics: "none" });
   await echo.stub.unary({});
   assertStrictEquals(failures[0], error);
+});
+
+Deno.test("instrument() has propagators write what can be sent, and read what came", async () => {
+  const telemetry = new FakeTelemetry();
+  const read: unknown[] = [];
+  const propagator: InstrumentCallsOptions["propagator"] = {
+    inject(_context, carrier, setter) {
+      setter.set(carrier, "x-trace", "1");
+      setter.set(carrier, "grpc-trace", "2");
+      setter.set(carrier, "x-text", "caf\u00e9");
+    },
+    extract(context, carrier, getter) {
+      const keys = getter.keys(carrier).filter((key) => /^(x|grpc)-/.test(key));
+      read.push(keys.sort());
+      for (const key of ["x-trace", "x-list", "x-none"]) {
+        read.push(getter.get(carrier, key));
+      }
+      return context;
+    },
+  };
+  await using echo = await startEcho();
+  for (const target of [echo.channel, echo.server]) {
+    instrument(target, { ...telemetry.options, propagator });
+  }
+  await echo.stub.unary({}, { metadata: { "x-list": ["a", "b"] } });
+  const [keys, ...values] = read;
+  const accepted = ["grpc-accept-encoding"];
+  assertEquals(
+    new Set(keys as string[]),
+    new Set([...accepted, "x-list", "x-trace"]),
+  );
+  // What stands in several fields, or in one, is a list.
+  assertEquals(values, ["1", values[1], undefined]);
+  assertEquals(`${values[1]}`.split(/, ?/), ["a", "b"]);
+});
+
+Deno.test("instrument() opens streams in the span of their call where the runtime keeps its own", async () => {
+  for (const http2Spans of [true, false]) {
+    const telemetry = new FakeTelemetry();
+    await using echo = await startEcho();
+    const seen: (string | undefined)[] = [];
+    instrument(echo.channel, { ...telemetry.options, http2Spans });
+    observe(echo.channel, {
+      start: () => ({
+        run(fn) {
+          seen.push(telemetry.active?.id);
+          return fn();
+        },
+        end() {},
+      }),
+    });
+    // The first call waits for its connection.
+    await echo.stub.unary({});
+    await echo.stub.unary({});
+    const ids = telemetry.of("client").map(({ id }) => id);
+    assertEquals(seen, http2Spans ? ids : [undefined, undefined]);
+  }
+});
+
+Deno.test("instrument() ends spans that cannot be marked", async () => {
+  await using test = new Observed();
+  const { trace: { getTracer }, spans } = test.telemetry;
+  const tracerProvider = {
+    getTracer(name: string) {
+      const { startSpan } = getTracer(name);
+      return {
+        startSpan: (...args: Parameters<typeof startSpan>) =>
+          Object.assign(startSpan(...args), {
+            setAttribute() {
+              throw new Error("No mark");
+            },
+          }),
+      };
+    },
+  };
+  instrument(test.channel.server, { tracerProvider, metrics: "none" });
+  await test.stub.unary({});
+  assertEquals(spans.length, 3);
+  assertEquals(test.telemetry.live, []);
 });
 
 for (

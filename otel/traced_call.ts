@@ -77,7 +77,8 @@ abstract class TracedCall implements CallTrace {
   ): void {
     const { span } = this;
     if (span === null) return;
-    if (this.isSampled) {
+    try {
+      if (!this.isSampled) return;
       const name = statusName(status);
       span.setAttribute(SpanKey.STATUS, name);
       markPeer(span, peer);
@@ -85,8 +86,10 @@ abstract class TracedCall implements CallTrace {
         span.setAttribute(SpanKey.ERROR, name);
         span.setStatus({ code: SPAN_ERROR, message });
       }
+    } finally {
+      // Also a span that takes no marks is over.
+      span.end();
     }
-    span.end();
   }
 }
 

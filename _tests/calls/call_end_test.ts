@@ -52,7 +52,7 @@ import {
 } from "../../_testdata/gen/echo_pb.ts";
 import { RawConnection, requestFields } from "../../_testdata/raw_h2.ts";
 import { Waiters } from "../../_testdata/waiters.ts";
-import { soon, until } from "../../_testdata/waiting.ts";
+import { soon, turns, until } from "../../_testdata/waiting.ts";
 import { ChannelFor, Faults, VirtualClock } from "../../testing/mod.ts";
 
 type Kind = keyof typeof PATHS;
@@ -461,6 +461,21 @@ Deno.test("CallEnd tells the message and the details of a status on either side"
   }
 });
 
+Deno.test("CallEnd tells what the source of the requests threw", async () => {
+  await using echo = await startEcho();
+  const count = new Count(echo.channel);
+  const error = new Error("the disk is full");
+  async function* requests() {
+    yield {};
+    await null;
+    throw error;
+  }
+  const thrown = await assertRejects(() => echo.stub.clientStream(requests()));
+  assertStrictEquals(thrown, error);
+  count.assert([`${PATHS.clientStream} CANCELLED`]);
+  assertEquals(count.events[0]!.statusMessage, "the disk is full");
+});
+
 Deno.test("CallInfo.method tells what the .proto file says, whoever made the stub", async () => {
   await using echo = await startEcho();
   const descriptors: unknown[] = [];
@@ -499,6 +514,19 @@ Deno.test("CallEnd has listeners run in the context of the call, and of its hand
     await whose.run("caller", () => call(echo, kind));
   }
   assertEquals(seen, KINDS.flatMap(() => ["handler", "caller"]));
+});
+
+Deno.test("CallEnd has listeners of a server run in nobody's context for a call without a handler", async () => {
+  const whose = new AsyncLocalStorage<string>();
+  await using channel = new ChannelFor([]);
+  const seen: unknown[] = [];
+  listen(channel.server, CallEnd, () => void seen.push(whose.getStore()));
+  // In memory the call comes in the context of its caller.
+  await whose.run(
+    "caller",
+    () => call({ stub: createStub(Echo, channel) }, "unary"),
+  );
+  assertEquals(seen, [undefined]);
 });
 
 Deno.test("CallEnd listeners that fail harm no call: a server's go to onError", async () => {
@@ -601,3 +629,64 @@ Deno.test("observe() has calls timed only where an observer wants to know how lo
     assert(times.every((ms) => ms >= 0), `${times}`);
   }
 });
+
+Deno.test("observe() takes off what it has put there, once, however often that is said", async () => {
+  await using echo = await startEcho();
+  const ends: string[] = [];
+  const observer = (name: string) => ({
+    start: () => ({ end: () => ends.push(name) }),
+  });
+  const twice = observer("twice");
+  const first = observe(echo.channel, twice);
+  observe(echo.channel, twice);
+  observe(echo.channel, observer("once"));
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  await echo.stub.unary({});
+  assertEquals(ends, ["twice", "once"]);
+});
+
+for (
+  const [name, sides] of Object.entries({
+    start: ["client", "server"],
+    run: ["client", "server"],
+    attempt: ["client"],
+    handling: ["server"],
+    sent: ["client", "server"],
+    received: ["client", "server"],
+    end: ["client", "server"],
+  })
+) {
+  Deno.test(`observe() has an observer whose ${name}() throws harm no call, nor other observers`, async () => {
+    await using echo = await startEcho();
+    const unhandled: string[] = [];
+    const onUnhandled = (event: PromiseRejectionEvent): void => {
+      event.preventDefault();
+      unhandled.push((event.reason as Error).message);
+    };
+    globalThis.addEventListener("unhandledrejection", onUnhandled);
+    try {
+      const fail = () => {
+        throw new Error(name);
+      };
+      let ends = 0;
+      for (const target of [echo.channel, echo.server]) {
+        observe(target, {
+          start: name === "start" ? fail : () => ({ end() {}, [name]: fail }),
+        });
+        observe(target, { start: () => ({ end: () => ends++ }) });
+      }
+      await soon(echo.stub.unary({}));
+      await until(() => ends === 2, "the call is over on either side");
+      // What an observer of a channel throws is nobody's to catch.
+      await turns(2);
+    } finally {
+      globalThis.removeEventListener("unhandledrejection", onUnhandled);
+    }
+    assertEquals(unhandled, sides.includes("client") ? [name] : []);
+    assertEquals(
+      echo.takeFailures().map(({ error }) => (error as Error).message),
+      sides.includes("server") ? [name] : [],
+    );
+  });
+}

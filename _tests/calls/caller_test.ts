@@ -151,3 +151,28 @@ Deno.test("GRPCError of a call has a stack that may be replaced, and one of a ha
   assertStrictEquals(error.stack, "mine");
   assertEquals("methodName" in own!, false);
 });
+
+Deno.test("GRPCError of a call has the method of that call still when it ends another", async () => {
+  await using echo = await startEcho();
+  const failing = echo.stub.serverStream({ status: Status.NOT_FOUND });
+  const error = await assertRejects(
+    () => echo.stub.clientStream(failing as AsyncIterable<object>),
+    GRPCError,
+  );
+  assertEquals(error.status, Status.NOT_FOUND);
+  assertEquals(error.methodName, PATHS.serverStream);
+});
+
+Deno.test("GRPCError has those who waited first in its stack, and nobody who does later", async () => {
+  await using echo = await startEcho();
+  await using stream = echo.stub.unary.open();
+  await stream.sendMessage(BAD);
+  const error = await assertRejects(() => stream.recvMessage(), GRPCError);
+  const { stack } = error;
+  const later = await assertRejects(
+    () => stream.recvTrailingMetadata(),
+    GRPCError,
+  );
+  assertStrictEquals(later, error);
+  assertEquals(later.stack, stack);
+});

@@ -10,6 +10,7 @@ import {
 import {
   type Channel,
   type ClientMiddleware,
+  Deadline,
   GRPCError,
   listen,
   ProtocolError,
@@ -24,6 +25,7 @@ import { PATHS, startEcho } from "../../_testdata/echo_service.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import { assertStatus } from "../../_testdata/waiters.ts";
 import { soon, until } from "../../_testdata/waiting.ts";
+import { VirtualClock } from "../../testing/mod.ts";
 
 type EchoStub = Stub<typeof Echo>;
 type Kind = keyof typeof PATHS;
@@ -354,6 +356,23 @@ Deno.test("use() is inside of what RecvRequest puts in place of the handler", as
   });
   await echo.stub.unary({});
   assertEquals(seen, ["listener"]);
+});
+
+Deno.test("use() has the time of a call begin with next(), and a deadline stay where it is", async () => {
+  const clock = new VirtualClock();
+  await using echo = await startEcho({ server: { clock }, channel: { clock } });
+  use(echo.channel, async (_, next) => {
+    for (let i = 0; i < 2; i++) {
+      await clock.advance(400);
+      await next();
+    }
+  });
+  await soon(echo.stub.unary({}, { timeoutMs: 300 }));
+  const deadline = Deadline.fromTimeout(300, clock);
+  await assertStatus(
+    Status.DEADLINE_EXCEEDED,
+    () => soon(echo.stub.unary({}, { deadline })),
+  );
 });
 
 Deno.test("use() ends when its result is disposed of", async () => {

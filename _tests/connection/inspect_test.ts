@@ -295,3 +295,23 @@ Deno.test("Channel.inspect() keeps the last 32 changes", async () => {
   assertEquals(history.at(-1)!.at, since);
   assertEquals(history.at(-2)!.state, "TRANSIENT_FAILURE");
 });
+
+Deno.test("Server.inspect() keeps the last 32 connections that failed", async () => {
+  const told: string[] = [];
+  await using server = new Server([echo], {
+    config: { maxConnections: 1 },
+    onConnectionError: (_error, peer) => told.push(`${peer}`),
+  });
+  await server.start("127.0.0.1");
+  await using first = new Channel("127.0.0.1", server.port!);
+  await createStub(Echo, first).unary({});
+  for (let i = 1; i <= 34; i++) {
+    const socket = net.connect(server.port!, "127.0.0.1");
+    socket.on("error", () => {});
+    await until(() => told.length === i, "the hook is told");
+    socket.destroy();
+  }
+  const { failedConnections, refusedConnections } = server.inspect();
+  assertEquals(refusedConnections, 34);
+  assertEquals(failedConnections.map(({ peer }) => `${peer}`), told.slice(-32));
+});

@@ -26,7 +26,7 @@ import {
 } from "../../_testdata/echo_service.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import { assertStatus } from "../../_testdata/waiters.ts";
-import { soon, turns } from "../../_testdata/waiting.ts";
+import { soon, turns, until } from "../../_testdata/waiting.ts";
 
 /** Calls the service on a port. */
 async function callEcho(port: number, text = "hello"): Promise<string> {
@@ -329,42 +329,93 @@ Deno.test("Server knows the client's address", async () => {
   assert(peers[0] !== peers[1]);
 });
 
-Deno.test("Server() goes on when its onError throws", async () => {
-  const { error } = console;
-  const logged: unknown[] = [];
-  console.error = (...args: unknown[]) => logged.push(args[1]);
+for (
+  const [how, onError] of [
+    ["throws", () => {
+      throw new Error("of onError");
+    }],
+    ["rejects", () => Promise.reject(new Error("of onError"))],
+  ] as const
+) {
+  Deno.test(`Server() goes on when its onError ${how}`, async () => {
+    const { error } = console;
+    const logged: unknown[] = [];
+    console.error = (...args: unknown[]) => logged.push(args[1]);
+    try {
+      await using echo = await startEcho({
+        handlers: {
+          unary() {
+            throw new Error("of the handler");
+          },
+          async clientStream() {
+            await turns(1);
+            throw new Error("of the handler");
+          },
+        },
+        server: { onError },
+      });
+      let calls = 0;
+      for (
+        const call of [
+          () => echo.stub.unary({}),
+          () => echo.stub.clientStream([]),
+        ]
+      ) {
+        await assertStatus(Status.UNKNOWN, call, "Internal Server Error");
+        calls++;
+        await until(() => logged.length === 2 * calls, "all is told");
+      }
+    } finally {
+      console.error = error;
+    }
+    assertEquals(logged.map((it) => (it as Error).message), [
+      "of the handler",
+      "of onError",
+      "of the handler",
+      "of onError",
+    ]);
+  });
+}
+
+Deno.test("Server() goes on when those reject that are told of connections and refused calls", async () => {
+  const unhandled: unknown[] = [];
+  const onUnhandled = (event: PromiseRejectionEvent): void => {
+    event.preventDefault();
+    unhandled.push(event.reason);
+  };
+  globalThis.addEventListener("unhandledrejection", onUnhandled);
   try {
+    const told: string[] = [];
+    const goOn = Promise.withResolvers<void>();
+    const reject = (what: string) => {
+      told.push(what);
+      return Promise.reject(new Error(what));
+    };
     await using echo = await startEcho({
       handlers: {
-        unary() {
-          throw new Error("of the handler");
-        },
-        async clientStream() {
-          await turns(1);
-          throw new Error("of the handler");
+        async unary(stream) {
+          await goOn.promise;
+          await stream.sendMessage({});
         },
       },
       server: {
-        onError() {
-          throw new Error("of onError");
-        },
+        config: { maxConnections: 1, maxRunningCalls: 1, maxQueuedCalls: 0 },
+        onConnectionError: () => reject("connection"),
+        onRefusedCall: () => reject("call"),
       },
     });
-    for (
-      const call of [
-        () => echo.stub.unary({}),
-        () => echo.stub.clientStream([]),
-      ]
-    ) {
-      await assertStatus(Status.UNKNOWN, call, "Internal Server Error");
-    }
+    const calls = [echo.stub.unary({}), echo.stub.unary({})];
+    const ends = Promise.allSettled(calls);
+    await until(() => told.includes("call"), "a call is refused");
+    await using other = new Channel("127.0.0.1", echo.port);
+    other.connect();
+    await until(() => told.includes("connection"), "a connection is refused");
+    goOn.resolve();
+    const states = (await ends).map(({ status }) => status);
+    assertEquals(states.sort(), ["fulfilled", "rejected"]);
+    await turns(2);
   } finally {
-    console.error = error;
+    globalThis.removeEventListener("unhandledrejection", onUnhandled);
   }
-  assertEquals(logged.map((it) => (it as Error).message), [
-    "of the handler",
-    "of onError",
-    "of the handler",
-    "of onError",
-  ]);
+  assertEquals(unhandled, []);
 });
