@@ -6,7 +6,8 @@
 
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { GRPCError, Status, StreamTerminatedError } from "../client.ts";
-import type { EchoHandlers } from "./echo_service.ts";
+import { VirtualClock } from "../testing/mod.ts";
+import type { EchoHandlers, EchoOptions } from "./echo_service.ts";
 import { soon, whenAborted } from "./waiting.ts";
 
 /** Handlers that answer once, if they can, and wait for the end of their call. */
@@ -28,9 +29,25 @@ export class Waiters {
     },
   };
 
+  /** What deadlines come by, for those who start a pair with `options`. */
+  readonly clock = new VirtualClock();
+
+  /** Starts a pair whose deadlines come when a test has them come. */
+  readonly options: EchoOptions = {
+    handlers: this.handlers,
+    server: { clock: this.clock },
+    channel: { clock: this.clock },
+  };
+
   /** Resolves when a handler runs. */
   get started(): Promise<void> {
     return soon(this.#started.promise, "a handler to start");
+  }
+
+  /** Has time pass once a handler runs, so that its deadline comes. */
+  async pass(ms: number): Promise<void> {
+    await this.started;
+    await this.clock.advance(ms);
   }
 
   /** Resolves with the reason when the signal of a handler aborts. */

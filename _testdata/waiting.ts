@@ -74,7 +74,7 @@ export async function soon<T>(
 }
 
 /** Longer than anything here takes on a busy machine. */
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS = 60_000;
 
 /** Waits until a number stands still for some turns, and gives it. */
 export async function settled(read: () => number): Promise<number> {

@@ -121,12 +121,14 @@ const ENDS: Readonly<Record<string, End>> = {
   "comes to its deadline": {
     client: "DEADLINE_EXCEEDED",
     server: "DEADLINE_EXCEEDED",
-    options: ({ handlers }) => ({ handlers }),
+    options: ({ options }) => options,
     async play({ stub }, own) {
-      await assertStatus(
+      const end = assertStatus(
         Status.DEADLINE_EXCEEDED,
         () => stub.unary({}, { timeoutMs: 30 }),
       );
+      await own.pass(30);
+      await end;
       await own.aborted;
     },
   },

@@ -199,7 +199,11 @@ const ENDINGS: readonly Ending[] = [
   ],
   [
     "a deadline",
-    (test) => call(test, { timeoutMs: 20 }),
+    async (test, waiters) => {
+      const result = call(test, { timeoutMs: 20 });
+      await waiters.pass(20);
+      return await result;
+    },
     "DEADLINE_EXCEEDED",
     "DEADLINE_EXCEEDED",
   ],
@@ -253,7 +257,8 @@ const ENDINGS: readonly Ending[] = [
 for (const [how, end, client, server] of ENDINGS) {
   Deno.test(`instrument() ends the spans of a call once that ends with ${how}, and measures it`, async () => {
     const waiters = new Waiters();
-    await using test = new Observed({ unary: waiters.handlers.unary });
+    const { clock, handlers: { unary } } = waiters;
+    await using test = new Observed({ unary }, { clock });
     const { telemetry } = test;
     assertEquals(await end(test, waiters), client);
     const expected = server === null ? 1 : 2;

@@ -191,9 +191,10 @@ const CAUSES: Readonly<Record<string, Cause>> = {
   "its deadline comes": {
     client: Status.DEADLINE_EXCEEDED,
     server: [Status.DEADLINE_EXCEEDED],
-    options: waiting,
+    options: (waiters) => waiters.options,
     async play(echo, kind, own) {
       const end = call(echo, kind, { timeoutMs: 30 });
+      await own.pass(30);
       await own.aborted;
       await end;
     },

@@ -50,11 +50,9 @@ class NameServer implements AsyncDisposable {
   readonly #socket = dgram.createSocket("udp4");
   /** What it answers. */
   addresses: string[] = [];
-  questions = 0;
 
   async start(): Promise<number> {
     this.#socket.on("message", (question, { address, port }) => {
-      this.questions++;
       this.#socket.send(this.#answer(question), port, address);
     });
     this.#socket.bind(0, "127.0.0.1");
@@ -94,9 +92,11 @@ Deno.test("Nothing is lost while the addresses of a name grow from 2 to 4 and sh
   await using names = new NameServer();
   const port = await names.start();
   const clock = new VirtualClock();
+  let questions = 0;
   await using channel = new Channel({
     target: `svc.test:${fleet.port}`,
     resolver: async ({ signal }) => {
+      questions++;
       const nameServer = { ipAddr: "127.0.0.1", port };
       const found = await Deno.resolveDns("svc.test.", "A", {
         nameServer,
@@ -135,13 +135,14 @@ Deno.test("Nothing is lost while the addresses of a name grow from 2 to 4 and sh
   await clock.advance(60_000);
   const four = await spread(4);
   assertEquals(Object.keys(four), addresses(4));
-  for (const count of Object.values(four)) assert(count >= 15, `${count}`);
+  // Each has 20 of them but for those under way, of which there are up to 8.
+  for (const count of Object.values(four)) assert(count > 10, `${count}`);
   names.addresses = addresses(1, 3);
   await clock.advance(60_000);
   assertEquals(Object.keys(await spread(1)), ["127.0.0.3"]);
   isOver = true;
   await soon(Promise.all(loads));
-  assertEquals(names.questions, 3);
+  assertEquals(questions, 3);
 });
 
 /** A channel's connections to names that a test knows the addresses of. */
