@@ -1,7 +1,7 @@
 /** When PINGs are sent, and when they are not. */
 
-import { assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
-import { after, until } from "../_testdata/waiting.ts";
+import { assertEquals } from "@std/assert";
+import { VirtualClock } from "../testing/virtual_clock.ts";
 import { Keepalive, type KeepaliveOptions } from "./keepalive.ts";
 
 /** PINGs as they come due. */
@@ -13,10 +13,15 @@ const STEADY: KeepaliveOptions = {
   http2MinSentPingIntervalWithoutDataMs: 0,
 };
 
-/** A connection that notes its PINGs, and answers them unless it is dead. */
+/**
+ * A connection on a clock that stands still. It notes its PINGs, and answers them
+ * unless it is dead.
+ */
 class FakeOwner implements Disposable {
+  readonly clock = new VirtualClock();
+  readonly #start = this.clock.now();
   readonly keepalive: Keepalive;
-  /** When PINGs were sent. */
+  /** When PINGs were sent, in milliseconds from the start. */
   readonly pings: number[] = [];
   streams = 1;
   dead = false;
@@ -29,19 +34,15 @@ class FakeOwner implements Disposable {
       {
         hasStreams: () => this.streams > 0,
         ping: (onAck) => {
-          this.pings.push(performance.now());
+          this.pings.push(this.clock.now() - this.#start);
           if (this.dead) this.answer = onAck;
           else onAck();
         },
         onDead: () => void this.buried++,
       },
-      { ...STEADY, ...options },
+      { ...STEADY, ...options, clock: this.clock },
       calm,
     );
-  }
-
-  async pinged(count: number): Promise<void> {
-    await until(() => this.pings.length >= count, `PING ${count}`);
   }
 
   [Symbol.dispose](): void {
@@ -50,36 +51,33 @@ class FakeOwner implements Disposable {
 }
 
 Deno.test("Keepalive pings after each time of silence", async () => {
-  const start = performance.now();
   using owner = new FakeOwner();
-  await owner.pinged(3);
-  owner.pings.forEach((at, i) =>
-    assertGreaterOrEqual(at - start, 20 * (i + 1) - 3)
-  );
+  await owner.clock.advance(70);
+  assertEquals(owner.pings, [20, 40, 60]);
 });
 
 Deno.test("Keepalive does not ping while something comes in", async () => {
   using owner = new FakeOwner({ keepaliveTimeMs: 80 });
   for (let i = 0; i < 15; i++) {
-    await after(10);
+    await owner.clock.advance(10);
     owner.keepalive.onReceived();
   }
   assertEquals(owner.pings, []);
-  await owner.pinged(1);
+  await owner.clock.advance(100);
+  assertEquals(owner.pings, [150 + 80]);
 });
 
 Deno.test("Keepalive never pings when its time is Infinity", async () => {
   using owner = new FakeOwner({ keepaliveTimeMs: Infinity });
   owner.keepalive.onSent();
-  await after(50);
+  await owner.clock.advance(3_600_000);
   assertEquals(owner.pings, []);
 });
 
 Deno.test("Keepalive waits longer when the peer has complained", async () => {
-  const start = performance.now();
   using owner = new FakeOwner({}, 4);
-  await owner.pinged(1);
-  assertGreaterOrEqual(owner.pings[0]! - start, 77);
+  await owner.clock.advance(100);
+  assertEquals(owner.pings, [80]);
 });
 
 Deno.test("Keepalive pings without calls only when that is permitted, and at once when a call comes", async () => {
@@ -87,41 +85,41 @@ Deno.test("Keepalive pings without calls only when that is permitted, and at onc
   permitted.streams = 0;
   using owner = new FakeOwner();
   owner.streams = 0;
-  await permitted.pinged(3);
+  for (const { clock } of [permitted, owner]) await clock.advance(70);
+  assertEquals(permitted.pings, [20, 40, 60]);
   assertEquals(owner.pings, []);
   owner.streams = 1;
   owner.keepalive.onSent();
-  await owner.pinged(1);
+  await owner.clock.advance(0);
+  assertEquals(owner.pings, [70]);
 });
 
 Deno.test("Keepalive sends no more PINGs without data than it may", async () => {
   using owner = new FakeOwner({ http2MaxPingsWithoutData: 2 });
-  await owner.pinged(2);
-  await after(100);
+  await owner.clock.advance(1_000);
   assertEquals(owner.pings.length, 2);
   owner.keepalive.onSent();
-  await owner.pinged(4);
-  await after(60);
+  await owner.clock.advance(1_000);
   assertEquals(owner.pings.length, 4);
 });
 
 Deno.test("Keepalive keeps the least interval between PINGs without data", async () => {
   using owner = new FakeOwner({ http2MinSentPingIntervalWithoutDataMs: 90 });
-  await owner.pinged(3);
-  const [first, second, third] = owner.pings as [number, number, number];
-  assertGreaterOrEqual(second - first, 90);
-  assertGreaterOrEqual(third - second, 90);
+  await owner.clock.advance(230);
+  // It looks every 20 ms whether it may.
+  assertEquals(owner.pings, [20, 120, 220]);
   // A frame of a call makes the next one free.
   owner.keepalive.onSent();
-  await owner.pinged(4);
-  assertLess(owner.pings[3]! - third, 85);
+  await owner.clock.advance(20);
+  assertEquals(owner.pings, [20, 120, 220, 240]);
 });
 
 Deno.test("Keepalive finds the peer dead, once, when no reply comes in time", async () => {
   using owner = new FakeOwner({ keepaliveTimeoutMs: 30 });
   owner.dead = true;
-  await until(() => owner.buried > 0, "the peer is dead");
-  await after(60);
+  await owner.clock.advance(49);
+  assertEquals(owner.buried, 0);
+  await owner.clock.advance(100);
   assertEquals(owner.buried, 1);
   assertEquals(owner.pings.length, 1);
 });
@@ -129,12 +127,12 @@ Deno.test("Keepalive finds the peer dead, once, when no reply comes in time", as
 Deno.test("Keepalive goes on when the reply comes in time", async () => {
   using owner = new FakeOwner({ keepaliveTimeoutMs: 100 });
   owner.dead = true;
-  await owner.pinged(1);
-  await after(50);
-  assertEquals(owner.pings.length, 1);
+  await owner.clock.advance(70);
+  assertEquals(owner.pings, [20]);
   owner.dead = false;
   owner.answer!();
-  await owner.pinged(3);
+  await owner.clock.advance(200);
+  assertEquals(owner.pings.slice(0, 3), [20, 90, 110]);
   assertEquals(owner.buried, 0);
 });
 
@@ -156,6 +154,7 @@ Deno.test("Keepalive.stop() stops everything", async () => {
   owner.keepalive.stop();
   owner.keepalive.onSent();
   owner.keepalive.verify();
-  await after(50);
+  await owner.clock.advance(1_000);
   assertEquals([owner.pings.length, owner.buried], [1, 0]);
+  assertEquals(owner.clock.timers, 0);
 });

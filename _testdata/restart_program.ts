@@ -39,7 +39,7 @@ export interface ServerEvent {
 const IN_FLIGHT = 1000;
 
 /** How long the last calls may take. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 /** How many calls the server takes before it restarts. */
 const RUN_BETWEEN = 1300;
@@ -83,7 +83,7 @@ async function serve(port: number): Promise<void> {
     // In the midst of calls, some of which are answered and some are not.
     const enough = ran.size + RUN_BETWEEN;
     await until(() => ran.size >= enough, `${enough} calls were run`);
-    server.close({ graceMs: 30_000 });
+    server.close({ graceMs: 60_000 });
     await server.waitClosed();
     server = await start(server.port!);
   }

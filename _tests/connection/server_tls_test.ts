@@ -1,12 +1,6 @@
 /** The server's connections when they are encrypted. */
 
-import {
-  assert,
-  assertEquals,
-  assertLess,
-  assertRejects,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   Channel,
   type ChannelTLSOptions,
@@ -247,7 +241,7 @@ Deno.test("Server drops a client when nothing follows the TLS handshake", async 
   conn.close();
 });
 
-for (const graceMs of [0, 60_000]) {
+for (const graceMs of [0, 600_000]) {
   Deno.test(`Server.close() ends when TLS handshakes are half open, with a grace of ${graceMs} ms`, async () => {
     await using secure = await startSecure();
     using silent = await RawConnection.connect(secure.port);
@@ -255,10 +249,8 @@ for (const graceMs of [0, 60_000]) {
     await halfway.write(new Uint8Array([22, 3, 1, 2, 0, 1]));
     await callOnce(secure.port, TRUSTING);
     await turns(5);
-    const start = performance.now();
     secure.server.close({ graceMs });
     await soon(secure.server.waitClosed(), "the server to close");
-    assertLess(performance.now() - start, 900);
     await silent.end();
     await halfway.end();
   });

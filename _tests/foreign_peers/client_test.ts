@@ -6,6 +6,7 @@ import {
   assertEquals,
   assertGreater,
   assertInstanceOf,
+  assertLess,
   assertLessOrEqual,
   assertMatch,
 } from "@std/assert";
@@ -254,7 +255,8 @@ Deno.test("Server answers the calls of a grpc-js client", async (t) => {
   for (const method of ["unary", "serverStream"] as const) {
     await t.step(`the deadline of a call of ${method}`, async () => {
       const requests = [{ delayMs: 1, count: 1 }];
-      const command: Command = { method, requests, timeoutMs: 150 };
+      // Long enough for the request to arrive on a busy machine.
+      const command: Command = { method, requests, timeoutMs: 1_000 };
       const { code } = await makeCall(peer, command);
       assertEquals(code, Status.DEADLINE_EXCEEDED);
       const reason = await aborted(last!);
@@ -263,7 +265,7 @@ Deno.test("Server answers the calls of a grpc-js client", async (t) => {
         reason.status === Status.DEADLINE_EXCEEDED ||
           reason.status === Status.CANCELLED,
       );
-      assertLessOrEqual(last!.deadline!.timeRemainingMs(), 50);
+      assertLess(last!.deadline!.timeRemainingMs(), 900);
     });
   }
 

@@ -174,15 +174,14 @@ Deno.test("Channel calls the methods of a grpc-js server", async (t) => {
   );
 
   await t.step("unaryUnary() tells its deadline and keeps to it", async () => {
-    const start = performance.now();
+    // Long enough for the request to arrive on a busy machine.
     const error = await assertRejects(
-      () => stub.unary({ delayMs: 5000 }, { timeoutMs: 150 }),
+      () => soon(stub.unary({ delayMs: 600_000 }, { timeoutMs: 1_000 })),
       GRPCError,
     );
     assertEquals(error.status, Status.DEADLINE_EXCEEDED);
-    assert(performance.now() - start < 2000);
     const { timeoutMs } = await told();
-    assert(timeoutMs !== null && timeoutMs > 0 && timeoutMs <= 151);
+    assert(timeoutMs !== null && timeoutMs > 0 && timeoutMs <= 1_001);
     assertEquals((await told()).event, "cancelled");
   });
 

@@ -46,7 +46,6 @@ async function assertTimesOut(stub: EchoStub): Promise<void> {
   );
   const tookMs = performance.now() - start;
   assertGreaterOrEqual(tookMs, TIMEOUT_MS - 1);
-  assertLess(tookMs, 10 * TIMEOUT_MS);
 }
 
 for (const [what, before] of Object.entries(BEGINNINGS)) {
