@@ -112,10 +112,12 @@ export class Resolution<E> {
       try {
         const answer = source(asking.signal);
         if (Symbol.asyncIterator in answer) {
+          let isAnswered = false;
           for await (const endpoints of answer) {
-            this.#stopTimer();
             if (!this.#take(asking, endpoints)) return;
+            isAnswered = true;
           }
+          if (!isAnswered) throw new Error("it has ended without an answer");
         } else {
           this.#take(asking, await answer);
         }
@@ -129,6 +131,7 @@ export class Resolution<E> {
   /** Takes an answer, and tells whether it was still wanted. */
   #take(asking: AbortController, endpoints: readonly E[]): boolean {
     if (asking !== this.#asking) return false;
+    this.#stopTimer();
     if (endpoints.length === 0) throw new Error("it has no address");
     this.#hasFailed = false;
     this.#answeredAt = this.#options.clock.now();

@@ -179,3 +179,37 @@ Deno.test("Resolution tells nothing once it is stopped", async () => {
   assertEquals(world.signal?.aborted, true);
   assertEquals(world.clock.timers, 0);
 });
+
+Deno.test("Resolution asks again when a source ends that has told nothing", async () => {
+  let round = 0;
+  const world = new World(async function* () {
+    if (round++ > 0) yield ["a"];
+  });
+  world.resolution.start();
+  const log = await world.until(3);
+  assertEquals(log.slice(0, 2), [
+    "0 asked",
+    "0 Cannot resolve svc: it has ended without an answer",
+  ]);
+  assertEquals(log.slice(2).map((it) => it.split(" ")[1]), ["asked", "a"]);
+  world.resolution.stop();
+  assertEquals(world.clock.timers, 0);
+});
+
+Deno.test("Resolution asks again although a source that it gave up goes on", async () => {
+  const { promise, resolve } = Promise.withResolvers<string[]>();
+  let round = 0;
+  const world = new World(async function* () {
+    yield round++ === 0 ? await promise : ["in time"];
+  });
+  world.resolution.start();
+  await world.until(20);
+  resolve(["late"]);
+  const log = await world.until(30);
+  assertEquals(log.map((it) => it.split(" ").slice(1).join(" ")), [
+    "asked",
+    "in time",
+  ]);
+  world.resolution.stop();
+  assertEquals(world.clock.timers, 0);
+});

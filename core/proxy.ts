@@ -52,7 +52,8 @@ const LOCAL = ["localhost", "127.0.0.0/8", "[::1]"];
  * Reads which proxy an environment asks for, as other clients do:
  * `grpc_proxy`, `https_proxy`, `HTTPS_PROXY` and `http_proxy`, and the exceptions
  * `no_grpc_proxy`, `no_proxy` and `NO_PROXY`. Servers on this machine are
- * exceptions too. The library reads no environment by itself.
+ * exceptions too. An exception that cannot be read is none, as elsewhere. The
+ * library reads no environment by itself.
  *
  * @param env The environment, such as `Deno.env.toObject()`.
  * @returns The proxy, or `null` if it names none.
@@ -77,7 +78,8 @@ export function proxyFromEnvironment(
   const url = firstOf(env, PROXY_VARIABLES);
   if (url === "") return null;
   const exceptions = firstOf(env, NO_PROXY_VARIABLES).split(",");
-  const noProxy = exceptions.map((it) => it.trim()).filter((it) => it !== "");
+  const noProxy = exceptions.map((it) => it.trim())
+    .filter((it) => readRule(it) !== null);
   return { url, noProxy: [...LOCAL, ...noProxy] };
 }
 
@@ -107,9 +109,11 @@ export function resolveProxy(
   checkOptions(action, options, OPTIONS, "proxy.");
   const { url: address, noProxy = [] } = options;
   const url = URL.parse(String(address));
+  const authorization = url === null ? null : authorizationOf(url);
   const isBare = url !== null && url.protocol === "http:" &&
-    url.hostname !== "" && /^\/?$/.test(url.pathname + url.search + url.hash);
-  if (!isBare) {
+    url.hostname !== "" && url.port !== "0" &&
+    /^\/?$/.test(url.pathname + url.search + url.hash);
+  if (!isBare || authorization === undefined) {
     throw new TypeError(
       `${action}: proxy must be a URL such as "http://proxy.example:3128"`,
     );
@@ -119,41 +123,56 @@ export function resolveProxy(
   ) {
     throw wrongType(action, "proxy.noProxy", "a list of strings", noProxy);
   }
-  const rules = noProxy.map((rule) => readRule(action, rule));
-  const { hostname, port, username, password } = url;
-  return {
-    hostname: bare(hostname),
-    port: port === "" ? 80 : Number(port),
-    authorization: username === "" && password === "" ? null : `Basic ${
-      base64(
-        `${decodeURIComponent(username)}:${decodeURIComponent(password)}`,
-      )
-    }`,
-    takes: (hostname, port) => !rules.some((rule) => rule(hostname, port)),
-  };
-}
-
-/** https://www.rfc-editor.org/rfc/rfc7617#section-2 */
-function base64(text: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
-}
-
-/** Tells whether a server is an exception. */
-type Rule = (hostname: string, port: number) => boolean;
-
-function readRule(action: string, text: string): Rule {
-  if (text === "*") return () => true;
-  const [, place = "", port] =
-    /^(\[[^\]]*\]|[^:]*)(?::([0-9]+))?$/.exec(text) ??
-      [undefined, text];
-  const isHere = readPlace(place.toLowerCase());
-  if (isHere === undefined) {
+  const rules = noProxy.map((text) => {
+    const rule = readRule(text);
+    if (rule !== null) return rule;
     throw new TypeError(
       `${action}: proxy.noProxy has to name hosts, addresses or networks, received ${
         show(text)
       }`,
     );
+  });
+  const { hostname, port } = url;
+  return {
+    hostname: bare(hostname),
+    port: port === "" ? 80 : Number(port),
+    authorization,
+    takes: (hostname, port) => !rules.some((rule) => rule(hostname, port)),
+  };
+}
+
+/**
+ * Gives what a proxy is told of the user; null for nothing, and undefined if it
+ * cannot be read, as where a "%" stands for itself.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7617#section-2}
+ */
+function authorizationOf(
+  { username, password }: URL,
+): string | null | undefined {
+  if (username === "" && password === "") return null;
+  try {
+    const text = `${decodeURIComponent(username)}:${
+      decodeURIComponent(password)
+    }`;
+    const bytes = new TextEncoder().encode(text);
+    return `Basic ${btoa(String.fromCharCode(...bytes))}`;
+  } catch {
+    return undefined;
   }
+}
+
+/** Tells whether a server is an exception. */
+type Rule = (hostname: string, port: number) => boolean;
+
+/** Reads an exception; null if it is none. */
+function readRule(text: string): Rule | null {
+  if (text === "*") return () => true;
+  const [, place = "", port] =
+    /^(\[[^\]]*\]|[^:]*)(?::([0-9]+))?$/.exec(text) ??
+      [undefined, text];
+  const isHere = readPlace(place.toLowerCase());
+  if (isHere === undefined) return null;
   return (hostname, serverPort) =>
     (port === undefined || Number(port) === serverPort) &&
     isHere(bare(hostname).toLowerCase().replace(/\.$/, ""));

@@ -109,11 +109,13 @@ function requestFor(server: string, { authorization }: ResolvedProxy): string {
 function faultOf(head: string): string | null {
   const [line = ""] = head.split("\r\n");
   const [, status, reason = ""] =
-    /^HTTP\/1\.[01] ([0-9]{3})(?: ([ -~]*))?$/.exec(line) ?? [];
+    /^HTTP\/1\.[01] ([0-9]{3})(?: (.*))?$/.exec(line) ?? [];
   if (status === undefined) {
     return "it answers CONNECT with something else than HTTP/1.1";
   }
   if (status.startsWith("2")) return null;
   const hint = status === "407" ? ", it wants credentials, or others" : "";
-  return `it answers CONNECT with ${`${status} ${reason}`.trim()}${hint}`;
+  // The reason may be in any language and encoding, or an escape of a terminal.
+  const words = `${status} ${reason.replaceAll(/[^ -~]/g, "?")}`.trim();
+  return `it answers CONNECT with ${words}${hint}`;
 }

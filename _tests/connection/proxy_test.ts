@@ -174,6 +174,7 @@ const REFUSALS: readonly (readonly [answer: Answer, words: string])[] = [
     "407 Proxy Authentication Required, it wants credentials",
   ],
   ["HTTP/1.0 502\r\n\r\n", "it answers CONNECT with 502"],
+  ["HTTP/1.1 403 \x1b[1mÜ\r\n\r\n", "it answers CONNECT with 403 ?[1m??"],
   ["SSH-2.0-x\r\n\r\n", "something else than HTTP/1.1"],
   [`HTTP/1.1 200 ${"x".repeat(20_000)}`, "it answers CONNECT with too much"],
   ["end", "the connection was closed before it answered CONNECT"],
@@ -283,6 +284,11 @@ Deno.test("proxyFromEnvironment() reads the variables that other clients read", 
         url: "http://a:1",
         noProxy: [...local, "b"],
       }],
+      // What others have an environment for, and this library no rule.
+      [{ https_proxy: "http://a:1", no_proxy: "<local>,192.168.*,x.y" }, {
+        url: "http://a:1",
+        noProxy: [...local, "x.y"],
+      }],
     ] as const
   ) {
     assertEquals(proxyFromEnvironment(env), proxy);
@@ -296,6 +302,8 @@ Deno.test("Channel() refuses a proxy that is none, and does not say what it was"
       [{ proxy: "secret" }, 'proxy must be a URL such as "http://'],
       [{ proxy: "https://secret:443" }, "proxy must be a URL"],
       [{ proxy: "http://secret/path" }, "proxy must be a URL"],
+      [{ proxy: "http://secret:0" }, "proxy must be a URL"],
+      [{ proxy: "http://me:secret%@a:1" }, "proxy must be a URL"],
       [{ proxy: {} }, "proxy must be a URL"],
       [{ proxy: 5 }, "proxy must be an object"],
       [{ proxy: { url: "http://a", no_proxy: [] } }, "proxy.no_proxy"],
