@@ -1,0 +1,178 @@
+/** What a balancer asks of its endpoints, and of what looks for them. */
+
+import { assertEquals } from "@std/assert";
+import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
+import type { ConnectivityState } from "../core/connectivity.ts";
+import { VirtualClock } from "../testing/mod.ts";
+import { reasonOfLoss } from "../_http2/reset.ts";
+import {
+  type BalancedEndpoint,
+  Balancer,
+  type EndpointFinder,
+} from "./balancer.ts";
+import { RoundRobinPicker } from "./picker.ts";
+import type { ResolutionOwner } from "./resolution.ts";
+import type { BalancedSubchannel, SubchannelOwner } from "./subchannel.ts";
+
+/** A subchannel that is in the state that a test says. */
+class FakeSubchannel implements BalancedSubchannel {
+  state: ConnectivityState = "IDLE";
+  failure: CloseReason | null = null;
+  callCount = 0;
+  unusedSince = -Infinity;
+  isWanted = false;
+  readonly paths: string[] = [];
+  readonly counts = { connections: 0, streams: 0 };
+  readonly #owner: SubchannelOwner;
+
+  constructor(owner: SubchannelOwner) {
+    this.#owner = owner;
+  }
+
+  get figures(): never {
+    throw new Error("nobody looks");
+  }
+
+  become(state: ConnectivityState): void {
+    this.state = state;
+    this.failure = state === "TRANSIENT_FAILURE"
+      ? reasonOfLoss("Refused", undefined, true)
+      : null;
+    this.#owner.onState(this);
+  }
+
+  connect(): void {
+    if (this.state === "IDLE") this.become("CONNECTING");
+  }
+
+  checkRoom(): boolean {
+    return this.state === "READY";
+  }
+
+  open(): void {
+    this.callCount++;
+  }
+
+  openInBackground(): void {}
+
+  retire(): Promise<void> {
+    this.state = "SHUTDOWN";
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return this.retire();
+  }
+}
+
+/** A balancer of one endpoint, on a virtual clock. */
+function world({ idleTimeoutMs = Infinity } = {}) {
+  const clock = new VirtualClock();
+  const finder: EndpointFinder & { asked: number } = {
+    asked: 0,
+    isAwaited: false,
+    start() {},
+    askAgain() {
+      finder.asked++;
+    },
+    stop() {},
+  };
+  const subchannels: FakeSubchannel[] = [];
+  let owner!: ResolutionOwner<BalancedEndpoint>;
+  const balancer = new Balancer({
+    target: "svc",
+    clock,
+    picker: new RoundRobinPicker(),
+    connectionsPerAddress: 1,
+    idleTimeoutMs,
+    find(it) {
+      owner = it;
+      return finder;
+    },
+    makeSubchannel(_endpoint, owner) {
+      const made = new FakeSubchannel(owner);
+      subchannels.push(made);
+      return made;
+    },
+  });
+  balancer.connect();
+  owner.onEndpoints([{ key: "a", name: "a" }]);
+  return { balancer, clock, finder, subchannel: subchannels[0]!, subchannels };
+}
+
+const CLAIM: StreamClaim = {
+  waitForReady: true,
+  onStream() {},
+  onHead() {},
+  onData() {},
+  onStop() {},
+  onEnd() {},
+  onClose() {},
+};
+
+Deno.test("Balancer keeps the process alive for calls that wait, and no longer", async () => {
+  const { balancer, finder, subchannel } = world();
+  const needs = () => [finder.isAwaited, subchannel.isWanted];
+  assertEquals(needs(), [false, false]);
+  balancer.claim(CLAIM);
+  assertEquals(needs(), [true, true]);
+  balancer.withdraw(CLAIM);
+  assertEquals(needs(), [false, false]);
+  balancer.claim(CLAIM);
+  subchannel.become("READY");
+  assertEquals(subchannel.callCount, 1);
+  assertEquals(needs(), [false, false]);
+  await balancer.close();
+});
+
+Deno.test("Balancer keeps the process alive for who waits for another state", async () => {
+  const { balancer, finder, subchannel } = world();
+  const { changed } = balancer;
+  assertEquals([finder.isAwaited, subchannel.isWanted], [true, true]);
+  subchannel.become("READY");
+  await changed;
+  assertEquals([finder.isAwaited, subchannel.isWanted], [false, false]);
+  await balancer.close();
+});
+
+Deno.test("Balancer has endpoints looked for again when one is lost, and whenever one cannot be connected to", async () => {
+  const { balancer, finder, subchannel } = world();
+  subchannel.become("TRANSIENT_FAILURE");
+  assertEquals(finder.asked, 1);
+  subchannel.become("IDLE");
+  assertEquals(subchannel.state, "CONNECTING");
+  assertEquals(finder.asked, 1);
+  subchannel.become("TRANSIENT_FAILURE");
+  assertEquals(finder.asked, 2);
+  subchannel.become("READY");
+  assertEquals(finder.asked, 2);
+  subchannel.become("IDLE");
+  assertEquals(finder.asked, 3);
+  await balancer.close();
+});
+
+Deno.test("Balancer is idle no earlier than idleTimeoutMs after the loss of a connection", async () => {
+  const { balancer, clock, subchannel } = world({ idleTimeoutMs: 1000 });
+  subchannel.become("READY");
+  subchannel.unusedSince = Infinity; // it has a call
+  await clock.advance(1900);
+  subchannel.unusedSince = -Infinity;
+  subchannel.become("IDLE");
+  await clock.advance(900);
+  assertEquals(balancer.state, "CONNECTING");
+  await clock.advance(200);
+  assertEquals(balancer.state, "IDLE");
+  assertEquals(clock.timers, 0);
+  await balancer.close();
+});
+
+Deno.test("Balancer is not idle while calls wait", async () => {
+  const { balancer, clock, subchannel } = world({ idleTimeoutMs: 1000 });
+  subchannel.become("TRANSIENT_FAILURE");
+  balancer.claim(CLAIM);
+  await clock.advance(10_000);
+  subchannel.become("READY");
+  assertEquals(subchannel.callCount, 1);
+  await balancer.close();
+  assertEquals(clock.timers, 0);
+});
