@@ -66,6 +66,7 @@ import type { ClientHost } from "./_call/client/host.ts";
 import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
 import { MethodPolicies } from "./_call/client/method_policies.ts";
 import { RetryState } from "./_call/client/retry_state.ts";
+import type { ParsedServiceConfig } from "./_call/client/service_config.ts";
 import { deadlinesOn } from "./_call/cancellation.ts";
 import { propagationOf, type PropagationOptions } from "./_call/parent.ts";
 import type { ConnectionSource } from "./_balance/subchannel.ts";
@@ -197,7 +198,7 @@ export interface ChannelOptions {
   readonly methods?: Readonly<Record<string, MethodOptions>>;
   /**
    * What the service says about how it wants to be called, in the official JSON,
-   * as an object or as text.
+   * as an object or as text; that of a `resolver` takes its place.
    *
    * @default {undefined} nothing
    */
@@ -366,6 +367,15 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
     );
     const config = Configuration.from(options.config).forClient();
     const policies = new MethodPolicies(options, config.maxAttemptsLimit);
+    const retries = new RetryState(policies, config);
+    const balancingBy = (config: ParsedServiceConfig | null) =>
+      resolveBalancing(
+        action,
+        // What is null is refused, not replaced.
+        options.balancing === undefined
+          ? config?.balancing ?? undefined
+          : options.balancing,
+      );
     // All are the same service, and answer to one name.
     const { authority } = targets[0]!;
     const scheme = tls === false ? "http" : "https";
@@ -380,13 +390,15 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       connect,
       resolver: options.resolver,
       proxy,
-      balancing: resolveBalancing(
-        action,
-        // What is null is refused, not replaced.
-        options.balancing === undefined
-          ? policies.serviceConfig?.balancing ?? undefined
-          : options.balancing,
-      ),
+      balancing: balancingBy(policies.defaultConfig),
+      serviceConfigs: {
+        read: (config, action) => policies.read(config, action),
+        use: (config) => {
+          policies.use(config);
+          retries.throttleBy(policies.throttling);
+          return balancingBy(config);
+        },
+      },
       shared: {
         authority,
         target: this.#target,
@@ -412,7 +424,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       deadlines: deadlinesOn(clock),
       callCounts: new CallCounts(),
       policies,
-      retries: new RetryState(policies, config),
+      retries,
       propagation: propagationOf(action, options.propagation),
       authority,
       scheme,

@@ -9,6 +9,7 @@ import { describe } from "./core/_describe.ts";
 import type { ResolvedBalancing } from "./core/balancing.ts";
 import type { ResolvedProxy } from "./core/proxy.ts";
 import type { Resolver, ResolverAnswer } from "./core/resolver.ts";
+import type { ParsedServiceConfig } from "./_call/client/service_config.ts";
 import { formatTarget, parseTargets, type Target } from "./core/target.ts";
 import type { ChannelTLSOptions } from "./core/tls.ts";
 import {
@@ -22,6 +23,7 @@ import {
   FirstPicker,
   LeastRequestPicker,
   type Picker,
+  ReplaceablePicker,
   RoundRobinPicker,
 } from "./_balance/picker.ts";
 import {
@@ -55,6 +57,23 @@ import { tunnel } from "./_http2/client/tunnel.ts";
 import { clientTLSOptions } from "./_http2/tls.ts";
 import { likelyMixUp } from "./_http2/tls_faults.ts";
 
+/** Who reads the service configs of a resolver, and goes by them. */
+export interface ServiceConfigUser {
+  /**
+   * Reads one, which does not change anything yet.
+   *
+   * @param config The service config; `undefined` or null for the channel's own.
+   * @param action What was attempted with it, for errors.
+   * @throws If it is wrong.
+   */
+  read(
+    config: ResolverAnswer["serviceConfig"],
+    action: string,
+  ): ParsedServiceConfig | null;
+  /** Goes by it from now on, and says how calls are spread then. */
+  use(config: ParsedServiceConfig | null): ResolvedBalancing;
+}
+
 /** What the connections of a channel are made by. */
 export interface ConnectionOptions {
   /** The targets, at least one. */
@@ -66,7 +85,9 @@ export interface ConnectionOptions {
   readonly connect: ConnectFunction | undefined;
   /** Says which servers there are, in place of the targets. */
   readonly resolver: Resolver | undefined;
+  /** How calls are spread, unless the resolver has another word on it. */
   readonly balancing: ResolvedBalancing;
+  readonly serviceConfigs: ServiceConfigUser;
   /** The HTTP proxy that connections go through. */
   readonly proxy: ResolvedProxy | null;
   /** What looks names up; the system, unless a test says otherwise. */
@@ -76,6 +97,8 @@ export interface ConnectionOptions {
 /** A server that a balancer knows of, or all that `pick_first` chooses from. */
 interface Endpoint extends BalancedEndpoint {
   readonly addresses: AddressSource;
+  /** The service whose health counts; null for none. */
+  readonly healthCheck: string | null;
   /** Connects to it; of `pick_first`. */
   subchannel?: Subchannel;
 }
@@ -88,9 +111,17 @@ export function connectionsOf(options: ConnectionOptions): ConnectionSource {
     const connector = connectorTo(target, options);
     return { target, connector, addresses: find(target, connector) };
   });
-  const { policy, shuffleAddressList } = balancing;
-  const isFirst = policy === "pick_first";
-  if (resolver === undefined && isFirst) {
+  const { policy, shuffleAddressList, healthCheck } = balancing;
+  const picker = new ReplaceablePicker(pickerOf(balancing));
+  if (resolver !== undefined) {
+    const { connector } = servers[0]!;
+    return balanced(
+      options,
+      picker,
+      asked(resolver, options, connector, picker),
+    );
+  }
+  if (policy === "pick_first") {
     const addresses = joinedAddresses(servers.map((it) => it.addresses));
     return new Subchannel({
       ...shared,
@@ -98,19 +129,13 @@ export function connectionsOf(options: ConnectionOptions): ConnectionSource {
       addresses: shuffleAddressList ? shuffled(addresses) : addresses,
     });
   }
-  if (resolver !== undefined) {
-    const ask = asked(resolver, options, servers[0]!.connector);
-    return balanced(
-      options,
-      isFirst ? joinedToOne(ask, shuffleAddressList) : ask,
-    );
-  }
   const fixed = servers.every(({ target }) => isFixed(target, options));
-  if (!fixed) return balanced(options, lookedUp(servers));
+  if (!fixed) return balanced(options, picker, lookedUp(servers, healthCheck));
   return balanced(
     options,
+    picker,
     servers.map(({ target, addresses }) =>
-      endpointOf(formatTarget(target), addresses)
+      endpointOf(formatTarget(target), addresses, healthCheck)
     ),
   );
 }
@@ -163,17 +188,18 @@ function isFixed(
 /** Balances calls over endpoints that are given, or looked for. */
 function balanced(
   { shared, tls, balancing }: ConnectionOptions,
+  picker: Picker,
   source: readonly Endpoint[] | EndpointSource<Endpoint>,
 ): ConnectionSource {
   const { target, clock, config } = shared;
-  const { healthCheck: service, outlierDetection } = balancing;
+  const { outlierDetection } = balancing;
   const outliers = outlierDetection === null
     ? null
     : new OutlierDetector(outlierDetection, clock);
   return new Balancer<Endpoint>({
     target,
     clock,
-    picker: pickerOf(balancing),
+    picker,
     connectionsPerAddress: balancing.connectionsPerAddress,
     idleTimeoutMs: config.idleTimeoutMs,
     find: (owner) =>
@@ -189,6 +215,7 @@ function balanced(
           backoff: config,
         }, owner),
     makeSubchannel: (endpoint, owner) => {
+      const { healthCheck: service } = endpoint;
       const connect: SubchannelMaker = (owner) =>
         endpoint.subchannel = new Subchannel({
           ...shared,
@@ -243,6 +270,7 @@ function knownEndpoints(
 /** Asks the name service: each address of a name is a server of its own. */
 function lookedUp(
   servers: readonly { target: Target; addresses: AddressSource }[],
+  healthCheck: string | null,
 ): EndpointSource<Endpoint> {
   /** What was found last. */
   const known = new Map<Target, Endpoint[]>();
@@ -254,7 +282,9 @@ function lookedUp(
             if (failures.length > 0) return resolve(failures[0]!.cause);
             known.set(
               target,
-              found.map((it) => endpointOf(it.name, fixedAddresses([it]))),
+              found.map((it) =>
+                endpointOf(it.name, fixedAddresses([it]), healthCheck)
+              ),
             );
             resolve(null);
           })
@@ -269,8 +299,14 @@ function lookedUp(
   };
 }
 
-function endpointOf(name: string, addresses: AddressSource): Endpoint {
-  return { key: name, name, addresses };
+function endpointOf(
+  name: string,
+  addresses: AddressSource,
+  healthCheck: string | null,
+): Endpoint {
+  // One whose health is asked for otherwise is connected to anew.
+  const key = healthCheck === null ? name : `${name} ${healthCheck}`;
+  return { key, name, addresses, healthCheck };
 }
 
 /** Asks a resolver of the user's. */
@@ -278,22 +314,59 @@ function asked(
   resolver: Resolver,
   options: ConnectionOptions,
   connector: Connector,
+  picker: ReplaceablePicker,
 ): EndpointSource<Endpoint> {
-  const { target } = options.shared;
+  const { shared: { target }, serviceConfigs } = options;
   const find = finderOf(options);
-  const read = (answer: ResolverAnswer): Endpoint[] =>
-    endpointsOf(answer).map((addresses) => {
-      const targets = parseTargets(addresses);
-      return endpointOf(
+  const join = joiner();
+  let { balancing } = options;
+  /** Whether there was an answer whose service config, if any, is right. */
+  let isConfigured = false;
+
+  const configure = ({ serviceConfig }: ResolverAnswer): void => {
+    const action = "its answer is wrong";
+    const next = serviceConfigs.use(serviceConfigs.read(serviceConfig, action));
+    const { policy, choiceCount } = balancing;
+    balancing = next;
+    isConfigured = true;
+    // One that goes on as it was keeps its place.
+    if (policy !== next.policy || choiceCount !== next.choiceCount) {
+      picker.replace(pickerOf(next));
+    }
+  };
+  const endpointsAt = (places: readonly Target[][]): Endpoint[] => {
+    const { policy, shuffleAddressList, healthCheck } = balancing;
+    const endpoints = places.map((targets) =>
+      endpointOf(
         targets.map(formatTarget).join(","),
         joinedAddresses(targets.map((it) => find(it, connector))),
-      );
-    });
-  return (signal) => {
+        healthCheck,
+      )
+    );
+    return policy === "pick_first"
+      ? join(endpoints, shuffleAddressList)
+      : endpoints;
+  };
+  return async function* (signal) {
     const answer = resolver({ target, signal });
-    return isAsyncIterable(answer)
-      ? map(answer, read)
-      : Promise.resolve(answer).then(read);
+    for await (const it of isAsyncIterable(answer) ? answer : [answer]) {
+      const places = endpointsOf(it).map(parseTargets);
+      let fault: { readonly error: unknown } | null = null;
+      // One without servers is refused as a whole, and nobody waits for one that
+      // comes too late.
+      if (places.length > 0 && !signal.aborted) {
+        try {
+          configure(it);
+        } catch (error) {
+          // "Continue to use the previous one", if there was one.
+          // https://github.com/grpc/proposal/blob/master/A21-service-config-error-handling.md
+          if (!isConfigured) throw error;
+          fault = { error };
+        }
+      }
+      yield endpointsAt(places);
+      if (fault !== null) throw fault.error;
+    }
   };
 }
 
@@ -301,13 +374,6 @@ function isAsyncIterable(
   answer: ReturnType<Resolver>,
 ): answer is AsyncIterable<ResolverAnswer> {
   return Symbol.asyncIterator in Object(answer);
-}
-
-async function* map<T, R>(
-  items: AsyncIterable<T>,
-  change: (item: T) => R,
-): AsyncIterable<R> {
-  for await (const item of items) yield change(item);
 }
 
 /** Reads what a resolver says. */
@@ -328,12 +394,12 @@ function endpointsOf(
  * Makes one endpoint of all, for `pick_first`. It remains the same while what it
  * is connected to is among the addresses, and else another takes its place.
  */
-function joinedToOne(
-  source: EndpointSource<Endpoint>,
+function joiner(): (
+  endpoints: readonly Endpoint[],
   shuffle: boolean,
-): EndpointSource<Endpoint> {
+) => Endpoint[] {
   let last: Endpoint | null = null;
-  const join = (endpoints: readonly Endpoint[]): Endpoint[] => {
+  return (endpoints, shuffle) => {
     if (endpoints.length === 0) return [];
     const name = endpoints.map((it) => it.name).join(",");
     const joined = joinedAddresses(endpoints.map((it) => it.addresses));
@@ -343,13 +409,7 @@ function joinedToOne(
       (last.name === name || name.split(",").includes(connectedTo ?? ""));
     last = isKept
       ? Object.assign(last!, { name, addresses })
-      : { key: Symbol(name), name, addresses };
+      : { key: Symbol(name), name, addresses, healthCheck: null };
     return [last];
-  };
-  return (signal) => {
-    const answer = source(signal);
-    return Symbol.asyncIterator in answer
-      ? map(answer, join)
-      : answer.then(join);
   };
 }

@@ -14,6 +14,31 @@ export interface Picker {
   pick(): BalancedSubchannel | null;
 }
 
+/** Another picker at another time. */
+export class ReplaceablePicker implements Picker {
+  #picker: Picker;
+  #ready: readonly BalancedSubchannel[] = [];
+
+  constructor(picker: Picker) {
+    this.#picker = picker;
+  }
+
+  /** Goes on with another one. */
+  replace(picker: Picker): void {
+    picker.update(this.#ready);
+    this.#picker = picker;
+  }
+
+  update(ready: readonly BalancedSubchannel[]): void {
+    this.#ready = ready;
+    this.#picker.update(ready);
+  }
+
+  pick(): BalancedSubchannel | null {
+    return this.#picker.pick();
+  }
+}
+
 /** The first that has room. */
 export class FirstPicker implements Picker {
   #ready: readonly BalancedSubchannel[] = [];

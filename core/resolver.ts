@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { ServiceConfig } from "./service_config.ts";
+
 /** What a resolver knows. */
 export interface ResolverAnswer {
   /**
@@ -11,6 +13,14 @@ export interface ResolverAnswer {
    * `10.0.0.1:50051` or `unix:/run/x.sock`, or by several where it has several.
    */
   readonly endpoints: readonly (string | readonly string[])[];
+  /**
+   * What the service says about how it wants to be called, in the official JSON,
+   * as an object or as text. It takes the place of the channel's `serviceConfig`
+   * for the calls that are made from then on.
+   *
+   * @default {undefined} as the channel says
+   */
+  readonly serviceConfig?: ServiceConfig | string | null | undefined;
 }
 
 /** What a resolver is asked. */

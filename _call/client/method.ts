@@ -14,7 +14,7 @@ import type { MessageInit } from "../../core/codec.ts";
 import { GRPCError, ProtocolError } from "../../core/errors.ts";
 import { Status } from "../../core/status.ts";
 import { currentContext } from "../../_context.ts";
-import { type CallOptions, defaultOptions, readOptions } from "./options.ts";
+import { type CallOptions, currentDefaults, readOptions } from "./options.ts";
 import { ClientCall } from "./call.ts";
 import { rejection } from "./caller_stack.ts";
 import { methodDescriptor } from "../descriptor.ts";
@@ -149,9 +149,9 @@ export function makeMethod(init: MethodInit, path: string): unknown {
     replies: new ReplyReader(init),
   };
   const { cardinality, host } = called;
-  const defaults = defaultOptions(host, path);
+  const defaults = currentDefaults(host, path);
   const makeCall = (options?: CallOptions): AnyCall =>
-    new ClientCall(called, readOptions(host, defaults, options));
+    new ClientCall(called, readOptions(host, defaults(), options));
   const makeForLater = (options?: CallOptions): AnyCall => {
     const call = makeCall(options);
     call.beginLater();
@@ -163,7 +163,7 @@ export function makeMethod(init: MethodInit, path: string): unknown {
     const context = currentContext();
     const init = { method: called.descriptor, request: undefined, options };
     const call: AnyCall = new ClientCall(called, {
-      ...readOptions(host, defaults, options),
+      ...readOptions(host, defaults(), options),
       gate: (send) => context(() => openThrough(chain, init, call, send)),
     });
     call.beginLater();

@@ -57,12 +57,17 @@ export interface CallPolicyOptions {
 
 /** What a channel has for the calls of its methods. */
 export class MethodPolicies {
-  /** What the service config says, if there is one. */
-  readonly serviceConfig: ParsedServiceConfig | null;
-  /** When there are no retries for a while; null for never. */
-  readonly throttling: ThrottlingPolicy | null;
+  /** What the options say of a service config. */
+  readonly defaultConfig: ParsedServiceConfig | null;
+  readonly #maxAttemptsLimit: number;
   readonly #all: MethodPolicy;
   readonly #methods: ReadonlyMap<string, MethodPolicy>;
+  /** What the options say of throttling. */
+  readonly #throttling: ThrottlingPolicy | null;
+  /** Whether they say so only where there is no service config. */
+  readonly #yieldsThrottling: boolean;
+  #serviceConfig: ParsedServiceConfig | null;
+  #version = 0;
 
   /**
    * @param options The options of the channel.
@@ -74,18 +79,56 @@ export class MethodPolicies {
     const action = "Cannot create channel";
     const reading = { action, maxAttemptsLimit };
     const { serviceConfig: config, retry } = options;
+    this.#maxAttemptsLimit = maxAttemptsLimit;
     const { policy, throttling } = readChannelRetry(retry, reading);
     this.#all = {
       ...readDefaults(options, reading),
       ...(policy === undefined ? {} : { attempts: policy }),
     };
     this.#methods = readMethods(options.methods, reading);
-    this.serviceConfig = config === undefined
+    this.#throttling = throttling;
+    this.#yieldsThrottling = retry === undefined;
+    this.defaultConfig = this.#serviceConfig = config === undefined
       ? null
       : parseServiceConfig(config, reading);
+  }
+
+  /** When there are no retries for a while; null for never. */
+  get throttling(): ThrottlingPolicy | null {
+    const config = this.#serviceConfig;
     // Without a word on it a service config has none, as in the documents.
-    this.throttling = this.serviceConfig?.throttling ??
-      (retry === undefined && config !== undefined ? null : throttling);
+    return config?.throttling ??
+      (this.#yieldsThrottling && config !== null ? null : this.#throttling);
+  }
+
+  /** Another number after each change: what was asked before may be outdated. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /**
+   * Reads a service config, which does not change anything yet.
+   *
+   * @param config The service config; `undefined` or null for that of the options.
+   * @param action What was attempted with it.
+   * @returns What it says, if there is one.
+   * @throws {TypeError} If a field is of a wrong type, or missing.
+   * @throws {RangeError} If the value of a field is not allowed.
+   */
+  read(
+    config: ServiceConfig | string | null | undefined,
+    action: string,
+  ): ParsedServiceConfig | null {
+    if (config === undefined || config === null) return this.defaultConfig;
+    const maxAttemptsLimit = this.#maxAttemptsLimit;
+    return parseServiceConfig(config, { action, maxAttemptsLimit });
+  }
+
+  /** Goes on with another service config, or with none. */
+  use(config: ParsedServiceConfig | null): void {
+    if (config === this.#serviceConfig) return;
+    this.#serviceConfig = config;
+    this.#version++;
   }
 
   /**
@@ -98,7 +141,7 @@ export class MethodPolicies {
    */
   of(path: string): CallPolicy {
     const service = path.slice(0, path.lastIndexOf("/") + 1);
-    const methods = this.serviceConfig?.methods;
+    const methods = this.#serviceConfig?.methods;
     // "If there are multiple entries, the most specific one is used": whole
     // entries, of which nothing is merged.
     const config: MethodPolicy = methods?.get(path) ?? methods?.get(service) ??

@@ -5,20 +5,31 @@
  */
 
 import type { Configuration } from "../../core/config.ts";
+import type { ThrottlingPolicy } from "./call_policy.ts";
 import type { MethodPolicies } from "./method_policies.ts";
 import { RetryBudget } from "./retry_buffer.ts";
 import { RetryThrottle } from "./retry_throttle.ts";
 
 /** What they share. */
 export class RetryState {
-  /** Their tokens; null if there is no throttling. */
-  readonly throttle: RetryThrottle | null;
   /** What they keep of their requests. */
   readonly budget: RetryBudget;
+  #throttle: RetryThrottle | null = null;
 
-  constructor(policies: MethodPolicies, config: Configuration) {
-    const { throttling } = policies;
-    this.throttle = throttling === null ? null : new RetryThrottle(throttling);
+  constructor({ throttling }: MethodPolicies, config: Configuration) {
     this.budget = new RetryBudget(config.retryBufferSize);
+    this.throttleBy(throttling);
+  }
+
+  /** Their tokens; null if there is no throttling. */
+  get throttle(): RetryThrottle | null {
+    return this.#throttle;
+  }
+
+  /** Goes on with other throttling; null for none. */
+  throttleBy(throttling: ThrottlingPolicy | null): void {
+    if (throttling === null) this.#throttle = null;
+    else if (this.#throttle !== null) this.#throttle.update(throttling);
+    else this.#throttle = new RetryThrottle(throttling);
   }
 }

@@ -13,12 +13,20 @@ const TOKEN = 1_000;
 
 /** The tokens of a channel. */
 export class RetryThrottle {
-  readonly #max: number;
-  readonly #gain: number;
+  #max: number;
+  #gain: number;
   #count: number;
 
   constructor({ maxTokens, tokenRatio }: ThrottlingPolicy) {
     this.#max = this.#count = Math.floor(maxTokens * TOKEN);
+    this.#gain = Math.floor(tokenRatio * TOKEN);
+  }
+
+  /** Goes on with other numbers, and the same share of the tokens. */
+  update({ maxTokens, tokenRatio }: ThrottlingPolicy): void {
+    const max = Math.floor(maxTokens * TOKEN);
+    if (max !== this.#max) this.#count = this.#count * max / this.#max;
+    this.#max = max;
     this.#gain = Math.floor(tokenRatio * TOKEN);
   }
 
