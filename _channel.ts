@@ -388,17 +388,19 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       targets,
       tls,
       connect,
-      resolver: options.resolver,
-      proxy,
-      balancing: balancingBy(policies.defaultConfig),
-      serviceConfigs: {
-        read: (config, action) => policies.read(config, action),
-        use: (config) => {
-          policies.use(config);
-          retries.throttleBy(policies.throttling);
-          return balancingBy(config);
+      resolver: options.resolver && {
+        ask: options.resolver,
+        serviceConfigs: {
+          read: (config, action) => policies.read(config, action),
+          use: (config) => {
+            policies.use(config);
+            retries.throttleBy(policies.throttling);
+            return balancingBy(config);
+          },
         },
       },
+      proxy,
+      balancing: balancingBy(policies.defaultConfig),
       shared: {
         authority,
         target: this.#target,

@@ -74,6 +74,12 @@ export interface ServiceConfigUser {
   use(config: ParsedServiceConfig | null): ResolvedBalancing;
 }
 
+/** A resolver, and who goes by its service configs. */
+export interface ConfiguringResolver {
+  readonly ask: Resolver;
+  readonly serviceConfigs: ServiceConfigUser;
+}
+
 /** What the connections of a channel are made by. */
 export interface ConnectionOptions {
   /** The targets, at least one. */
@@ -84,10 +90,9 @@ export interface ConnectionOptions {
   /** Makes connections in place of the network. */
   readonly connect: ConnectFunction | undefined;
   /** Says which servers there are, in place of the targets. */
-  readonly resolver: Resolver | undefined;
+  readonly resolver: ConfiguringResolver | undefined;
   /** How calls are spread, unless the resolver has another word on it. */
   readonly balancing: ResolvedBalancing;
-  readonly serviceConfigs: ServiceConfigUser;
   /** The HTTP proxy that connections go through. */
   readonly proxy: ResolvedProxy | null;
   /** What looks names up; the system, unless a test says otherwise. */
@@ -311,12 +316,12 @@ function endpointOf(
 
 /** Asks a resolver of the user's. */
 function asked(
-  resolver: Resolver,
+  { ask, serviceConfigs }: ConfiguringResolver,
   options: ConnectionOptions,
   connector: Connector,
   picker: ReplaceablePicker,
 ): EndpointSource<Endpoint> {
-  const { shared: { target }, serviceConfigs } = options;
+  const { target } = options.shared;
   const find = finderOf(options);
   const join = joiner();
   let { balancing } = options;
@@ -348,7 +353,7 @@ function asked(
       : endpoints;
   };
   return async function* (signal) {
-    const answer = resolver({ target, signal });
+    const answer = ask({ target, signal });
     for await (const it of isAsyncIterable(answer) ? answer : [answer]) {
       const places = endpointsOf(it).map(parseTargets);
       let fault: { readonly error: unknown } | null = null;

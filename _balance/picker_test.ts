@@ -6,6 +6,7 @@ import {
   FirstPicker,
   LeastRequestPicker,
   type Picker,
+  ReplaceablePicker,
   RoundRobinPicker,
 } from "./picker.ts";
 
@@ -155,4 +156,15 @@ Deno.test("LeastRequestPicker looks at all when those it draws have no room", ()
   assertEquals(picks(picker, 2), "cc");
   all["b"]!.hasRoom = all["c"]!.hasRoom = false;
   assertEquals(picks(picker, 1), "-");
+});
+
+Deno.test("ReplaceablePicker has another picker go on with those that are READY", () => {
+  const picker = new ReplaceablePicker(new RoundRobinPicker(() => 0));
+  const all = fakes("abc");
+  update(picker, all, "abc");
+  assertEquals(picks(picker, 4), "abca");
+  picker.replace(new FirstPicker());
+  assertEquals(picks(picker, 3), "aaa");
+  update(picker, all, "c");
+  assertEquals(picks(picker, 3), "ccc");
 });

@@ -223,11 +223,13 @@ Deno.test("Retries and their throttling come and go with the service config of a
   world.fails = 9;
   assertEquals(await failures(), 1);
   await world.tell({ serviceConfig: retrying(10) });
-  assertEquals(await failures(), 3); // 7 of 10 tokens are left
-  assertEquals(await failures(), 2); // 5
-  assertEquals(await failures(), 1); // 4
+  assertEquals(await failures(), 3); // 7 of 10 tokens are left,
   await world.tell({ serviceConfig: retrying(100) });
-  assertEquals(await failures(), 1); // the same share: 40 of 100
+  assertEquals(await failures(), 3); // 67 of 100,
+  await world.tell({ serviceConfig: retrying(10) });
+  assertEquals(await failures(), 2); // 4.7 of 10,
+  await world.tell({ serviceConfig: retrying(100) });
+  assertEquals(await failures(), 1); // 46 of 100
   await world.tell({
     serviceConfig: { ...retrying(1), retryThrottling: null },
   });
