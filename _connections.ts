@@ -309,7 +309,7 @@ function endpointOf(
   addresses: AddressSource,
   healthCheck: string | null,
 ): Endpoint {
-  // One whose health is asked for otherwise is connected to anew.
+  // One whose health is asked for otherwise gets another connection.
   const key = healthCheck === null ? name : `${name} ${healthCheck}`;
   return { key, name, addresses, healthCheck };
 }
