@@ -25,7 +25,7 @@ interface PackageGraph {
 async function packages(): Promise<Record<string, string>> {
   // Installs them where no test has done so before.
   const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", import.meta.resolve("./grpc_js.ts")],
+    args: ["info", "--json", import.meta.resolve("./peer_packages.mjs")],
     stderr: "null",
   }).output();
   const graph: PackageGraph = JSON.parse(new TextDecoder().decode(stdout));

@@ -90,6 +90,12 @@ const GO_TOOLS: readonly GoTool[] = [
     file: "interop/peers/retry_peer.go",
   },
   {
+    name: "health-server",
+    module: "google.golang.org/grpc",
+    version: "v1.85.0",
+    file: "interop/peers/health_server.go",
+  },
+  {
     name: "h2spec",
     module: "github.com/summerwind/h2spec",
     version: "v2.2.1+incompatible",
