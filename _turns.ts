@@ -56,6 +56,12 @@ export const SLICE_WEIGHT = 64;
 const MS_PER_WEIGHT = SLICE_MS / SLICE_WEIGHT;
 
 /**
+ * How much of the time of others a party is put behind at most, in milliseconds:
+ * who was refused much once, such as a proxy, is not to wait for minutes.
+ */
+const MOST_BEHIND_MS = 1000;
+
+/**
  * A connection. Its times are of a clock that runs for all who wait as if each of
  * them had its part of every moment.
  */
@@ -67,6 +73,8 @@ interface Party {
   end: number;
   /** Whether it waits, or has its turn at this moment. */
   isWaiting: boolean;
+  /** What it was charged with since then, in milliseconds. */
+  charged: number;
 }
 
 /** The takers of a process, which has one event loop. */
@@ -131,19 +139,29 @@ export class Turns {
   }
 
   /**
-   * Has a connection wait longer, as long as others wait as well.
+   * Has a connection wait longer, as long as others wait as well: for a second of
+   * their time at most.
    *
    * @param ms How much of the time it is supposed to have had, in milliseconds.
    */
   charge(key: object, ms: number): void {
     const party = this.#partyOf(key);
-    party.start = Math.max(this.#virtual, party.start) + ms;
+    // Its place in the order is taken, and what begins with its next turn is the
+    // time of all the others: it pays after that.
+    if (party.isWaiting) party.charged += ms;
+    else this.#putBehind(party, ms);
+  }
+
+  #putBehind(party: Party, ms: number): void {
+    const now = this.#virtual;
+    const start = Math.max(now, party.start);
+    party.start = Math.max(start, Math.min(start + ms, now + MOST_BEHIND_MS));
   }
 
   #partyOf(key: object): Party {
     let party = this.#parties.get(key);
     if (party === undefined) {
-      party = { takers: [], start: 0, end: 0, isWaiting: false };
+      party = { takers: [], start: 0, end: 0, isWaiting: false, charged: 0 };
       this.#parties.set(key, party);
     }
     return party;
@@ -197,6 +215,10 @@ export class Turns {
     // garbage collector.
     const ms = Math.min(now - start, SLICE_MS);
     party.start += Math.max(ms, weight * MS_PER_WEIGHT);
+    if (party.charged > 0) {
+      this.#putBehind(party, party.charged);
+      party.charged = 0;
+    }
     if (party.takers.length > 0) this.#push(party);
     else party.isWaiting = false;
     if (now - this.#since < SLICE_MS && this.#heap.length > 0) {

@@ -142,6 +142,32 @@ Deno.test("Turns.charge() puts a party behind others", async () => {
   assertEquals(await rest(), "o o o c o");
 });
 
+Deno.test("Turns.charge() of a party that waits leaves alone who comes later", async () => {
+  const { turns, taker, log, rest } = setUp();
+  const [charged, busy] = [{}, {}];
+  turns.wait({
+    party: charged,
+    takeTurn() {
+      log.push("c");
+      turns.wait(taker("late", {}, 1));
+    },
+  });
+  turns.charge(charged, 100);
+  for (let i = 0; i < 10; i++) turns.wait(taker("o", busy, 1));
+  turns.wait(taker("c", charged, 1));
+  assertEquals(await rest(), "c o late o o o o o o o o o c");
+});
+
+Deno.test("Turns.charge() counts for a second of others' time at most", async () => {
+  const { turns, taker, rest } = setUp();
+  const [charged, busy] = [{}, {}];
+  for (let i = 0; i < 1000; i++) turns.charge(charged, 5);
+  turns.wait(taker("c", charged, 1));
+  for (let i = 0; i < 400; i++) turns.wait(taker("o", busy, 3));
+  const order = (await rest()).split(" ");
+  assertEquals(order.indexOf("c"), 334);
+});
+
 Deno.test("Turns.wait() lets sockets be heard while somebody waits all the time", async () => {
   const turns = new Turns();
   let count = 0;

@@ -47,6 +47,8 @@ export class ReadGate implements Taker {
   #isStopped = false;
   /** Whether the next chunk is taken all the same. */
   #isProbing = false;
+  /** Whether it waits for its turn. */
+  #isAwaitingTurn = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
@@ -85,6 +87,9 @@ export class ReadGate implements Taker {
   }
 
   #wait(): void {
+    // Held meanwhile, and not any more: the turn it waits for does.
+    if (this.#isAwaitingTurn) return;
+    this.#isAwaitingTurn = true;
     const { length } = this.#waiting[0]!;
     const partBytes = this.#partBytes;
     // As far as is known, a part takes as long as a turn may.
@@ -116,6 +121,7 @@ export class ReadGate implements Taker {
   }
 
   takeTurn(): void {
+    this.#isAwaitingTurn = false;
     if (this.#isHeld || this.#isStopped) return;
     const chunk = this.#waiting.shift();
     if (chunk === undefined) return;
@@ -141,6 +147,8 @@ export class ReadGate implements Taker {
   }
 
   #probeLater(): void {
+    // What is given may have the connection held again.
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const chunk = this.#waiting.shift();
       if (chunk !== undefined) this.#give(chunk);

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { PassThrough } from "node:stream";
-import { after, soon, turns } from "../_testdata/waiting.ts";
+import { after, soon, turns, until } from "../_testdata/waiting.ts";
+import { turns as everybody } from "../_turns.ts";
 import { ReadGate } from "./read_gate.ts";
 
 /** A socket, and what a connection was given of it. */
@@ -96,6 +97,30 @@ Deno.test("ReadGate.hold() gives nothing until it is taken back, and loses nothi
   while (sum() < 5 * 4096) await turns(1);
   // They may come in parts.
   assertEquals([...new Set(read)], [0, 1, 2, 3, 4]);
+});
+
+Deno.test("ReadGate.hold() waits for one turn at a time, however often it is called", async () => {
+  const { gate, lengths } = setUp();
+  const { wait } = everybody;
+  let waits = 0;
+  everybody.wait = (...args) => {
+    waits++;
+    wait.apply(everybody, args);
+  };
+  try {
+    gate.hold(true);
+    gate.onData(new Uint8Array(4096));
+    for (let i = 0; i < 10; i++) {
+      gate.hold(false);
+      gate.hold(true);
+    }
+    gate.hold(false);
+    assertEquals(waits, 1);
+    await until(() => lengths.length > 0, "the chunk is given");
+  } finally {
+    everybody.wait = wait;
+  }
+  assertEquals(lengths, [4096]);
 });
 
 Deno.test("ReadGate.hold() gives something now and then, so that the end of the socket is seen", async () => {
