@@ -112,6 +112,8 @@ export class ServerConnection implements H2ServerOwner, AccountOwner, LookedAt {
   /** How much was written when somebody looked last, and since when. */
   #writtenThen = -1;
   #writtenAt = 0;
+  /** Since when the socket has taken nothing of that. */
+  #blockedAt = 0;
   #error: unknown;
   #endReason: CloseReason | null = null;
 
@@ -222,21 +224,27 @@ export class ServerConnection implements H2ServerOwner, AccountOwner, LookedAt {
   }
 
   /**
-   * Ends the connection if it holds too much, and its client takes nothing.
+   * Ends the connection if it holds too much, and its client takes nothing. One
+   * that reads, and gives no credit for streams, may have its reasons; one that
+   * does not even read would not acknowledge a PING either, and has as long as
+   * for that.
    *
    * @param now The time, in milliseconds.
    * @param timeoutMs How long it may take nothing.
    */
   endIfStuck(now: number, timeoutMs: number): void {
     const { written, unsent } = this.#session.writing;
-    if (written !== this.#writtenThen || unsent === 0) {
-      this.#writtenThen = written;
-      this.#writtenAt = now;
-    }
-    if (!this.account.isFull || now - this.#writtenAt < timeoutMs) return;
-    this.#abandon(
-      `nothing of the ${unsent} bytes sent was taken for ${timeoutMs} ms`,
-    );
+    const isProgress = written !== this.#writtenThen;
+    this.#writtenThen = written;
+    if (isProgress || unsent === 0) this.#writtenAt = now;
+    if (isProgress || this.#socket.writableLength === 0) this.#blockedAt = now;
+    if (!this.account.isFull) return;
+    const { keepaliveTimeoutMs } = this.#options.config;
+    const ms = now - this.#blockedAt >= keepaliveTimeoutMs
+      ? keepaliveTimeoutMs
+      : timeoutMs;
+    if (now - this.#writtenAt < ms) return;
+    this.#abandon(`nothing of the ${unsent} bytes sent was taken for ${ms} ms`);
   }
 
   isUnprocessed(): boolean {

@@ -255,6 +255,35 @@ Deno.test("Server ends the connection of a client that takes no replies for too 
   assertEquals((await pair.stub.clientStream([{ text: "hi" }])).text, "hi");
 });
 
+Deno.test("Server ends the connection of a client that does not even read within keepaliveTimeoutMs", async () => {
+  await using pair = await startEcho({
+    handlers: {
+      // More than the system takes for a client that does not read.
+      unary: (stream) =>
+        stream.sendMessage({ payload: new Uint8Array(32 * MIB) }),
+    },
+    server: {
+      config: {
+        ...SMALL,
+        maxHeldBytes: 128 * MIB,
+        keepaliveTimeoutMs: 100,
+        // So that it is looked every 25 ms.
+        maxQueueTimeMs: 50,
+      },
+    },
+  });
+  using connection = await RawConnection.open(pair.port, [
+    [Setting.INITIAL_WINDOW_SIZE, 2 ** 30],
+  ]);
+  await connection.windowUpdate(0, 2 ** 30);
+  await connection.headers(1, requestFields(PATHS.unary));
+  await connection.data(1, grpcMessage(new Uint8Array()), { end: true });
+  const { server } = pair;
+  await until(() => server.inspect().calls.started === 1, "the call is there");
+  await until(() => server.inspect().connections === 0, "it is ended");
+  assertEquals((await pair.stub.clientStream([{ text: "hi" }])).text, "hi");
+});
+
 Deno.test("Server ends the connection whose replies hold all there is, and no call of others", async () => {
   const go = Promise.withResolvers<void>();
   let started = 0;
