@@ -26,8 +26,13 @@ import { Traffic } from "../core/_figures.ts";
 export interface Holder {
   /** How many bytes. */
   readonly heldBytes: number;
-  /** How many bytes have come of a message that is not whole; 0 for none. */
+  /**
+   * How many of them nobody could take yet: there has to come more, of a message
+   * or behind it.
+   */
   readonly unfinishedBytes: number;
+  /** How many bytes have come of a message that is not whole; 0 for none. */
+  readonly arrivedBytes: number;
   /** Has to give all of them back at once, for there are too many in all. */
   evict(): void;
 }
@@ -310,16 +315,24 @@ export class Account {
   #wasFull = false;
 
   /**
-   * Whether most of it is messages that are not whole. Were the connection read
-   * no more, none of them ever would be: so it is read on, as long as half of the
+   * Whether most of it waits for more to come: the rest is taken by the
+   * application, in its time, and then there is room.
+   */
+  get isUnfinished(): boolean {
+    let unfinished = 0;
+    for (const holder of this.holders) unfinished += holder.unfinishedBytes;
+    return unfinished > this.heldBytes * FAR;
+  }
+
+  /**
+   * Whether it is read on although it is over its limit. Were a connection read
+   * no more that holds messages of which most are not whole, none of them ever
+   * would be, nor would those end that are: so it is read as long as half of the
    * budget is free.
    */
   get #mayFinish(): boolean {
     const { heldBytes, maxBytes } = this.#budget;
-    if (heldBytes > maxBytes * FAR) return false;
-    let unfinished = 0;
-    for (const holder of this.holders) unfinished += holder.unfinishedBytes;
-    return unfinished > this.heldBytes * FAR;
+    return heldBytes <= maxBytes * FAR && this.isUnfinished;
   }
 
   /**

@@ -13,6 +13,7 @@ const MIB = 1024 * 1024;
 class Call implements Holder {
   heldBytes = 0;
   readonly unfinishedBytes = 0;
+  readonly arrivedBytes = 0;
   isEvicted = false;
   readonly #account: Account;
 

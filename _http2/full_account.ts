@@ -46,7 +46,7 @@ export class FullAccount {
   #wait(): void {
     const account = this.#account;
     this.#seen = new Map(
-      [...account.holders].map((holder) => [holder, holder.unfinishedBytes]),
+      [...account.holders].map((holder) => [holder, holder.arrivedBytes]),
     );
     this.#timer = startBackgroundTimer(
       this.#clock,
@@ -60,10 +60,9 @@ export class FullAccount {
     const account = this.#account;
     // The newest first, and no more than it takes.
     for (const holder of [...account.holders].reverse()) {
-      if (!account.hasExcess) break;
-      const { unfinishedBytes } = holder;
-      const isStuck = unfinishedBytes > 0 &&
-        this.#seen.get(holder) === unfinishedBytes;
+      if (!account.hasExcess || !account.isUnfinished) break;
+      const isStuck = holder.unfinishedBytes > 0 &&
+        this.#seen.get(holder) === holder.arrivedBytes;
       if (!isStuck) continue;
       account.holders.delete(holder);
       holder.evict();

@@ -265,6 +265,11 @@ export class FrameReader {
     return this.#assembledBytes;
   }
 
+  /** How many bytes of memory there are for it. */
+  get assemblyBytes(): number {
+    return this.#assembly === null ? 0 : this.#assembly.length;
+  }
+
   /** Reads no more, and drops what there is of a message. */
   stop(): void {
     this.#broken = this.#isStopped = true;

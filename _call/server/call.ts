@@ -250,8 +250,15 @@ export class ServerCall<Req, Rep>
   }
 
   get unfinishedBytes(): number {
+    // A single one is not taken before its end is in.
+    const { many, phase } = this.request;
+    if (!many && phase !== "ended") return this.heldBytes;
     // Of one that nobody reads the rest is not waited for.
-    return this.#holds > 0 ? 0 : this.#reader.assembledBytes;
+    return this.#holds > 0 ? 0 : this.#reader.assemblyBytes;
+  }
+
+  get arrivedBytes(): number {
+    return this.#reader.assembledBytes;
   }
 
   evict(): void {

@@ -205,6 +205,33 @@ Deno.test("Server and Channel take messages of which many are not whole yet, and
   }
 });
 
+for (const what of ["whole", "ended"]) {
+  Deno.test(`Server reads on when a connection is over its limit by requests that are not ${what}`, async () => {
+    await using pair = await startEcho({
+      server: { config: { ...SMALL, maxHeldBytes: 8 * MIB } },
+    });
+    using connection = await RawConnection.open(pair.port, [
+      [Setting.INITIAL_WINDOW_SIZE, 2 ** 30],
+    ]);
+    await connection.windowUpdate(0, 2 ** 30);
+    const message = grpcMessage(toBinary(
+      EchoRequestSchema,
+      create(EchoRequestSchema, { payload: new Uint8Array(40 * KIB) }),
+    ));
+    // There is memory for all of a message when some of it has come.
+    const cut = what === "whole" ? 6 : message.length;
+    const streamIds = Array.from({ length: 10 }, (_, i) => 2 * i + 1);
+    for (const streamId of streamIds) {
+      await connection.headers(streamId, requestFields(PATHS.unary));
+      await connection.data(streamId, message.subarray(0, cut));
+    }
+    for (const streamId of streamIds) {
+      await connection.data(streamId, message.subarray(cut), { end: true });
+    }
+    assertEquals(await soon(statusesOf(connection, 10)), { [Status.OK]: 10 });
+  });
+}
+
 Deno.test("Server starts no more handlers for a client that takes no replies, and all when it does", async () => {
   let started = 0;
   await using pair = await startEcho({
