@@ -106,6 +106,11 @@ export class RawConnection implements Disposable {
 
   // Writing
 
+  /** Ends this side of the connection: the peer may still send. */
+  closeWrite(): Promise<void> {
+    return this.#conn.closeWrite();
+  }
+
   /** Sends bytes as they are. */
   async write(...chunks: Uint8Array[]): Promise<void> {
     const bytes = new Uint8Array(

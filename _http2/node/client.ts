@@ -35,7 +35,13 @@ export class NodeClientSession extends NodeSession<ClientHttp2Session>
     options: H2ClientOptions,
   ) {
     super(socket, owner, () => {
-      socket.on("end", () => owner.onSocketEnd());
+      socket.on("end", () => {
+        // To a write after this, of a WINDOW_UPDATE for instance, net.Socket
+        // replies with an EPIPE of its own, and the session would end before
+        // what it has received is told. Nobody would read it.
+        socket.write = writeNothing;
+        owner.onSocketEnd();
+      });
       batchWrites(socket, CLIENT_BATCH);
       const { scheme, authority, streamWindowSize, maxHeaderListSize } =
         options;
@@ -81,4 +87,8 @@ function refuse(h2: ClientHttp2Stream): void {
   setImmediate(() => {
     if (!h2.destroyed) h2.close(ResetCode.CANCEL);
   });
+}
+
+function writeNothing(): boolean {
+  return true;
 }

@@ -80,7 +80,11 @@ export abstract class NodeSession<H2 extends Http2Session>
       this.#seal();
       owner.onError(error);
     });
-    socket.on("end", () => this.#seal());
+    socket.on("end", () => {
+      // What was received before the end waits for its turn no longer.
+      this.#gate?.flush();
+      this.#seal();
+    });
     socket.on("close", () => {
       this.#gate?.flush();
       this.#seal();

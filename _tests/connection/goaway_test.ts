@@ -3,6 +3,11 @@
 
 import { fromBinary } from "@bufbuild/protobuf";
 import { assertEquals, assertMatch } from "@std/assert";
+import { Buffer } from "node:buffer";
+import net from "node:net";
+import { Duplex } from "node:stream";
+import { setImmediate } from "node:timers";
+import { turns as readTurns } from "../../_turns.ts";
 import {
   Channel,
   type ChannelOptions,
@@ -80,6 +85,106 @@ async function take(
   }
   return streamIds;
 }
+
+/** What ends a chunk of an `EndingSocket`. */
+const MARK = new Uint8Array(8).fill(0xee);
+
+/**
+ * A socket as `net.Socket` on Deno is: its end is told though it is paused, if
+ * nothing is left in its own buffer, a write after it is an error, and it closes
+ * some time after its error. From `hold()` on it gives all as one chunk that comes before a PING of `MARK`, or
+ * before the end.
+ */
+class EndingSocket extends Duplex {
+  readonly #socket: net.Socket;
+  #held: Buffer | null = null;
+
+  constructor(port: number) {
+    super({ allowHalfOpen: false, emitClose: false });
+    this.once("end", () => {
+      this.write = () => {
+        const message = "This socket has been ended by the other party";
+        this.destroy(Object.assign(new Error(message), { code: "EPIPE" }));
+        return false;
+      };
+    });
+    this.#socket = net.connect(port, "127.0.0.1");
+    this.#socket.on("data", (chunk: Buffer) => {
+      if (this.#held === null) return void this.push(chunk);
+      this.#held = Buffer.concat([this.#held, chunk]);
+      if (!this.#held.subarray(-MARK.length).equals(MARK)) return;
+      this.push(this.#held);
+      this.#held = null;
+    });
+    this.#socket.on("end", () => {
+      // It is somebody else's turn: what comes now has to wait for its own.
+      readTurns.wait({ party: {}, takeTurn() {} });
+      this.push(this.#held);
+      this.push(null);
+      this.read(0);
+    });
+  }
+
+  hold(): void {
+    this.#held = Buffer.alloc(0);
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Uint8Array, _: string, onDone: () => void): void {
+    this.#socket.write(chunk, onDone);
+  }
+
+  override _final(onDone: () => void): void {
+    this.#socket.end(onDone);
+  }
+
+  override _destroy(error: Error | null, onDone: (e: Error | null) => void) {
+    this.#socket.destroy();
+    onDone(error);
+    setImmediate(() => this.emit("close", error !== null));
+  }
+}
+
+Deno.test("Channel loses no reply that came with GOAWAY and the end of the socket", async () => {
+  const COUNT = 100;
+  const sockets: EndingSocket[] = [];
+  await using server = playFirst(async (connection) => {
+    const ping = frame(FrameType.PING, {}, MARK);
+    for (const isLast of [false, true]) {
+      const streamIds = await take(connection, COUNT);
+      sockets[0]!.hold();
+      // What replies to it is written when the socket has ended.
+      if (isLast) await connection.write(ping);
+      for (const streamId of streamIds) await replyWell(connection, streamId);
+      if (!isLast) await connection.write(ping);
+      else await connection.goaway(streamIds.at(-1)!, 0);
+    }
+    await connection.closeWrite();
+    await connection.end();
+  });
+  await using channel = new Channel("127.0.0.1", server.port, {
+    connect: () => {
+      const socket = new EndingSocket(server.port);
+      sockets.push(socket);
+      return socket;
+    },
+  });
+  const stub = createStub(Echo, channel);
+  const callAll = () =>
+    soon(Promise.all(Array.from({ length: COUNT }, () => textOf(stub))));
+  // The first chunk takes long, so that the second is read in parts.
+  const { now } = performance;
+  let skewMs = 0;
+  performance.now = () => now.call(performance) + (skewMs += 20);
+  try {
+    await callAll();
+  } finally {
+    performance.now = now;
+  }
+  await callAll();
+  assertEquals(sockets.length, 1);
+});
 
 for (const code of [0, 2]) {
   Deno.test(`Channel retries transparently what is above the last stream of GOAWAY ${code}`, async () => {
