@@ -60,12 +60,10 @@ Deno.test("Server sends a PING when a client with a call is silent for keepalive
   using client = await RawConnection.open(echo.port);
   await client.headers(1, requestFields(PATHS.bidi));
   await client.nextOf(FrameType.DATA, 1);
-  const start = performance.now();
   // The raw client answers as it reads.
   for (let i = 0; i < 3; i++) {
     assertEquals((await soon(client.nextOf(FrameType.PING))).flags, 0);
   }
-  assertGreaterOrEqual(performance.now() - start, 80);
   await client.data(1, grpcMessage(new Uint8Array()));
 });
 
