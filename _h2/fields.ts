@@ -50,6 +50,12 @@ const TAB = 0x09;
 /** How many lists are remembered: more than a connection repeats at a time. */
 const REMEMBERED = 4;
 
+/** Names of which the value matters beyond its characters. */
+const MEANINGFUL: ReadonlySet<string> = new Set([
+  ...[":method", ":scheme", ":path", ":authority", ":status"],
+  ...["te", "host", "content-length"],
+]);
+
 const FINE: CheckedFields = { fault: null, status: 0, contentLength: -1 };
 
 /**
@@ -61,6 +67,7 @@ export class FieldChecker {
   readonly #lists: (HeaderList | null)[] = [null, null, null, null];
   readonly #results: CheckedFields[] = [FINE, FINE, FINE, FINE];
   #next = 0;
+  #last = 0;
 
   /** @param section What the lists are meant to be. */
   constructor(section: Section) {
@@ -77,12 +84,43 @@ export class FieldChecker {
     for (let i = 0; i < REMEMBERED; i++) {
       if (this.#lists[i] === list) return this.#results[i]!;
     }
-    const result = checkFields(list, this.#section);
+    const last = this.#lists[this.#last]!;
+    const result =
+      last !== null && isAsGood(list, last, this.#results[this.#last]!)
+        ? this.#results[this.#last]!
+        : checkFields(list, this.#section);
+    this.#last = this.#next;
     this.#lists[this.#next] = list;
     this.#results[this.#next] = result;
     this.#next = (this.#next + 1) % REMEMBERED;
     return result;
   }
+}
+
+/**
+ * Tells whether a list is that of before but for the values of some fields, as
+ * with metadata that differs from call to call: to see that takes a third of the
+ * time of checking all of it.
+ *
+ * @param list The list.
+ * @param known The one before.
+ * @param result What that says.
+ * @returns Whether this one says the same.
+ */
+function isAsGood(
+  list: HeaderList,
+  known: HeaderList,
+  result: CheckedFields,
+): boolean {
+  if (list.length !== known.length || result.fault !== null) return false;
+  for (let i = 0; i < list.length; i += 2) {
+    const name = list[i]!;
+    if (name !== known[i]) return false;
+    const value = list[i + 1]!;
+    if (value === known[i + 1]) continue;
+    if (MEANINGFUL.has(name) || !isValue(value)) return false;
+  }
+  return true;
 }
 
 /**

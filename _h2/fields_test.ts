@@ -165,3 +165,21 @@ Deno.test("FieldChecker.check() gives the same result when the list is the same"
   for (let i = 0; i < 9; i++) checker.check([...REQUEST]);
   assertEquals(checker.check(REQUEST).fault, null);
 });
+
+Deno.test("FieldChecker.check() finds what is wrong in a list that differs from the last one in a value or a name", () => {
+  const good = list(
+    ":method=POST;:scheme=http;:path=/a;:authority=a;host=a;te=trailers;content-length=5;trace=1",
+  );
+  const checker = new FieldChecker("request");
+  const seen = new Set<string | null>();
+  for (let i = 0; i < good.length; i++) {
+    for (const other of ["", "2", "a\nb", " a", "A", ":status", "upgrade"]) {
+      assertEquals(checker.check([...good]).fault, null);
+      const changed = good.with(i, other);
+      const expected = checkFields(changed, "request");
+      assertEquals(checker.check(changed), expected, `${changed}`);
+      seen.add(expected.fault);
+    }
+  }
+  assertEquals(seen.size > 10, true, `${[...seen]}`);
+});

@@ -260,11 +260,15 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
     key: K,
     value: MetadataValueOf<K> | readonly MetadataValueOf<K>[],
   ): this {
+    this.#read();
+    const index = this.#keys.indexOf(key);
+    if (index === -1 && !Array.isArray(value)) {
+      this.#addOne("set", key, value);
+      return this;
+    }
     // Checked as a whole before anything changes.
     const added = new Metadata();
     added.#add("set", key, value);
-    this.#read();
-    const index = this.#keys.indexOf(key);
     if (index === -1) {
       this.#keys.push(...added.#keys);
       this.#values.push(...added.#values);

@@ -48,6 +48,17 @@ export interface GoodHead {
   readonly headBytes: number;
 }
 
+/** Whether a field is metadata of one kind, in which nothing can be wrong. */
+function isText(name: string): boolean {
+  return !name.startsWith(":") && !name.startsWith("grpc-") &&
+    !name.endsWith("-bin") && !MEANINGFUL.has(name);
+}
+
+/** Names, beside those of the protocol, whose values are looked at. */
+const MEANINGFUL: ReadonlySet<string> = new Set([
+  ...["host", "content-type", "te", "user-agent"],
+]);
+
 /** Heads of fewer bytes are bounded well enough by the number of calls. */
 const MIN_HEAD_BYTES = 4096;
 
@@ -63,6 +74,12 @@ export interface Refusal {
   readonly acceptEncoding: string | null;
 }
 
+/** A head, and what it says. */
+interface ReadHead {
+  raw: RawHeaders;
+  head: GoodHead;
+}
+
 /** A head of which no call comes. */
 export interface BadHead {
   readonly refusal: Refusal;
@@ -76,7 +93,7 @@ export interface BadHead {
  */
 export class HeadReader {
   readonly #host: HeadHost;
-  readonly #last = new Map<Route, { raw: RawHeaders; head: GoodHead }>();
+  readonly #last = new Map<Route, ReadHead>();
 
   /** @param host What the server has. */
   constructor(host: HeadHost) {
@@ -93,7 +110,7 @@ export class HeadReader {
     const route = this.#host.routes.get(pathOf(raw));
     if (route === undefined) return this.#read(raw);
     const last = this.#last.get(route);
-    if (last?.raw === raw) return last.head;
+    if (last !== undefined && saysTheSame(raw, last)) return last.head;
     const head = this.#read(raw);
     if (head.refusal === null) {
       if (last === undefined) this.#last.set(route, { raw, head });
@@ -215,6 +232,21 @@ export class HeadReader {
   ): BadHead {
     return { refusal: { http, status, message, contentType, acceptEncoding } };
   }
+}
+
+/**
+ * Tells whether a head is that of before, but for the values of metadata. Those
+ * that differ from call to call, such as `traceparent`, are the rule.
+ */
+function saysTheSame(raw: RawHeaders, { raw: last, head }: ReadHead): boolean {
+  if (raw === last) return true;
+  if (raw.length !== last.length || head.headBytes > 0) return false;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]!;
+    if (name !== last[i]) return false;
+    if (raw[i + 1] !== last[i + 1] && !isText(name)) return false;
+  }
+  return bytesOf(raw) < MIN_HEAD_BYTES;
 }
 
 function bytesOf(raw: RawHeaders): number {
