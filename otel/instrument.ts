@@ -24,6 +24,7 @@ import {
 import { parseTargets } from "../core/target.ts";
 import type {
   Attributes,
+  ContextLike,
   ContextManagerLike,
   MeterProviderLike,
   PropagatorLike,
@@ -38,6 +39,7 @@ import {
 } from "./keys.ts";
 import { labelsOf } from "./metrics.ts";
 import { ROOT, SPAN_KEY, type Telemetry, TelemetrySource } from "./registry.ts";
+import { unsampledContext } from "./sampling.ts";
 import {
   ClientTracedCall,
   ServerTracedCall,
@@ -78,6 +80,15 @@ export interface InstrumentCallsOptions {
    */
   readonly metrics?: "all" | "duration" | "none";
   /**
+   * Which part of the traces that begin with a call is sampled, from 0 for none
+   * to 1 for all. Calls that belong to a trace already are sampled if that is.
+   * A call that is not has no span at all, which takes a fraction of the time of
+   * asking the provider, and takes part in propagation and metrics as others do.
+   *
+   * @default {undefined} the provider samples, after it was asked for a span
+   */
+  readonly sampleRate?: number;
+  /**
    * Chooses the calls.
    *
    * @default {undefined} all
@@ -106,6 +117,7 @@ const OPTIONS: OptionNames<InstrumentCallsOptions> = {
   propagator: true,
   contextManager: true,
   metrics: true,
+  sampleRate: true,
   filter: true,
   requestMetadata: true,
   http2Spans: true,
@@ -145,7 +157,8 @@ const GETTER = {
  * @param options What to trace and measure.
  * @returns What ends it, for calls that begin later.
  * @throws {TypeError} If the target is neither, or an option is of a wrong type.
- * @throws {RangeError} If `metrics` is none of what there is.
+ * @throws {RangeError} If `metrics` is none of what there is, or `sampleRate` is
+ *   not from 0 to 1.
  *
  * @example Usage
  * ```ts
@@ -202,7 +215,15 @@ function check(options: InstrumentCallsOptions): void {
   }
   checkFunction(ACTION, "filter", options.filter);
   checkBoolean(ACTION, "http2Spans", options.http2Spans);
-  const { metrics = "all", requestMetadata = [] } = options;
+  const { metrics = "all", sampleRate = 1, requestMetadata = [] } = options;
+  if (typeof sampleRate !== "number") {
+    throw wrongType(ACTION, "sampleRate", "a number", sampleRate);
+  }
+  if (!(sampleRate >= 0 && sampleRate <= 1)) {
+    throw new RangeError(
+      `${ACTION}: sampleRate must be from 0 to 1, received ${sampleRate}`,
+    );
+  }
   if (!METRICS.includes(metrics)) {
     throw new RangeError(
       `${ACTION}: metrics must be one of ${METRICS.join(", ")}, received ${
@@ -229,6 +250,7 @@ abstract class CallsObserver implements CallObserver {
   readonly isTimed: boolean;
   readonly #source: TelemetrySource;
   readonly #filter: InstrumentCallsOptions["filter"];
+  readonly #sampleRate: number | undefined;
   readonly #methods = new Map<string, KnownMethod>();
   protected readonly metadata: readonly string[];
   protected readonly http2Spans: boolean;
@@ -244,6 +266,7 @@ abstract class CallsObserver implements CallObserver {
     this.#source = new TelemetrySource(given, side, metrics);
     this.isTimed = metrics !== "none";
     this.#filter = options.filter;
+    this.#sampleRate = options.sampleRate;
     this.metadata = options.requestMetadata ?? [];
     this.http2Spans = options.http2Spans ?? false;
   }
@@ -254,6 +277,13 @@ abstract class CallsObserver implements CallObserver {
     const { info } = call;
     if (this.#filter !== undefined && !this.#filter(info)) return null;
     return this.begin(call, current);
+  }
+
+  /** The context of a call that is to have no span; null for all others. */
+  protected withoutSpan(parent: ContextLike): ContextLike | null {
+    return this.#sampleRate === undefined
+      ? null
+      : unsampledContext(parent, this.#sampleRate);
   }
 
   protected abstract begin(call: CallStart, telemetry: Telemetry): CallTrace;
@@ -286,11 +316,17 @@ class ClientObserver extends CallsObserver {
     const { tracer, contexts } = telemetry;
     const method = this.known(call.info.methodName);
     const active = contexts?.active() ?? ROOT;
+    if (tracer === null) {
+      return new ClientTracedCall(telemetry, method, null, active, call);
+    }
+    const unsampled = this.withoutSpan(active);
+    if (unsampled !== null) {
+      return new ClientTracedCall(telemetry, method, null, unsampled, call);
+    }
     const { name, attributes } = method;
-    const span =
-      tracer?.startSpan(name, { kind: SpanKind.CLIENT, attributes }, active) ??
-        null;
-    const context = span === null ? active : active.setValue(SPAN_KEY, span);
+    const kind = SpanKind.CLIENT;
+    const span = tracer.startSpan(name, { kind, attributes }, active);
+    const context = active.setValue(SPAN_KEY, span);
     return new ClientTracedCall(telemetry, method, span, context, call);
   }
 
@@ -349,6 +385,10 @@ class ServerObserver extends CallsObserver {
     const method = known ?? this.#unknown;
     if (tracer === null) {
       return new ServerTracedCall(telemetry, method, null, parent);
+    }
+    const unsampled = this.withoutSpan(parent);
+    if (unsampled !== null) {
+      return new ServerTracedCall(telemetry, method, null, unsampled);
     }
     const attributes = this.#attributes(call, known);
     const name = known?.name ?? UNKNOWN_SPAN;

@@ -1,7 +1,10 @@
 import {
   assert,
+  assertAlmostEquals,
   assertEquals,
   assertGreater,
+  assertMatch,
+  assertNotEquals,
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
@@ -476,6 +479,62 @@ Deno.test("instrument() hands on that a trace is not sampled, and marks nothing 
   assertEquals(test.telemetry.live, []);
 });
 
+Deno.test("instrument() asks nobody for spans of traces that it does not sample, and hands on that they are not", async () => {
+  const seen: (string | null | undefined)[] = [];
+  let inner: Stub<typeof Echo> | undefined;
+  await using test = new Observed({
+    async unary(stream) {
+      seen.push(stream.metadata.get("traceparent"));
+      await stream.sendMessage({});
+      // What the handler calls belongs to the trace.
+      const stub = inner;
+      inner = undefined;
+      await stub?.unary({});
+    },
+  }, { sampleRate: 0 });
+  inner = test.stub;
+  await test.stub.unary({});
+  await until(() => seen.length === 2, "the handler's own call");
+  await test.stub.unary({});
+  assertEquals(test.telemetry.spans, []);
+  const traces = seen.map((trace) => {
+    const [version, traceId, spanId, flags] = `${trace}`.split("-");
+    assertMatch(`${traceId} ${spanId}`, /^[0-9a-f]{32} [0-9a-f]{16}$/);
+    assertEquals([version, flags], ["00", "00"]);
+    return traceId;
+  });
+  assertEquals(traces[0], traces[1]);
+  assertNotEquals(traces[0], traces[2]);
+  assertEquals(test.measured("grpc.client.attempt.started").length, 3);
+});
+
+Deno.test("instrument() samples a call as the trace it belongs to, whatever the sampleRate", async () => {
+  for (const sampleRate of [0, 1]) {
+    for (const traceFlags of [0, 1]) {
+      await using test = new Observed({}, { sampleRate });
+      const { telemetry, stub } = test;
+      telemetry.traceFlags = traceFlags;
+      await telemetry.inSpan("app", () => stub.unary({}));
+      const [app, client, server] = telemetry.spans;
+      assertEquals(telemetry.spans.length, traceFlags === 1 ? 3 : 1);
+      assertEquals(client?.parent, client && app!.id);
+      assertEquals(server?.parent, client?.id);
+      assertEquals(telemetry.live, []);
+    }
+  }
+});
+
+Deno.test("instrument() samples the part of the traces that sampleRate says", async () => {
+  await using test = new Observed({}, { sampleRate: 0.5 });
+  const { telemetry, stub } = test;
+  const calls = 400;
+  for (let i = 0; i < calls; i++) await stub.unary({});
+  const sampled = telemetry.of("client").length;
+  // Twelve standard deviations: once in 10³² runs it is further away by chance.
+  assertAlmostEquals(sampled, calls / 2, 120);
+  assertEquals(telemetry.of("server").length, sampled);
+});
+
 for (
   const [metrics, count] of [["duration", 5], ["none", 0], ["all", 9]] as const
 ) {
@@ -620,6 +679,9 @@ for (
     [{ propagator: { inject() {} } }, "propagator must be a TextMapPropagator"],
     [{ contextManager: null }, "contextManager must be a ContextManager"],
     [{ metrics: "some" }, "metrics must be one of all, duration, none"],
+    [{ sampleRate: "1" }, "sampleRate must be a number"],
+    [{ sampleRate: 1.5 }, "sampleRate must be from 0 to 1"],
+    [{ sampleRate: NaN }, "sampleRate must be from 0 to 1"],
     [{ filter: 1 }, "filter must be a function"],
     [{ requestMetadata: "a" }, "requestMetadata must be an array of keys"],
     [{ requestMetadata: ["grpc-a"] }, "is reserved"],

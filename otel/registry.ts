@@ -39,31 +39,33 @@ export interface Providers {
 
 const NONE: Providers = {};
 
-/** A context with nothing in it, as those of the API. */
+/** A context as those of the API: what was set last, on top of what was before. */
 class OwnContext implements ContextLike {
-  readonly #values: ReadonlyMap<symbol, unknown>;
+  readonly #below: OwnContext | null;
+  readonly #key: symbol | null;
+  readonly #value: unknown;
 
-  constructor(values: ReadonlyMap<symbol, unknown>) {
-    this.#values = values;
+  constructor(below: OwnContext | null, key: symbol | null, value: unknown) {
+    this.#below = below;
+    this.#key = key;
+    this.#value = value;
   }
 
   getValue(key: symbol): unknown {
-    return this.#values.get(key);
+    return this.#key === key ? this.#value : this.#below?.getValue(key);
   }
 
   setValue(key: symbol, value: unknown): ContextLike {
-    return new OwnContext(new Map(this.#values).set(key, value));
+    return new OwnContext(this, key, value);
   }
 
   deleteValue(key: symbol): ContextLike {
-    const values = new Map(this.#values);
-    values.delete(key);
-    return new OwnContext(values);
+    return new OwnContext(this, key, undefined);
   }
 }
 
 /** The context of what comes from elsewhere. */
-export const ROOT: ContextLike = new OwnContext(new Map());
+export const ROOT: ContextLike = new OwnContext(null, null, undefined);
 
 /** What there is to observe calls with. */
 export interface Telemetry {

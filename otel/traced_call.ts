@@ -5,7 +5,6 @@
  */
 
 import type { CallStart, CallSummary, CallTrace } from "../core/_call_trace.ts";
-import { faultOfKey, faultOfValue } from "../core/_metadata_rules.ts";
 import { Metadata } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status, statusName } from "../core/status.ts";
@@ -15,11 +14,14 @@ import { SAMPLED, SPAN_ERROR, SpanKey } from "./keys.ts";
 import type { MethodLabels } from "./metrics.ts";
 import type { Telemetry } from "./registry.ts";
 
-/** Writes into metadata. What could not be sent is left out. */
+/** Writes into metadata. */
 const SETTER = {
   set(metadata: Metadata, key: string, value: string): void {
-    if (faultOfKey(key) !== null || faultOfValue(key, value) !== null) return;
-    metadata.set(key, value);
+    try {
+      metadata.set(key, value);
+    } catch {
+      // What cannot be sent is left out.
+    }
   },
 };
 
@@ -60,7 +62,8 @@ abstract class TracedCall implements CallTrace {
     this.method = method;
     this.span = span;
     this.context = context;
-    this.hasSpan = span !== null && !method.http2Spans;
+    // One that is not sampled has none of the runtime's either.
+    this.hasSpan = telemetry.tracer !== null && !method.http2Spans;
   }
 
   abstract end(summary: CallSummary): void;
