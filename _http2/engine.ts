@@ -95,6 +95,8 @@ export interface H2Session {
   readonly isOver: boolean;
   /** Why the session has ended, if it has by itself and has told no error. */
   readonly endCause?: string | undefined;
+  /** Whether it has ended because the peer broke the rules of HTTP/2. */
+  readonly isViolated: boolean;
   /** Sends a PING; `onAck` is called when it is acknowledged, if ever. */
   ping(onAck: () => void): void;
   /** Sends GOAWAY with NO_ERROR, opens no more streams, and ends with the last. */

@@ -38,7 +38,13 @@ export function explainAlert(error: unknown): unknown {
   return explained(error, typeof code === "string" ? LIKELY[code] : undefined);
 }
 
+/** Says that a server has sent something else before any SETTINGS. */
+export function explainViolation(error: unknown): unknown {
+  return explained(error, "the server may not speak HTTP/2");
+}
+
 function explained(error: unknown, likely: string | undefined): unknown {
+  if (typeof error === "string") return `${error}: ${likely}`;
   if (!(error instanceof Error) || likely === undefined) return error;
   const { code } = error as { code?: unknown };
   return Object.assign(
@@ -56,7 +62,9 @@ function explained(error: unknown, likely: string | undefined): unknown {
 export function likelyMixUp(
   tls: boolean | { readonly cert?: unknown },
 ): string {
-  if (tls === false) return "the server may expect TLS";
+  if (tls === false) {
+    return "the server may expect TLS, or take no more connections";
+  }
   return tls === true || tls.cert === undefined
     ? "the server may require a certificate of the client"
     : "the server may not trust the certificate of the client";

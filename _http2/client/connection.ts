@@ -23,7 +23,7 @@ import { openConnections } from "../open_connections.ts";
 import { peerOf, setRef, socketFigures } from "../socket.ts";
 import { ResetBudget } from "../reset_budget.ts";
 import { ENHANCE_YOUR_CALM, reasonOfGoaway, reasonOfLoss } from "../reset.ts";
-import { explainAlert } from "../tls_faults.ts";
+import { explainAlert, explainViolation } from "../tls_faults.ts";
 
 /** What a connection tells the one who uses it. */
 export interface ConnectionOwner {
@@ -481,15 +481,19 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
   }
 
   #noteEnd(): void {
-    this.#endReason ??= this.#loss(
-      this.#error ?? this.#session?.endCause ??
-        (this.#ready
-          ? undefined
-          : `the connection was closed before HTTP/2 SETTINGS, ${this.#dialing.likelyMixUp}`),
-    );
+    this.#endReason ??= this.#loss(this.#endCause);
     // The streams learn of it before the session closes, and whoever calls
     // again at once needs another connection.
     this.#drain();
+  }
+
+  get #endCause(): unknown {
+    const session = this.#session;
+    const cause = this.#error ?? session?.endCause;
+    if (this.#ready) return cause;
+    if (session?.isViolated) return explainViolation(cause);
+    return cause ??
+      `the connection was closed before HTTP/2 SETTINGS, ${this.#dialing.likelyMixUp}`;
   }
 
   #loss(cause: unknown): CloseReason {

@@ -40,6 +40,7 @@ const EARLY_BYTES = 2048;
 /** A connection of `_h2/` on its socket, and its streams. */
 export abstract class NativeSession
   implements H2Session, StreamOwner, ConnectionHandler {
+  isViolated = false;
   protected readonly h2: Http2Connection;
   readonly #socket: Duplex;
   readonly #isSocket: boolean;
@@ -255,6 +256,7 @@ export abstract class NativeSession
   onStreamViolation(): void {}
 
   onViolation({ code, message }: Violation): void {
+    this.isViolated = true;
     this.#owner.onError(
       new Error(`HTTP/2 ${errorName(code)}: ${message}`),
     );

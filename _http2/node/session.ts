@@ -61,6 +61,8 @@ export abstract class NodeSession<H2 extends Http2Session>
   #sealed = true;
   /** Whether this side or the peer has asked for the end. */
   #left = false;
+  /** Whether it has told an error of HTTP/2. */
+  #hasError = false;
 
   /**
    * @param makeSession Makes the session on the socket, of this one.
@@ -124,6 +126,7 @@ export abstract class NodeSession<H2 extends Http2Session>
       owner.onGoaway(code, lastStreamId, debugText(data));
     });
     h2.on("error", (error) => {
+      this.#hasError = true;
       this.#seal();
       owner.onError(error);
     });
@@ -150,6 +153,10 @@ export abstract class NodeSession<H2 extends Http2Session>
       return undefined;
     }
     return "node:http2 ended it, because the peer broke the rules of HTTP/2 or sent too much that is close to it";
+  }
+
+  get isViolated(): boolean {
+    return this.#hasError || this.endCause !== undefined;
   }
 
   get writing(): { readonly written: number; readonly unsent: number } {

@@ -1,12 +1,13 @@
 /** Targets of a channel, with sockets in a folder, the argument. */
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import dns from "node:dns";
 import net from "node:net";
 import { Channel, createStub, Status } from "../../client.ts";
 import { Server } from "../../server.ts";
 import { echoWith } from "../echo_service.ts";
 import { Echo } from "../gen/echo_pb.ts";
+import { assertTold } from "../connection_failures.ts";
 import { assertStatus } from "../waiters.ts";
 import { soon } from "../waiting.ts";
 
@@ -40,15 +41,11 @@ Deno.test("Channel calls a server at a unix socket", async () => {
   }
 });
 
-Deno.test("Channel fails its calls with UNAVAILABLE when there is no unix socket", async () => {
-  const target = `unix:${FOLDER}/none.sock`;
-  const { message } = await assertStatus(
-    Status.UNAVAILABLE,
-    () => call(target),
-    "Cannot connect to ",
-  );
-  assertStringIncludes(message, "none.sock");
-});
+Deno.test("Channel tells the caller and inspect() why when there is no unix socket", () =>
+  assertTold({
+    target: `unix:${FOLDER}/none.sock`,
+    reason: /Cannot connect to unix:.*\/none\.sock: .*ENOENT/,
+  }));
 
 Deno.test({
   name: "Channel calls a server at an abstract socket",
@@ -90,10 +87,9 @@ Deno.test("Channel tells of all addresses when none can be connected to", async 
   );
 });
 
-Deno.test("Channel fails its calls with UNAVAILABLE when there is no such name", async () => {
-  await assertStatus(
-    Status.UNAVAILABLE,
-    () => call("no-such-host.invalid:80"),
-    "no-such-host.invalid",
-  );
-});
+Deno.test("Channel tells the caller and inspect() why when there is no such name", () =>
+  assertTold({
+    // Too long for a name: nobody is asked.
+    target: `${"x".repeat(64)}.invalid:80`,
+    reason: /Cannot connect to x+\.invalid:80: .*ENOTFOUND/,
+  }));
