@@ -21,7 +21,7 @@ import { History } from "../core/_figures.ts";
 import type { Clock, ClockTimer } from "../core/clock.ts";
 import type { ConnectivityState, Endpoint } from "../core/connectivity.ts";
 import { CHANNEL_CLOSED, reasonOfFailures } from "../_http2/reset.ts";
-import { ClaimQueue } from "./claim_queue.ts";
+import { ClaimQueue, reasonOfWait } from "./claim_queue.ts";
 import type { Picker } from "./picker.ts";
 import type { ResolutionOwner } from "./resolution.ts";
 import type {
@@ -136,6 +136,10 @@ export class Balancer<E extends BalancedEndpoint>
       streams += counts.streams;
     }
     return { connections, streams, waiting: this.#queue.size };
+  }
+
+  get waitReason(): string {
+    return reasonOfWait(this.history);
   }
 
   get endpoints(): Endpoint[] {

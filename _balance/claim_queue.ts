@@ -5,7 +5,24 @@
  */
 
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
+import type { History } from "../core/_figures.ts";
+import type { ConnectivityState } from "../core/connectivity.ts";
 import { currentContext } from "../_context.ts";
+
+/** What a call waits for, for people: with why, if something has failed. */
+export function reasonOfWait(
+  { changes }: History<ConnectivityState>,
+): string {
+  const ready = changes.findLastIndex(({ state }) => state === "READY");
+  if (ready >= 0 && ready === changes.length - 1) {
+    return "it waited for a connection with room for it";
+  }
+  const failure = changes.slice(ready + 1)
+    .findLast(({ reason }) => reason !== null);
+  return failure === undefined
+    ? "it waited for a connection"
+    : `it waited for a connection: ${failure.reason}`;
+}
 
 /** What opens streams. */
 export interface StreamOpener {

@@ -116,6 +116,8 @@ export interface StreamSource {
   claim(claim: StreamClaim): void;
   /** Takes a claim back that has no stream yet. */
   withdraw(claim: StreamClaim): void;
+  /** What a claim has waited for that has no stream, for people. */
+  readonly waitReason?: string;
 }
 
 /** The sink of a stream that has no call, or none any more. */

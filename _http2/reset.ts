@@ -136,19 +136,37 @@ export function reasonOfFailures(
  * @param last Why the last attempt failed.
  * @param attempts How many attempts have failed since the last success.
  * @param nextMs When the next may begin, in milliseconds.
+ * @param before Why those before it failed, as far as that is known.
  */
 export function reasonOfFailedConnect(
   last: CloseReason,
   attempts: number,
   nextMs: number,
+  before: readonly string[] = [],
 ): CloseReason {
   const count = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
   const wait = (nextMs / 1000).toFixed(1);
   return {
     ...last,
     message:
-      `${last.message} (${count} failed, the next is made in ${wait} s at the earliest)`,
+      `${last.message} (${count} failed, the next is made in ${wait} s at the earliest${
+        storyOf(last.message, before)
+      })`,
   };
+}
+
+/** Why the attempts before failed, where that was for something else. */
+function storyOf(last: string, before: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const reason of before) {
+    if (reason === last) continue;
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  if (counts.size === 0) return "";
+  const stories = [...counts].slice(-MAX_STORIES).map(([reason, count]) =>
+    count === 1 ? reason : `${reason}, ${count} times`
+  );
+  return `; before: ${stories.join("; ")}`;
 }
 
 /**

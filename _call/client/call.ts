@@ -12,7 +12,7 @@ import {
   isClientStreaming,
   isServerStreaming,
 } from "../../core/cardinality.ts";
-import { assignCall, type GRPCError } from "../../core/errors.ts";
+import { assignCall, GRPCError } from "../../core/errors.ts";
 import type { Metadata } from "../../core/metadata.ts";
 import type { Peer } from "../../core/peer.ts";
 import { Status } from "../../core/status.ts";
@@ -120,6 +120,8 @@ export class ClientCall<Req, Rep>
   #watching = false;
   /** Whether it is begun, if at all, by who is making it. */
   #isNew = true;
+  /** Whether it has asked for a stream. */
+  #hasClaimed = false;
   /** Whether it asks for a stream, just after it began to heed them. */
   #isBeginning = false;
   #headed: Gate | undefined;
@@ -239,6 +241,7 @@ export class ClientCall<Req, Rep>
     }
     // A deadline that is past sends nothing.
     if (!this.#finished) {
+      this.#hasClaimed = true;
       this.#isBeginning = !wasWatching;
       this.#source.claim(this);
       this.#isBeginning = false;
@@ -339,7 +342,7 @@ export class ClientCall<Req, Rep>
     const hasAsked = stream !== null && !this.#streamClosed &&
       this.#sender.isEnded && this.#attempts?.isAsking !== false;
     if (this.#finished || !hasAsked || !this.#cancellation.expired) {
-      return this.cancel(error);
+      return this.cancel(stream === null ? this.#withWait(error) : error);
     }
     // The server keeps the deadline too, and is about to end the stream by
     // itself. Servers take many resets for an attack, whatever they are for.
@@ -347,6 +350,16 @@ export class ClientCall<Req, Rep>
     this.#finish(error);
     if (this.#holds > 0) stream.resume();
     this.#delayedReset = new DelayedReset(stream, this.#method.host.deadlines);
+  }
+
+  /** A deadline that came before there was a stream says what was waited for. */
+  #withWait(error: GRPCError): GRPCError {
+    const { status, message, cause } = error;
+    const { waitReason } = this.#method.host.source;
+    if (status !== Status.DEADLINE_EXCEEDED || !this.#hasClaimed) return error;
+    return waitReason === undefined
+      ? error
+      : new GRPCError(status, `${message} (${waitReason})`, { cause });
   }
 
   // The stream

@@ -6,6 +6,7 @@
 
 import type { CloseReason, StreamClaim } from "../../_call/byte_stream.ts";
 import type { Clock, ClockTimer } from "../../core/clock.ts";
+import type { History } from "../../core/_figures.ts";
 import type { Backoff } from "../../core/_backoff.ts";
 import type { ConnectivityState } from "../../core/connectivity.ts";
 import type { Address } from "./addresses.ts";
@@ -18,6 +19,8 @@ import { reasonOfFailedConnect } from "../reset.ts";
 export interface ConnectivityOwner {
   readonly backoff: Backoff;
   readonly dialing: Dialing;
+  /** The states it was in. */
+  readonly history: History<ConnectivityState>;
   /** How many connections in a row were lost soon, and before any reply. */
   fruitless: number;
   /** When the last attempt to connect began, by the channel's clock. */
@@ -280,7 +283,17 @@ export class TransientFailure extends State {
       this.#why,
       this.#owner.backoff.attempts,
       Math.max(0, this.#nextAt - this.#clock.now()),
+      this.#before(),
     );
+  }
+
+  /** Why the attempts failed that were made since there was a connection. */
+  #before(): string[] {
+    const { changes } = this.#owner.history;
+    const ready = changes.findLastIndex(({ state }) => state === "READY");
+    return changes.slice(ready + 1)
+      .filter(({ state }) => state === this.name)
+      .map(({ reason }) => reason ?? "");
   }
 }
 

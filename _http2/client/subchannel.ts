@@ -25,7 +25,7 @@ import { noContext } from "../../_context.ts";
 import { Backoff } from "../../core/_backoff.ts";
 import { CallCounts, History } from "../../core/_figures.ts";
 import type { ConnectivityState, Endpoint } from "../../core/connectivity.ts";
-import { ClaimQueue } from "../../_balance/claim_queue.ts";
+import { ClaimQueue, reasonOfWait } from "../../_balance/claim_queue.ts";
 import type {
   BalancedSubchannel,
   ConnectionSource,
@@ -129,6 +129,10 @@ export class Subchannel
     const counts = this.#goneCalls.copy();
     for (const { account } of this.#connections) counts.add(account.traffic);
     return counts;
+  }
+
+  get waitReason(): string {
+    return reasonOfWait(this.history);
   }
 
   get nextAttemptMs(): number | null {

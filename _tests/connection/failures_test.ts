@@ -7,12 +7,26 @@
  * unix socket that is missing.
  */
 
+import { assertEquals } from "@std/assert";
+import {
+  CallEnd,
+  Channel,
+  type ChannelOptions,
+  createStub,
+  listen,
+  Status,
+} from "../../mod.ts";
 import { Authority } from "../../_testdata/certificates.ts";
 import {
   assertTold,
   type ConnectionFailure,
   rawServer,
 } from "../../_testdata/connection_failures.ts";
+import { startEcho } from "../../_testdata/echo_service.ts";
+import { Echo } from "../../_testdata/gen/echo_pb.ts";
+import { assertStatus, Waiters } from "../../_testdata/waiters.ts";
+import { soon, until } from "../../_testdata/waiting.ts";
+import { VirtualClock } from "../../testing/mod.ts";
 
 const authority = new Authority();
 const stranger = new Authority("Stranger");
@@ -179,3 +193,111 @@ for (const [what, failure] of Object.entries(FAILURES)) {
     () => assertTold(failure),
   );
 }
+
+Deno.test("Channel tells why the attempts before failed, where that was for something else", async () => {
+  const reasons = ["no route", "no route", "no key", "no key"];
+  await using channel = new Channel("server.test:1", {
+    connect() {
+      throw new Error(reasons[0]);
+    },
+    config: { initialReconnectBackoffMs: 1, maxReconnectBackoffMs: 1 },
+  });
+  const messages: string[] = [];
+  for (; reasons.length > 0; reasons.shift()) {
+    const { message } = await assertStatus(
+      Status.UNAVAILABLE,
+      () => createStub(Echo, channel).unary({}),
+    );
+    messages.push(message.replace(/\d\.\d s/, "1.0 s"));
+    await until(() => channel.state === "IDLE", "it may connect again");
+  }
+  const what = "Cannot connect to server.test:1";
+  const next = "the next is made in 1.0 s at the earliest";
+  assertEquals(messages, [
+    `${what}: no route (1 attempt failed, ${next})`,
+    `${what}: no route (2 attempts failed, ${next})`,
+    `${what}: no key (3 attempts failed, ${next}; before: ${what}: no route, 2 times)`,
+    `${what}: no key (4 attempts failed, ${next}; before: ${what}: no route, 2 times)`,
+  ]);
+});
+
+const fail = () => {
+  throw new Error("no route");
+};
+const NO_ROUTE = "Cannot connect to server.test:1: no route";
+const WAITS: Readonly<Record<string, [ChannelOptions, waited: string]>> = {
+  "for the first attempt to connect": [
+    { connect: () => new Promise<never>(() => {}) },
+    "it waited for a connection",
+  ],
+  "though an attempt to connect has failed": [
+    { connect: fail },
+    `it waited for a connection: ${NO_ROUTE}`,
+  ],
+  "though a call may be made again": [
+    { connect: fail, retry: true },
+    `it waited for a connection: ${NO_ROUTE}`,
+  ],
+  "for one of several endpoints": [
+    { connect: fail, balancing: "round_robin" },
+    `it waited for a connection: ${NO_ROUTE}`,
+  ],
+};
+
+for (const [what, [options, waited]] of Object.entries(WAITS)) {
+  Deno.test(`A call whose deadline comes tells what it has waited for, ${what}`, async () => {
+    const clock = new VirtualClock();
+    await using channel = new Channel("server.test:1", { ...options, clock });
+    const ends: string[] = [];
+    listen(
+      channel,
+      CallEnd,
+      ({ statusMessage }) => void ends.push(statusMessage),
+    );
+    const stub = createStub(Echo, channel);
+    const call = assertStatus(
+      Status.DEADLINE_EXCEEDED,
+      () => soon(stub.unary({}, { waitForReady: true, timeoutMs: 30 })),
+    );
+    const state = options.connect === fail ? "TRANSIENT_FAILURE" : "CONNECTING";
+    await until(() => channel.state === state, "it waits");
+    await clock.advance(30);
+    const error = await call;
+    assertEquals(error.message, `Deadline exceeded (${waited})`);
+    assertEquals(error.peer, null);
+    assertEquals(ends, [error.message]);
+    // One that asks for no connection says nothing of it.
+    const past = await assertStatus(
+      Status.DEADLINE_EXCEEDED,
+      () => soon(stub.unary({}, { waitForReady: true, timeoutMs: 0 })),
+    );
+    assertEquals(past.message, "Deadline exceeded");
+  });
+}
+
+Deno.test("A call whose deadline comes tells whether it has waited for room, or for a reply", async () => {
+  const own = new Waiters();
+  await using echo = await startEcho({
+    handlers: own.handlers,
+    server: { config: { maxConcurrentStreams: 1 } },
+  });
+  await using first = echo.stub.bidi.open();
+  await first.sendMessage({});
+  await own.started;
+  const waits = await assertStatus(
+    Status.DEADLINE_EXCEEDED,
+    () => soon(echo.stub.unary({}, { timeoutMs: 30 })),
+  );
+  assertEquals(
+    waits.message,
+    "Deadline exceeded (it waited for a connection with room for it)",
+  );
+  first.cancel();
+  await own.aborted;
+  await until(() => echo.channel.inspect().streams === 0, "there is room");
+  const running = await assertStatus(
+    Status.DEADLINE_EXCEEDED,
+    () => soon(echo.stub.unary({}, { timeoutMs: 30 })),
+  );
+  assertEquals(running.message, "Deadline exceeded");
+});
