@@ -1,10 +1,9 @@
 /** What a balancer asks of its endpoints, and of what looks for them. */
 
 import { assertEquals } from "@std/assert";
-import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
-import type { ConnectivityState } from "../core/connectivity.ts";
+import type { StreamClaim } from "../_call/byte_stream.ts";
 import { VirtualClock } from "../testing/mod.ts";
-import { reasonOfLoss } from "../_http2/reset.ts";
+import { FakeSubchannel } from "../_testdata/fake_subchannel.ts";
 import {
   type BalancedEndpoint,
   Balancer,
@@ -12,58 +11,6 @@ import {
 } from "./balancer.ts";
 import { RoundRobinPicker } from "./picker.ts";
 import type { ResolutionOwner } from "./resolution.ts";
-import type { BalancedSubchannel, SubchannelOwner } from "./subchannel.ts";
-
-/** A subchannel that is in the state that a test says. */
-class FakeSubchannel implements BalancedSubchannel {
-  state: ConnectivityState = "IDLE";
-  failure: CloseReason | null = null;
-  callCount = 0;
-  unusedSince = -Infinity;
-  isWanted = false;
-  readonly paths: string[] = [];
-  readonly counts = { connections: 0, streams: 0 };
-  readonly #owner: SubchannelOwner;
-
-  constructor(owner: SubchannelOwner) {
-    this.#owner = owner;
-  }
-
-  get figures(): never {
-    throw new Error("nobody looks");
-  }
-
-  become(state: ConnectivityState): void {
-    this.state = state;
-    this.failure = state === "TRANSIENT_FAILURE"
-      ? reasonOfLoss("Refused", undefined, true)
-      : null;
-    this.#owner.onState(this);
-  }
-
-  connect(): void {
-    if (this.state === "IDLE") this.become("CONNECTING");
-  }
-
-  checkRoom(): boolean {
-    return this.state === "READY";
-  }
-
-  open(): void {
-    this.callCount++;
-  }
-
-  openInBackground(): void {}
-
-  retire(): Promise<void> {
-    this.state = "SHUTDOWN";
-    return Promise.resolve();
-  }
-
-  close(): Promise<void> {
-    return this.retire();
-  }
-}
 
 /** A balancer of one endpoint, on a virtual clock. */
 function world({ idleTimeoutMs = Infinity } = {}) {
