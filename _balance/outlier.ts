@@ -132,7 +132,7 @@ export class OutlierDetector {
     if (failurePercentage !== null) this.#ejectFailing(failurePercentage);
     for (const endpoint of this.#endpoints.values()) {
       endpoint.successes = endpoint.failures = 0;
-      this.#forgive(endpoint, before.get(endpoint)!);
+      this.#forgive(endpoint);
     }
     for (const [endpoint, wasEjected] of before) {
       if (wasEjected === (endpoint.ejectedAt !== null)) continue;
@@ -190,13 +190,12 @@ export class OutlierDetector {
   }
 
   /** Lets an endpoint back in when its time is over. */
-  #forgive(endpoint: Endpoint, wasEjected: boolean): void {
+  #forgive(endpoint: Endpoint): void {
     const { ejectedAt } = endpoint;
     if (ejectedAt === null) {
       endpoint.multiplier = Math.max(0, endpoint.multiplier - 1);
       return;
     }
-    if (!wasEjected) return;
     const { baseEjectionTimeMs, maxEjectionTimeMs } = this.#options;
     const lastsMs = Math.min(
       baseEjectionTimeMs * endpoint.multiplier,

@@ -1,6 +1,6 @@
 /** When the endpoints of a target are looked up. */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { VirtualClock } from "../testing/mod.ts";
 import { microtasks } from "../_testdata/waiting.ts";
 import {
@@ -166,6 +166,25 @@ Deno.test("Resolution asks a source again that has gone on by itself, when it en
     "60 Cannot resolve svc: lost",
   ]);
   assertEquals(log.slice(5).map((it) => it.split(" ")[1]), ["asked", "2"]);
+  world.resolution.stop();
+});
+
+Deno.test("Resolution asks a source again soon that has gone on well for long, each time it fails", async () => {
+  const world = new World(async function* () {
+    yield ["a"];
+    await new Promise<void>((resolve) => {
+      world.clock.setTimeout(resolve, 100_000);
+    });
+    throw new Error("lost");
+  });
+  world.resolution.start();
+  const log = (await world.until(500)).filter((it) => it.endsWith(" asked"));
+  assertEquals(log.length, 5);
+  for (const [i, entry] of log.entries()) {
+    // The first wait of the backoff, and a fifth either way.
+    const second = Number.parseInt(entry) - 100 * i;
+    assert(second >= 0 && second <= 6, entry);
+  }
   world.resolution.stop();
 });
 

@@ -26,7 +26,7 @@ import {
   VirtualClock,
 } from "../../testing/mod.ts";
 import { Echo, type EchoRequest } from "../../_testdata/gen/echo_pb.ts";
-import { soon } from "../../_testdata/waiting.ts";
+import { soon, turns } from "../../_testdata/waiting.ts";
 
 /** Fails an attempt, or lets it be. */
 type Play = (attempt: number, stream: ServerStream<never, never>) => unknown;
@@ -300,6 +300,30 @@ Deno.test("Channel tells listeners of a call once, and of each further attempt",
     ...["RecvMessage", "RecvTrailingMetadata"],
   ]);
   for (const listener of listeners) listener[Symbol.dispose]();
+});
+
+Deno.test("Channel makes no further attempt of a call that ends while listeners are told of it", async () => {
+  await using test = start(failing(9));
+  const told = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  using _ = listen(test.channel, RetryCall, () => {
+    told.resolve();
+    return gate.promise;
+  });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const failed = assertRejectsStatus(
+    test.stub.unary({}, { signal }),
+    Status.CANCELLED,
+  );
+  await turns(3);
+  await test.clock.advance(200);
+  await soon(told.promise, "the listener is told");
+  controller.abort();
+  await failed;
+  gate.resolve();
+  await turns(3);
+  assertEquals(test.previous, [0]);
 });
 
 Deno.test("Channel sends the metadata that a listener made with each attempt", async () => {

@@ -339,12 +339,14 @@ Deno.test("An endpoint without the health service counts as well", async () => {
 Deno.test("A health check that fails is repeated when the backoff is over", async () => {
   await using fleet = new MemoryFleet();
   let asked = 0;
+  const gate = Promise.withResolvers<void>();
   const watch: Handler = {
     ...new Health([])[mapping]()[WATCH_PATH]!,
     handle: async (stream: ServerStream<unknown, Many<unknown>>) => {
       if (asked++ < 2) throw new GRPCError(Status.UNAVAILABLE, "ill");
       await stream.sendMessage({ status: ServingStatus.SERVING });
-      await whenAborted(stream.signal);
+      await Promise.race([whenAborted(stream.signal), gate.promise]);
+      throw new GRPCError(Status.UNAVAILABLE, "ill again");
     },
   };
   fleet.serve("a:1", {}, [{ [mapping]: () => ({ [WATCH_PATH]: watch }) }]);
@@ -360,6 +362,11 @@ Deno.test("A health check that fails is repeated when the backoff is over", asyn
   await fleet.clock.advance(1_200 * 1.6);
   await untilStates(channel, ["READY"]);
   assertEquals(await call(), "a:1");
+  // It was well: the waits begin with the first again.
+  gate.resolve();
+  await untilStates(channel, ["TRANSIENT_FAILURE"]);
+  await fleet.clock.advance(1_200);
+  await until(() => asked === 4, "it is asked");
 });
 
 Deno.test("A connection that is lost while it is watched is made again, and watched again", async () => {

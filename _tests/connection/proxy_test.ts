@@ -49,6 +49,11 @@ class Proxy implements AsyncDisposable {
     return this;
   }
 
+  /** How many connections there are. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   #accept(client: net.Socket): void {
     this.#track(client);
     let head = "";
@@ -198,6 +203,7 @@ for (const [answer, words] of REFUSALS) {
       assertStringIncludes(message, `proxy 127.0.0.1:${proxy.port}: `);
     }
     assertFalse(message.includes("secret"));
+    await until(() => proxy.connections === 0, "the connection is closed");
   });
 }
 
@@ -224,6 +230,7 @@ Deno.test("Channel.close() gives up a proxy that does not answer", async () => {
   await until(() => proxy.requests.length === 1, "the proxy is asked");
   await channel.close();
   await failed;
+  await until(() => proxy.connections === 0, "the connection is closed");
 });
 
 // Rules
