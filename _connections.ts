@@ -38,6 +38,7 @@ import {
   addressOf,
   type AddressSource,
   type Connector,
+  distinct,
   fixedAddresses,
   isAddress,
   joinedAddresses,
@@ -407,7 +408,9 @@ function joiner(): (
   return (endpoints, shuffle) => {
     if (endpoints.length === 0) return [];
     const name = endpoints.map((it) => it.name).join(",");
-    const joined = joinedAddresses(endpoints.map((it) => it.addresses));
+    const joined = distinct(
+      joinedAddresses(endpoints.map((it) => it.addresses)),
+    );
     const addresses = shuffle ? shuffled(joined) : joined;
     const connectedTo = last?.subchannel?.connectedTo ?? null;
     const isKept = last !== null &&

@@ -114,6 +114,15 @@ export function joinedAddresses(
   };
 }
 
+/** Addresses by name, each but once: those of one server, by one connector. */
+export function distinct(source: AddressSource): AddressSource {
+  return (onFound) =>
+    source((addresses, failures) => {
+      const byName = new Map(addresses.map((it) => [it.name, it]));
+      onFound([...byName.values()], failures);
+    });
+}
+
 /** Addresses in random order, another each time. */
 export function shuffled(source: AddressSource): AddressSource {
   return (onFound) =>

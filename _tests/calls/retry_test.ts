@@ -16,6 +16,7 @@ import {
   RetryCall,
   SendMessage,
   SendRequest,
+  type ServerOptions,
   type ServerStream,
   Status,
 } from "../../mod.ts";
@@ -26,7 +27,7 @@ import {
   VirtualClock,
 } from "../../testing/mod.ts";
 import { Echo, type EchoRequest } from "../../_testdata/gen/echo_pb.ts";
-import { soon, turns } from "../../_testdata/waiting.ts";
+import { soon, turns, until } from "../../_testdata/waiting.ts";
 
 /** Fails an attempt, or lets it be. */
 type Play = (attempt: number, stream: ServerStream<never, never>) => unknown;
@@ -51,6 +52,7 @@ function aborted({ signal }: ServerStream<never, never>): Promise<never> {
 function start(
   play: Play,
   options: Omit<ChannelOptions, "clock" | "connect" | "path" | "tls"> = {},
+  server: Omit<ServerOptions, "clock"> = {},
 ) {
   const clock = new VirtualClock();
   const faults = new Faults();
@@ -91,6 +93,7 @@ function start(
     clock,
     faults,
     channel: { retry: true, ...options },
+    server,
   });
   return {
     channel,
@@ -246,6 +249,29 @@ Deno.test("Channel ends a call that is cancelled between two attempts", async ()
   assertEquals(error.message, "Call was cancelled by the caller");
   await test.clock.advance(10_000);
   assertEquals(test.previous.length, 1);
+});
+
+// TestRetryTransparentWhenCommitted of grpc-go.
+Deno.test("Channel ends a call that is cancelled while it waits for room, with more sent than is kept", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using test = start(() => gate.promise, {
+    config: { perCallRetryBufferSize: 10 },
+  }, { config: { maxConcurrentStreams: 1 } });
+  const first = test.stub.unary({ text: "first" });
+  await until(() => test.previous.length === 1, "the first call runs");
+  const controller = new AbortController();
+  const { signal } = controller;
+  const messages = Array.from({ length: 4 }, () => ({ text: "x".repeat(20) }));
+  const waiting = assertRejectsStatus(
+    test.stub.clientStream(messages, { signal }),
+    Status.CANCELLED,
+  );
+  await turns(3);
+  controller.abort();
+  await waiting;
+  gate.resolve();
+  assertEquals((await soon(first)).text, "first");
+  assertEquals((await soon(test.stub.unary({ text: "last" }))).text, "last");
 });
 
 Deno.test("Channel ends a call between two attempts when it is closed", async () => {

@@ -454,6 +454,112 @@ Deno.test("pick_first keeps its connection while the resolver names its address,
   assertEquals(await call(), "b:1");
 });
 
+Deno.test("pick_first takes other addresses while it connects, and after a failure", async () => {
+  await using fleet = new MemoryFleet();
+  fleet.remove("a:1", "is silent");
+  for (const address of ["b:1", "c:1"]) fleet.serve(address);
+  const told = new Told();
+  const { channel, call } = fleet.client({
+    target: "svc",
+    resolver: told.resolver,
+  });
+  const first = call();
+  told.tell("a:1");
+  await until(() => fleet.log.length === 1, "it connects");
+  assertEquals(channel.state, "CONNECTING");
+  told.tell("b:1");
+  assertEquals(await first, "b:1");
+  assertEquals(fleet.log, ["a:1", "-a:1", "b:1"]);
+  // After a failure it does not wait until its backoff is over.
+  fleet.remove("b:1");
+  fleet.cut("b:1");
+  await until(() => channel.state === "TRANSIENT_FAILURE", "it has failed");
+  await assertStatus(Status.UNAVAILABLE, call);
+  const waiting = call({ waitForReady: true });
+  told.tell("c:1");
+  assertEquals(await waiting, "c:1");
+});
+
+Deno.test("pick_first is CONNECTING while one of its addresses is left, and has failed until one is connected", async () => {
+  await using fleet = new MemoryFleet();
+  fleet.remove("b:1", "is silent");
+  const told = new Told();
+  const { channel, call } = fleet.client({
+    target: "svc",
+    resolver: told.resolver,
+  });
+  channel.connect();
+  told.tell("a:1", "b:1");
+  await until(() => fleet.log.length === 2, "both were tried");
+  assertEquals(channel.state, "CONNECTING");
+  await fleet.clock.advance(20_000);
+  assertEquals(channel.state, "TRANSIENT_FAILURE");
+  // While it connects again it still counts as failed.
+  await until(() => fleet.log.length > 3, "it connects again");
+  assertEquals(channel.state, "TRANSIENT_FAILURE");
+  await assertStatus(Status.UNAVAILABLE, call);
+  fleet.serve("a:1");
+  await fleet.clock.advance(60_000);
+  await untilState(channel, "READY");
+});
+
+Deno.test("Addresses that a resolver names twice are tried once", async () => {
+  await using fleet = new MemoryFleet();
+  fleet.serve("b:1");
+  for (const balancing of ["pick_first", "round_robin"] as const) {
+    fleet.log.length = 0;
+    const { channel, call } = fleet.client({
+      target: "svc",
+      resolver: () => ({ endpoints: ["a:1", "a:1", "b:1", "a:1"] }),
+      balancing,
+    });
+    assertEquals(await call(), "b:1");
+    assertEquals(fleet.log, ["a:1", "b:1"]);
+    await channel.close();
+  }
+});
+
+for (const balancing of ["pick_first", "round_robin"] as const) {
+  Deno.test(`An empty answer leaves what is known to ${balancing}, and the resolver is asked again`, async () => {
+    await using fleet = new MemoryFleet();
+    fleet.serve("a:1");
+    fleet.serve("b:1");
+    const told = new Told();
+    const { call } = fleet.client({
+      target: "svc",
+      resolver: told.resolver,
+      balancing,
+    });
+    told.tell("a:1");
+    assertEquals(await call(), "a:1");
+    told.tell();
+    await turns(3);
+    assertEquals([await call(), told.asked], ["a:1", 1]);
+    told.tell("b:1");
+    await fleet.clock.advance(1_200);
+    await until(() => told.asked === 2, "it is asked again");
+    await until(() => fleet.log.includes("b:1"), "it is connected");
+    assertEquals(await call(), "b:1");
+  });
+}
+
+Deno.test("Calls that wait go to a server that was added meanwhile", async () => {
+  await using fleet = new MemoryFleet();
+  fleet.remove("a:1", "is silent");
+  fleet.serve("b:1");
+  const told = new Told();
+  const { call } = fleet.client({
+    target: "svc",
+    resolver: told.resolver,
+    ...ROUND_ROBIN,
+  });
+  const waiting = [call(), call(), call()];
+  told.tell("a:1");
+  await until(() => fleet.log.length === 1, "it connects");
+  told.tell("a:1", "b:1");
+  assertEquals(tally(await Promise.all(waiting)), { "b:1": 3 });
+});
+
 Deno.test("pick_first tries its addresses in random order when it is told to", async () => {
   await using fleet = new MemoryFleet();
   const target = Array.from({ length: 12 }, (_, i) => `a:${i + 1}`);
@@ -472,14 +578,7 @@ Deno.test("pick_first tries its addresses in random order when it is told to", a
 Deno.test("A balanced channel is idle after idleTimeoutMs without calls, asks nobody then, and goes on with the next call", async () => {
   await using fleet = new MemoryFleet();
   const target = ["a:1", "b:1"];
-  const gate = Promise.withResolvers<void>();
-  fleet.serve("a:1", {
-    clientStream: async (stream) => {
-      await gate.promise;
-      await stream.sendMessage({ text: "late" });
-    },
-  });
-  fleet.serve("b:1");
+  for (const address of target) fleet.serve(address);
   let asked = 0;
   const { channel, call } = fleet.client({
     target: "svc",
@@ -507,7 +606,53 @@ Deno.test("A balanced channel is idle after idleTimeoutMs without calls, asks no
   await call();
   assertEquals(channel.state, "READY");
   assertEquals(asked, before + 1);
+});
+
+Deno.test("A balanced channel is not idle while a call runs, or when one comes at the last moment", async () => {
+  await using fleet = new MemoryFleet();
+  const gate = Promise.withResolvers<void>();
+  fleet.serve("a:1", {
+    unary: async (stream) => {
+      await gate.promise;
+      await stream.sendMessage({ text: "late" });
+    },
+  });
+  const { channel, call } = fleet.client({
+    target: ["a:1"],
+    config: { idleTimeoutMs: 10_000 },
+    ...ROUND_ROBIN,
+  });
+  const running = call();
+  await ready(channel, 1);
+  await fleet.clock.advance(35_000);
+  assertEquals(channel.state, "READY");
   gate.resolve();
+  assertEquals(await running, "late");
+  await fleet.clock.advance(9_999);
+  // It is made before the connection is given up, and has its reply after that.
+  const last = call();
+  await fleet.clock.advance(1);
+  assertEquals(await last, "late");
+  assertEquals(fleet.log, ["a:1"]);
+  await fleet.clock.advance(20_000);
+  assertEquals(channel.state, "IDLE");
+});
+
+Deno.test("A call that comes at the moment when a balanced channel is idle is served", async () => {
+  await using fleet = new MemoryFleet();
+  fleet.serve("a:1");
+  const { channel, call } = fleet.client({
+    target: ["a:1"],
+    config: { idleTimeoutMs: 10_000 },
+    ...ROUND_ROBIN,
+  });
+  await call();
+  const late = Promise.withResolvers<string>();
+  // The connections are being closed when it comes.
+  channel.waitForStateChange("READY").then(() => late.resolve(call()));
+  await fleet.clock.advance(21_000);
+  assertEquals(await late.promise, "a:1");
+  assertEquals(fleet.log, ["a:1", "a:1"]);
 });
 
 Deno.test("Channel.close() ends calls that wait, connections and the resolver", async () => {

@@ -113,6 +113,38 @@ Deno.test("least_request leaves alone a server that is slow", async () => {
   assert(tally(await Promise.all(calls))["b:1"]! > 15);
 });
 
+Deno.test("least_request knows the calls of its servers when the resolver names others", async () => {
+  await using fleet = new MemoryFleet();
+  const gate = Promise.withResolvers<void>();
+  for (const address of ["a:1", "b:1", "c:1"]) {
+    fleet.serve(address, {
+      unary: async (stream) => {
+        await gate.promise;
+        await stream.sendMessage({ text: address });
+      },
+    });
+  }
+  let endpoints = ["a:1"];
+  const { channel, call } = fleet.client({
+    target: "svc",
+    resolver: () => ({ endpoints }),
+    balancing: { policy: "least_request", choiceCount: 10 },
+  });
+  const calls = Array.from({ length: 20 }, () => call());
+  await until(() => channel.endpoints[0]?.calls === 20, "they run");
+  endpoints = ["a:1", "b:1", "c:1"];
+  await fleet.clock.advance(60_000);
+  await untilStates(channel, ["READY", "READY", "READY"]);
+  calls.push(...Array.from({ length: 10 }, () => call()));
+  const counts = () => channel.endpoints.map(({ calls }) => calls);
+  await until(() => counts().reduce((a, b) => a + b) === 30, "they run");
+  // That all ten choices fall on the first happens once in 59 000 times, for
+  // each call; that it has three of ten, once in a million million.
+  assert(counts()[0]! < 23, `${counts()}`);
+  gate.resolve();
+  await Promise.all(calls);
+});
+
 // Outlier detection
 
 Deno.test("An endpoint that fails its calls is left out for a while, and longer the next time", async () => {
