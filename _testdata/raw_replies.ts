@@ -7,10 +7,11 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { assertEquals, assertRejects } from "@std/assert";
 import { type CallOptions, Channel, createStub, type Stub } from "../client.ts";
+import type { Clock } from "../core/clock.ts";
 import type { ConfigurationOptions } from "../core/config.ts";
 import { GRPCError } from "../core/errors.ts";
 import type { Status } from "../core/status.ts";
-import { deadlines } from "../_call/cancellation.ts";
+import { deadlinesOn } from "../_call/cancellation.ts";
 import { Echo, EchoReplySchema } from "./gen/echo_pb.ts";
 import {
   type Field,
@@ -141,13 +142,15 @@ export async function withStub(
   server: RawServer,
   test: (stub: EchoStub) => Promise<void>,
   config: ConfigurationOptions = {},
+  clock: Clock | null = null,
 ): Promise<void> {
   await using _server = server;
   await using channel = new Channel("127.0.0.1", server.port, {
     config: { ...QUICK, ...config },
+    ...(clock && { clock }),
   });
   await test(createStub(Echo, channel));
-  assertEquals(deadlines.size, 0);
+  assertEquals(deadlinesOn(clock ?? undefined).size, 0);
 }
 
 export async function assertFails(

@@ -20,6 +20,7 @@ import {
   Setting,
 } from "../../_testdata/raw_h2.ts";
 import { settled, soon, until } from "../../_testdata/waiting.ts";
+import { VirtualClock } from "../../testing/mod.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -176,8 +177,11 @@ Deno.test("Server ends the newest of the calls whose messages are never whole, a
 
 Deno.test("Server takes all of it when a connection that has to wait is served", async () => {
   await using pair = await startEcho({
-    // More than the windows of the stream allow, so that nothing has to end.
-    server: { config: { ...SMALL, maxHeldBytes: 8 * MIB } },
+    server: {
+      // More than the windows of the stream allow, so that nothing has to end.
+      config: { ...SMALL, maxHeldBytes: 8 * MIB },
+      clock: new VirtualClock(),
+    },
   });
   const payload = new Uint8Array(60 * KIB);
   const replies = await Promise.all(
@@ -192,9 +196,11 @@ Deno.test("Server takes all of it when a connection that has to wait is served",
 
 Deno.test("Server and Channel take messages of which many are not whole yet, and together more than a connection may hold", async () => {
   const config = { ...SMALL, maxHeldBytes: 8 * MIB };
+  // No message counts as one that never becomes whole, however slow all is.
+  const clock = new VirtualClock();
   await using pair = await startEcho({
-    server: { config },
-    channel: { config },
+    server: { config, clock },
+    channel: { config, clock },
   });
   const payload = new Uint8Array(40 * KIB);
   for (let round = 0; round < 3; round++) {

@@ -4,7 +4,7 @@
 import {
   assert,
   assertEquals,
-  assertGreaterOrEqual,
+  assertFalse,
   assertLess,
   assertMatch,
 } from "@std/assert";
@@ -29,30 +29,40 @@ import {
   Setting,
   uint32At,
 } from "../../_testdata/raw_h2.ts";
-import { settled, soon } from "../../_testdata/waiting.ts";
+import { settled, soon, until } from "../../_testdata/waiting.ts";
+import { VirtualClock } from "../../testing/mod.ts";
 
 const REFUSED_STREAM = 7;
 const CANCEL = 8;
 
 // Silence
 
-const TIMEOUT_MS = 100;
-
-async function assertTimesOut(stub: EchoStub): Promise<void> {
-  const start = performance.now();
-  await assertFails(
-    () => stub.unary({}, { timeoutMs: TIMEOUT_MS }),
+/** Makes a call that ends at its deadline, which comes after something else. */
+async function assertTimesOut(
+  stub: EchoStub,
+  clock: VirtualClock,
+  before: Promise<unknown>,
+): Promise<void> {
+  let isOver = false;
+  const late = assertFails(
+    () => stub.unary({}, { timeoutMs: 100 }).finally(() => isOver = true),
     Status.DEADLINE_EXCEEDED,
   );
-  const tookMs = performance.now() - start;
-  assertGreaterOrEqual(tookMs, TIMEOUT_MS - 1);
+  await soon(before, "what comes before the deadline");
+  await clock.advance(99);
+  assertFalse(isOver);
+  await clock.advance(1);
+  await late;
 }
 
 for (const [what, before] of Object.entries(BEGINNINGS)) {
   Deno.test(`Channel ends the call at its deadline when the server sends ${what} and no more`, async () => {
+    const clock = new VirtualClock();
+    const silent = Promise.withResolvers<void>();
     const reset = Promise.withResolvers<number>();
     const server = replyBadly(async (connection, streamId) => {
       await before(connection, streamId);
+      silent.resolve();
       const { payload } = await connection.nextOf(
         FrameType.RST_STREAM,
         streamId,
@@ -60,50 +70,78 @@ for (const [what, before] of Object.entries(BEGINNINGS)) {
       reset.resolve(uint32At(payload, 0));
       await goOnWell(connection);
     });
-    await withStub(server, async (stub) => {
-      await assertTimesOut(stub);
-      assertEquals(await soon(reset.promise), CANCEL);
-      assertEquals((await soon(stub.unary({}))).text, "hello");
-      assertEquals(server.accepted, 1);
-    });
+    await withStub(
+      server,
+      async (stub) => {
+        await assertTimesOut(stub, clock, silent.promise);
+        // The server has so long to end the stream by itself.
+        await clock.advance(500);
+        assertEquals(await soon(reset.promise), CANCEL);
+        assertEquals((await soon(stub.unary({}))).text, "hello");
+        assertEquals(server.accepted, 1);
+      },
+      {},
+      clock,
+    );
   });
 }
 
 Deno.test("Channel ends the call at its deadline when the server sends no SETTINGS", async () => {
+  const clock = new VirtualClock();
+  const silent = Promise.withResolvers<void>();
   const late = Promise.withResolvers<void>();
   const server = serveBadly(async (connection) => {
     await connection.acceptPreface();
+    silent.resolve();
     await late.promise;
     await connection.settings();
     await goOnWell(connection);
   });
-  await withStub(server, async (stub) => {
-    await assertTimesOut(stub);
-    const call = stub.unary({});
-    late.resolve();
-    assertEquals((await soon(call)).text, "hello");
-    assertEquals(server.accepted, 1);
-  });
+  await withStub(
+    server,
+    async (stub) => {
+      await assertTimesOut(stub, clock, silent.promise);
+      const call = stub.unary({});
+      late.resolve();
+      assertEquals((await soon(call)).text, "hello");
+      assertEquals(server.accepted, 1);
+    },
+    {},
+    clock,
+  );
 });
 
 Deno.test("Channel fails the call with UNAVAILABLE when no SETTINGS come within connectTimeoutMs", async () => {
+  const clock = new VirtualClock();
   const server = serveBadly((connection) => connection.end());
-  await withStub(server, async (stub) => {
-    const error = await assertFails(() => stub.unary({}), Status.UNAVAILABLE);
-    assertMatch(error.message, /within 100 ms/);
-    assertEquals((await soon(stub.unary({}, READY))).text, "hello");
-    assertEquals(server.accepted, 2);
-  }, { connectTimeoutMs: 100 });
+  await withStub(
+    server,
+    async (stub) => {
+      const failed = assertFails(() => stub.unary({}), Status.UNAVAILABLE);
+      await until(() => server.accepted === 1, "there is a connection");
+      await clock.advance(100);
+      assertMatch((await failed).message, /within 100 ms/);
+      const next = stub.unary({}, READY);
+      await clock.advance(10);
+      assertEquals((await soon(next)).text, "hello");
+      assertEquals(server.accepted, 2);
+    },
+    { connectTimeoutMs: 100 },
+    clock,
+  );
 });
 
 // Limits
 
 Deno.test("Channel has its calls wait when the server allows no streams", async () => {
+  const clock = new VirtualClock();
+  const refusing = Promise.withResolvers<void>();
   const allow = Promise.withResolvers<void>();
   let requests = 0;
   const server = serveBadly(async (connection) => {
     await connection.acceptPreface();
     await connection.settings([Setting.MAX_CONCURRENT_STREAMS, 0]);
+    refusing.resolve();
     await allow.promise;
     await connection.settings([Setting.MAX_CONCURRENT_STREAMS, 5]);
     for (;;) {
@@ -112,17 +150,22 @@ Deno.test("Channel has its calls wait when the server allows no streams", async 
       await replyWell(connection, streamId);
     }
   });
-  await withStub(server, async (stub) => {
-    await assertTimesOut(stub);
-    const aborted = new AbortController();
-    const refused = stub.unary({}, { signal: aborted.signal });
-    const served = stub.unary({});
-    aborted.abort();
-    await assertFails(() => refused, Status.CANCELLED);
-    allow.resolve();
-    assertEquals((await soon(served)).text, "hello");
-    assertEquals(requests, 1);
-  });
+  await withStub(
+    server,
+    async (stub) => {
+      await assertTimesOut(stub, clock, refusing.promise);
+      const aborted = new AbortController();
+      const refused = stub.unary({}, { signal: aborted.signal });
+      const served = stub.unary({});
+      aborted.abort();
+      await assertFails(() => refused, Status.CANCELLED);
+      allow.resolve();
+      assertEquals((await soon(served)).text, "hello");
+      assertEquals(requests, 1);
+    },
+    {},
+    clock,
+  );
 });
 
 Deno.test("Channel opens one stream after the other when the server allows one", async () => {
@@ -218,19 +261,31 @@ for (
 }
 
 Deno.test("ClientStream.sendMessage() ends at the deadline when the server's window is 0", async () => {
+  const clock = new VirtualClock();
+  const opened = Promise.withResolvers<void>();
   const reset = Promise.withResolvers<number>();
   const server = serveBadly(async (connection) => {
     await connection.acceptPreface();
     await connection.settings([Setting.INITIAL_WINDOW_SIZE, 0]);
+    await connection.nextOf(FrameType.HEADERS);
+    opened.resolve();
     const { payload } = await connection.nextOf(FrameType.RST_STREAM);
     reset.resolve(uint32At(payload, 0));
     await connection.end();
   });
-  await withStub(server, async (stub) => {
-    const { ended } = pour(stub, { timeoutMs: TIMEOUT_MS });
-    await assertFails(() => ended, Status.DEADLINE_EXCEEDED);
-    assertEquals(await soon(reset.promise), CANCEL);
-  });
+  await withStub(
+    server,
+    async (stub) => {
+      const { ended } = pour(stub, { timeoutMs: 100 });
+      const late = assertFails(() => ended, Status.DEADLINE_EXCEEDED);
+      await soon(opened.promise, "the head");
+      await clock.advance(100);
+      await late;
+      assertEquals(await soon(reset.promise), CANCEL);
+    },
+    {},
+    clock,
+  );
 });
 
 Deno.test("ClientStream.sendMessage() goes on when the server's window opens", async () => {
