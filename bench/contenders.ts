@@ -46,6 +46,15 @@ export const ROOT: URL = new URL("../", import.meta.url);
 const PEER = new URL("./peers/peer.ts", import.meta.url);
 const HOOKS = new URL("./peers/node_hooks.mjs", import.meta.url);
 
+/**
+ * Has Deno make spans, of which those that are exported go nowhere: that is
+ * another program's work, and one in a hundred.
+ */
+const TRACING = {
+  OTEL_DENO: "true",
+  OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
+};
+
 /** A contender in TypeScript or JavaScript. */
 interface ScriptOptions {
   readonly name: string;
@@ -79,6 +88,7 @@ function script(options: ScriptOptions): Contender {
         } satisfies PeerOptions,
       );
       if (runtime === "node") {
+        if (settings.spans) throw new Skipped("the spans are Deno's");
         return {
           command: program(NODE),
           args: [
@@ -97,6 +107,7 @@ function script(options: ScriptOptions): Contender {
           ...(v8Flags.length > 0 ? [`--v8-flags=${v8Flags.join(",")}`] : []),
           ...[PEER.href, peer],
         ],
+        ...(settings.spans ? { env: TRACING } : {}),
       };
     },
   };
@@ -112,8 +123,8 @@ function foreign(
     title,
     isJit: false,
     launch({ role, port, settings }) {
-      const { tls, gzip, listener, inMemory } = settings;
-      if (role === "both" || tls || gzip || listener || inMemory) {
+      const { tls, gzip, inMemory } = settings;
+      if (role === "both" || tls || gzip || inMemory) {
         throw new Skipped("not made for this scenario");
       }
       return {

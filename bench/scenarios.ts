@@ -101,7 +101,7 @@ export const SCENARIOS: readonly Scenario[] = [
     title: "Unary calls, 32 bytes, client and server in one process",
     processes: 1,
     points: calls("unary", CONCURRENCIES),
-    contenders: [...MAIN, "nice-grpc", "connect-node"],
+    contenders: [...MAIN, "connect-node"],
   },
   {
     name: "metadata",
@@ -112,12 +112,23 @@ export const SCENARIOS: readonly Scenario[] = [
     variants: [{ suffix: "+metadata", work: "rich" }],
   },
   {
-    name: "listener",
-    title: "Unary calls with one listener on each side",
+    name: "observed",
+    title: "Unary calls that somebody observes, on each side",
     processes: 2,
-    points: calls("unary", [16, 128]),
+    points: [
+      ...calls("unary", [16]),
+      ...calls("unary", [128]).map((it) => ({
+        ...it,
+        contenders: ["ours-native"],
+      })),
+    ],
     contenders: ["ours-native", "ours-node"],
-    variants: [{ suffix: "+listener", settings: { listener: true } }],
+    variants: [
+      { suffix: "+listener", settings: { listener: true } },
+      { suffix: "+observer", settings: { observer: true } },
+      { suffix: "+middleware", settings: { middleware: true } },
+      { suffix: "+spans of 1 %", settings: { spans: true } },
+    ],
   },
   {
     name: "tls",
@@ -171,7 +182,7 @@ export const SCENARIOS: readonly Scenario[] = [
       stream("client streaming", "upload"),
       stream("bidirectional, 64 in flight", "chat"),
     ],
-    contenders: LIBRARIES,
+    contenders: ["ours-native", "ours-node", "grpc-js", "connect-node"],
     base: "grpc-js",
   },
   {

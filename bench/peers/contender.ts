@@ -35,6 +35,12 @@ export interface Settings {
   readonly gzip?: boolean;
   /** One listener on each side that looks at every call. */
   readonly listener?: boolean;
+  /** One observer on each side that follows every call, and looks at nothing. */
+  readonly observer?: boolean;
+  /** Spans on each side, of a hundredth of the traces. */
+  readonly spans?: boolean;
+  /** One middleware on each side that goes on at once. */
+  readonly middleware?: boolean;
   /** The HTTP/2 engine; without it the one that comes by itself. */
   readonly http2?: string;
   /** No port: client and server are wired in memory. */
