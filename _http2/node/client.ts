@@ -24,16 +24,26 @@ import { NodeStream } from "./stream.ts";
 /** What is above it is kept for streams that are opened at the same time. */
 const LAST_STREAM_ID = 2 ** 31 - 2 ** 16;
 
+/** The type of the frame that begins a stream. */
+const HEADERS = 0x1;
+
+/** The last stream whose HEADERS were sent. */
+interface SentHeaders {
+  streamId: number;
+}
+
 /** A client's session of `node:http2`. */
 export class NodeClientSession extends NodeSession<ClientHttp2Session>
   implements H2ClientSession {
   readonly #owner: H2ClientOwner;
+  readonly #sent: SentHeaders;
 
   constructor(
     socket: Duplex,
     owner: H2ClientOwner,
     options: H2ClientOptions,
   ) {
+    const sent: SentHeaders = { streamId: 0 };
     super(socket, owner, () => {
       socket.on("end", () => {
         // To a write after this, of a WINDOW_UPDATE for instance, net.Socket
@@ -42,7 +52,10 @@ export class NodeClientSession extends NodeSession<ClientHttp2Session>
         socket.write = writeNothing;
         owner.onSocketEnd();
       });
-      batchWrites(socket, CLIENT_BATCH);
+      batchWrites(socket, {
+        ...CLIENT_BATCH,
+        onWrite: (frame) => noteHeaders(sent, frame),
+      });
       const { scheme, authority, streamWindowSize, maxHeaderListSize } =
         options;
       return http2.connect(`${scheme}://${authority}`, {
@@ -56,6 +69,7 @@ export class NodeClientSession extends NodeSession<ClientHttp2Session>
       });
     }, () => {});
     this.#owner = owner;
+    this.#sent = sent;
     this.h2.on("connect", () => {
       this.h2.setLocalWindowSize(options.connectionWindowSize);
     });
@@ -66,6 +80,14 @@ export class NodeClientSession extends NodeSession<ClientHttp2Session>
     const stream = new NodeStream(this, this.h2, sink);
     this.add(stream);
     return stream;
+  }
+
+  /**
+   * nghttp2 itself refuses a request whose HEADERS wait to be sent when GOAWAY
+   * comes.
+   */
+  override isUnsent(streamId: number): boolean {
+    return streamId > this.#sent.streamId;
   }
 
   override onOpened(streamId: number): void {
@@ -87,6 +109,13 @@ function refuse(h2: ClientHttp2Stream): void {
   setImmediate(() => {
     if (!h2.destroyed) h2.close(ResetCode.CANCEL);
   });
+}
+
+/** @param frame A frame that is written: `node:http2` writes each by itself. */
+function noteHeaders(sent: SentHeaders, frame: Uint8Array): void {
+  if (frame[3] !== HEADERS || frame.length < 9) return;
+  sent.streamId = (frame[5]! & 0x7f) << 24 | frame[6]! << 16 | frame[7]! << 8 |
+    frame[8]!;
 }
 
 function writeNothing(): boolean {

@@ -48,9 +48,9 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
     super(socket, owner, (session) => {
       batchWrites(socket, {
         ...SERVER_BATCH,
-        onWrite: (bytes) => {
-          session.onFrame(bytes);
-          if (bytes > PING_FRAME_BYTES) owner.onFrameWritten();
+        onWrite: ({ byteLength }) => {
+          session.onFrame(byteLength);
+          if (byteLength > PING_FRAME_BYTES) owner.onFrameWritten();
         },
       });
       return http2.performServerHandshake(socket, {

@@ -265,6 +265,10 @@ export abstract class NodeSession<H2 extends Http2Session>
 
   onOpened(_streamId: number): void {}
 
+  isUnsent(_streamId: number): boolean {
+    return false;
+  }
+
   onReset(): void {
     this.#owner.onReset();
   }

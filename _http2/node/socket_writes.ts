@@ -16,8 +16,8 @@ export interface BatchOptions {
   readonly schedule: (write: () => void) => void;
   /** The number of collected bytes that are written at once. */
   readonly maxBytes: number;
-  /** Told of each frame that is written: its size in bytes. */
-  readonly onWrite?: (bytes: number) => void;
+  /** Told of each frame that is written. */
+  readonly onWrite?: (frame: Uint8Array) => void;
 }
 
 /**
@@ -82,7 +82,7 @@ export function batchWrites(socket: Duplex, options: BatchOptions): void {
     }
     chunks.push(chunk);
     bytes += chunk.byteLength;
-    onWrite?.(chunk.byteLength);
+    onWrite?.(chunk);
     if (bytes >= maxBytes) {
       flush();
     } else if (!scheduled) {

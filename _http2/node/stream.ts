@@ -51,6 +51,8 @@ export interface StreamOwner {
   readonly backlogged: boolean;
   /** Whether the peer said that it has not looked at this stream. */
   isUnprocessed(streamId: number): boolean;
+  /** Whether nothing of the stream was given to the socket. */
+  isUnsent(streamId: number): boolean;
   /** A frame of a call was sent. */
   onSent(): void;
   /** The peer replied to a call. */
@@ -478,7 +480,7 @@ export class NodeStream implements H2Stream, StreamEvents {
     if (isRefused || this.#owner.isUnprocessed(id)) {
       const why = endReason ??
         reasonOfReset(ResetCode.REFUSED_STREAM, this.#error);
-      return { ...why, unprocessed: true };
+      return { ...why, unprocessed: true, unsent: this.#owner.isUnsent(id) };
     }
     // The end of a connection resets its streams; that is not the peer's doing.
     if (endReason !== null && this.#resetCode === null) return endReason;

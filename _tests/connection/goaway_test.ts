@@ -291,6 +291,25 @@ Deno.test("Channel retries transparently, once, what was not on its way when GOA
   assertEquals(server.accepted, 2);
 });
 
+Deno.test("Channel retries a call transparently as often as GOAWAY comes before its HEADERS leave", async () => {
+  await using server = new RawServer(async (connection, index) => {
+    await connection.acceptPreface();
+    // In one piece: the requests that waited for the SETTINGS are made when the
+    // GOAWAY is read, and nghttp2 does not send them any more. They could be
+    // sent, and the native engine does so: this GOAWAY refuses none.
+    await connection.write(
+      frame(FrameType.SETTINGS, {}, new Uint8Array()),
+      ...index < 4 ? [frame(FrameType.GOAWAY, {}, uint32(ALL, 0))] : [],
+    );
+    await goOnWell(connection);
+  });
+  await using client = connect(server.port);
+  assertEquals(
+    await soon(Promise.all(client.calls(3))),
+    Array(3).fill("hello"),
+  );
+});
+
 Deno.test("Channel retries a call with all its messages, and goes on with it", async () => {
   const texts: string[] = [];
   await using server = new RawServer(async (connection, index) => {
