@@ -9,7 +9,7 @@
  * @module
  */
 
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 
 /** A value that code finds wherever it runs on behalf of whoever set it. */
 export interface ContextVariable<T> {
@@ -32,12 +32,16 @@ export type Context = <R>(run: () => R) => R;
  * Connections and timers live in it, for they outlast the call that has them
  * made.
  */
-export const noContext: Context = AsyncLocalStorage.snapshot();
+export const noContext: Context = currentContext();
 
 /**
  * The context of the moment. It costs more than all else that a call does
  * before it is sent: for calls that wait, or that run code of the user later.
+ *
+ * Not by `AsyncLocalStorage.snapshot()`, which says the same: on Deno it takes
+ * 1.4 times as long to enter one of those, and 1.2 times to make it.
  */
 export function currentContext(): Context {
-  return AsyncLocalStorage.snapshot();
+  const resource = new AsyncResource("grpclib");
+  return (run) => resource.runInAsyncScope(run);
 }
