@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import {
   assert,
   assertAlmostEquals,
@@ -30,6 +31,8 @@ import {
   EchoReplySchema,
   EchoRequestSchema,
 } from "../_testdata/gen/echo_pb.ts";
+import { RawServer } from "../_testdata/raw_h2.ts";
+import { replyWell, shakeHands } from "../_testdata/raw_replies.ts";
 import { Waiters } from "../_testdata/waiters.ts";
 import { soon, until } from "../_testdata/waiting.ts";
 import { ChannelFor, type Faults, VirtualClock } from "../testing/mod.ts";
@@ -37,6 +40,8 @@ import { observe } from "../core/_listeners.ts";
 import { instrument, type InstrumentCallsOptions } from "./mod.ts";
 
 const UNARY = "grpclib.test.Echo/Unary";
+
+const REFUSED_STREAM = 7;
 
 /** A channel and a server that are observed, and what was seen. */
 class Observed implements AsyncDisposable {
@@ -451,6 +456,66 @@ Deno.test("instrument() has one span for a call that makes several attempts, eac
   assertEquals(test.measured("grpc.client.attempt.started").length, 3);
   assertEquals(test.measured("grpc.client.call.duration").length, 1);
 });
+
+for (const http2Spans of [true, false]) {
+  Deno.test(`instrument() has one span for a call that is retried transparently, which waited or not, with http2Spans: ${http2Spans}`, async () => {
+    const traces: (string | undefined)[] = [];
+    await using server = new RawServer(async (connection) => {
+      await shakeHands(connection);
+      for (let count = 0;; count++) {
+        const { streamId, fields } = await connection.request();
+        traces.push(fields["traceparent"]);
+        // No server has looked at the first try of each.
+        if (count % 2 === 0) {
+          await connection.rstStream(streamId, REFUSED_STREAM);
+        } else await replyWell(connection, streamId);
+      }
+    });
+    const telemetry = new FakeTelemetry();
+    await using channel = new Channel("127.0.0.1", server.port);
+    instrument(channel, { ...telemetry.options, http2Spans });
+    const whose = new AsyncLocalStorage<string>();
+    const active: (string | undefined)[] = [];
+    const contexts: (string | undefined)[] = [];
+    observe(channel, {
+      start: () => ({
+        run(fn) {
+          active.push(telemetry.active?.id);
+          contexts.push(whose.getStore());
+          return fn();
+        },
+        end() {},
+      }),
+    });
+    const stub = createStub(Echo, channel);
+    // The first waits for its connection, the second finds it there.
+    for (const name of ["waits", "goes on"]) {
+      await telemetry.inSpan(
+        name,
+        () => whose.run(name, () => soon(stub.unary({}))),
+      );
+    }
+    const apps = telemetry.spans.filter(({ kind }) => kind === undefined);
+    const calls = telemetry.of("client");
+    assertEquals(calls.map(({ parent }) => parent), apps.map(({ id }) => id));
+    const [one, other] = calls.map(({ id }) => id);
+    const ids = [one, one, other, other];
+    assertEquals(traces.map((trace) => trace?.split("-")[2]), ids);
+    assertEquals(calls.map(({ events }) => events), [["retry"], ["retry"]]);
+    assertEquals(telemetry.live, []);
+    // Where the runtime keeps its spans, they are parts of that of the call.
+    if (http2Spans) assertEquals(active, ids);
+    // What has waited has its own context ever after; no other's in any case.
+    assertEquals(contexts, ["waits", "waits", "goes on", undefined]);
+    const measured = telemetry.measurements.filter(({ name }) =>
+      name === "grpc.client.attempt.duration"
+    );
+    assertEquals(measured.map(({ attributes }) => attributes["grpc.status"]), [
+      ...["UNAVAILABLE", "OK"],
+      ...["UNAVAILABLE", "OK"],
+    ]);
+  });
+}
 
 Deno.test("instrument() marks spans with chosen metadata, and leaves calls out that are not chosen", async () => {
   await using test = new Observed({}, {

@@ -25,8 +25,12 @@ import { CLIENT_EVENTS } from "../../core/events.ts";
 import { ChildProcess } from "../../_testdata/child_process.ts";
 import { echo, echoWith, startEcho } from "../../_testdata/echo_service.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
+import { RawServer } from "../../_testdata/raw_h2.ts";
+import { replyWell, shakeHands } from "../../_testdata/raw_replies.ts";
 import { soon, turns, until } from "../../_testdata/waiting.ts";
 import { ChannelFor } from "../../testing/mod.ts";
+
+const REFUSED_STREAM = 7;
 
 const user = new AsyncLocalStorage<string>();
 
@@ -75,6 +79,29 @@ for (const slow of [false, true]) {
     assertEquals(seen, []);
   });
 }
+
+Deno.test("Channel has listeners see the context of their call when it is retried transparently, which waited or not", async () => {
+  let count = 0;
+  await using server = new RawServer(async (connection) => {
+    await shakeHands(connection);
+    for (;;) {
+      const { streamId } = await connection.request();
+      if (count++ % 2 === 0) {
+        await connection.rstStream(streamId, REFUSED_STREAM);
+      } else await replyWell(connection, streamId);
+    }
+  });
+  await using channel = new Channel("127.0.0.1", server.port);
+  const seen = spyOn(channel);
+  const stub = createStub(Echo, channel);
+  for (const name of NAMES) {
+    const options = { metadata: { name } };
+    await user.run(name, () => soon(stub.unary({}, options)));
+    assertEquals(whose(), "nobody's");
+  }
+  assertEquals(count, 2 * NAMES.length);
+  assertEquals(seen, []);
+});
 
 Deno.test("Channel has listeners of a call see its context when another call makes room for it", async () => {
   const started = Promise.withResolvers<void>();
