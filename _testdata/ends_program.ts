@@ -18,7 +18,9 @@ import {
   CallEnd,
   type CallOptions,
   Channel,
+  type ClientEvent,
   createStub,
+  type EventClass,
   GRPCError,
   type HTTP2Engine,
   listen,
@@ -226,14 +228,8 @@ const WAYS: Readonly<Record<string, Way>> = {
     const count = new Count();
     const events = target instanceof Channel ? CLIENT_EVENTS : SERVER_EVENTS;
     for (const [i, type] of [...events].entries()) {
-      // deno-lint-ignore no-explicit-any
-      listen(
-        target as Channel,
-        type as any,
-        i % 2 === 0 ? () => {} : async () => {
-          await null;
-        },
-      );
+      const listener = i % 2 === 0 ? () => {} : () => Promise.resolve();
+      listen(target as Channel, type as EventClass<ClientEvent>, listener);
     }
     observe(target, {
       start() {

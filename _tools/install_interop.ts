@@ -90,6 +90,16 @@ const GO_TOOLS: readonly GoTool[] = [
     file: "interop/peers/retry_peer.go",
   },
   {
+    name: "traced-peer",
+    module: "google.golang.org/grpc",
+    version: "v1.85.0",
+    file: "interop/peers/traced_peer.go",
+    requires: [
+      "go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc v0.72.0",
+      "go.opentelemetry.io/otel/sdk v1.47.0",
+    ],
+  },
+  {
     name: "health-server",
     module: "google.golang.org/grpc",
     version: "v1.85.0",
@@ -135,6 +145,7 @@ const TRACING_PACKAGES: readonly string[] = [
   "grpcio-observability==1.85.0",
   "opentelemetry-sdk==1.45.2",
   "opentelemetry-instrumentation-grpc==0.66b2",
+  "opentelemetry-proto==1.45.2",
 ];
 
 /** The proxies: their packages in Debian have the names of their programs. */

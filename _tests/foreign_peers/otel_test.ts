@@ -1,6 +1,7 @@
 /**
  * Traces as they arrive: what Deno exports of a program's calls, and one trace
- * over grpcio with OpenTelemetry's instrumentation, on either side of ours.
+ * over grpcio and grpc-go with OpenTelemetry's instrumentation, on either side of
+ * ours.
  */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
@@ -15,7 +16,14 @@ import {
 import { startEcho } from "../../_testdata/echo_service.ts";
 import { FakeTelemetry } from "../../_testdata/fake_telemetry.ts";
 import { instrument } from "../../otel/mod.ts";
-import { named, runTool, talkTo, tracedPython } from "../../_testdata/tools.ts";
+import {
+  named,
+  runTool,
+  talkTo,
+  tool,
+  tracedPython,
+  versionOf,
+} from "../../_testdata/tools.ts";
 import { soon } from "../../_testdata/waiting.ts";
 
 const PROGRAM = import.meta.resolve("../../_testdata/traced_program.ts");
@@ -115,56 +123,139 @@ Deno.test("Channel keeps the trace of calls that wait, and a traceparent of the 
 
 const python = tracedPython();
 
+const go = tool("traced-peer");
+
+/** Peers that trace their calls, and how they are started. */
+const PEERS: Readonly<Record<string, readonly [string | null, ...string[]]>> = {
+  grpcio: [
+    python,
+    fileURLToPath(import.meta.resolve("../../_testdata/traced_peer.py")),
+  ],
+  "grpc-go": [go],
+};
+
+for (
+  const [front, back] of [
+    ["grpcio", "grpcio"],
+    ["grpc-go", "grpc-go"],
+    ["grpcio", "grpc-go"],
+  ] as const
+) {
+  const [frontPath, ...frontArgs] = PEERS[front]!;
+  const [backPath, ...backArgs] = PEERS[back]!;
+  const needs = { [front]: frontPath, [back]: backPath };
+  Deno.test({
+    name: named(`One trace goes from ${front} through ours to ${back}`, needs),
+    ignore: frontPath === null || backPath === null,
+    async fn() {
+      await using receiver = new OTLPReceiver();
+      const spans: ReceivedSpan[] = receiver.spans;
+      /** Ends a peer; its spans are the last that it tells. */
+      const end = async (peer: ChildProcess) => {
+        await peer.send("end");
+        for (let line; (line = await soon(peer.line())) !== null;) {
+          spans.push(JSON.parse(line));
+        }
+      };
+      await using last = talkTo(backPath!, ...backArgs, "server");
+      const lastPort = await soon(last.line(), `the port of ${back}`);
+      await using ours = startProgram(receiver, "relay", lastPort!);
+      const port = await soon(ours.line(), "the port of ours");
+      await using first = talkTo(frontPath!, ...frontArgs, "client", port!);
+      assertEquals(await soon(first.line(), `the calls of ${front}`), "done");
+      await end(first);
+      await ours.leave();
+      await end(last);
+
+      assertEquals(new Set(spans.map(({ traceId }) => traceId)).size, 1);
+      const app = spans.find(({ name }) => name === "app")!;
+      const childrenOf = (parent: ReceivedSpan) =>
+        spans.filter(({ parentSpanId }) => parentSpanId === parent.spanId);
+      const seen = childrenOf(app).map((outer) => {
+        assertEquals(outer.kind, "CLIENT");
+        const [served, ...others] = childrenOf(outer);
+        assertEquals(others, []);
+        assertEquals(served!.kind, 2);
+        const made = childrenOf(served!);
+        for (const call of made) {
+          assertEquals([call.kind, call.name], [3, served!.name]);
+          const [last, ...others] = childrenOf(call);
+          assertEquals(others, []);
+          assertEquals(last!.kind, "SERVER");
+          assertNotEquals(last!.spanId, call.spanId);
+        }
+        return `${served!.name} ${made.length}`;
+      });
+      assertEquals(seen, [
+        "grpclib.test.Echo/Unary 3",
+        "grpclib.test.Echo/ServerStream 1",
+      ]);
+      assert(spans.length === 1 + 2 * 2 + 4 * 2);
+    },
+  });
+}
+
+// What was installed before has not got the messages.
+const collectorPython =
+  versionOf("python-opentelemetry")?.includes("opentelemetry-proto")
+    ? python
+    : null;
+
 Deno.test({
-  name: named("One trace goes from grpcio through ours to grpcio", { python }),
-  ignore: python === null,
+  name: named("grpcio receives the spans and metrics of our calls over gRPC", {
+    "python with opentelemetry-proto": collectorPython,
+  }),
+  ignore: collectorPython === null,
   async fn() {
     const script = fileURLToPath(
-      import.meta.resolve("../../_testdata/traced_peer.py"),
+      import.meta.resolve("../../_testdata/grpcio_collector.py"),
     );
-    await using receiver = new OTLPReceiver();
-    const spans: ReceivedSpan[] = receiver.spans;
-    /** Ends a peer of grpcio; its spans are the last that it tells. */
-    const end = async (peer: ChildProcess) => {
-      await peer.send("end");
-      for (let line; (line = await soon(peer.line())) !== null;) {
-        spans.push(JSON.parse(line));
-      }
-    };
-    await using back = talkTo(python!, script, "server");
-    const backPort = await soon(back.line(), "the port of grpcio");
-    await using ours = startProgram(receiver, "relay", backPort!);
-    const port = await soon(ours.line(), "the port of ours");
-    await using front = talkTo(python!, script, "client", port!);
-    assertEquals(await soon(front.line(), "the calls of grpcio"), "done");
-    await end(front);
-    await ours.leave();
-    await end(back);
-
-    assertEquals(new Set(spans.map(({ traceId }) => traceId)).size, 1);
-    const app = spans.find(({ name }) => name === "app")!;
-    const childrenOf = (parent: ReceivedSpan) =>
-      spans.filter(({ parentSpanId }) => parentSpanId === parent.spanId);
-    const seen = childrenOf(app).map((outer) => {
-      assertEquals(outer.kind, "CLIENT");
-      const [served, ...others] = childrenOf(outer);
-      assertEquals(others, []);
-      assertEquals(served!.kind, 2);
-      const made = childrenOf(served!);
-      for (const call of made) {
-        assertEquals([call.kind, call.name], [3, served!.name]);
-        const [last, ...others] = childrenOf(call);
-        assertEquals(others, []);
-        assertEquals(last!.kind, "SERVER");
-        assertNotEquals(last!.spanId, call.spanId);
-      }
-      return `${served!.name} ${made.length}`;
-    });
-    assertEquals(seen, [
-      "grpclib.test.Echo/Unary 3",
-      "grpclib.test.Echo/ServerStream 1",
+    await using collector = talkTo(collectorPython!, script);
+    const port = await soon(collector.line(), "the port of the collector");
+    await using program = new ChildProcess(
+      ["--allow-net=127.0.0.1", PROGRAM, "instrumented"],
+      {
+        OTEL_DENO: "true",
+        OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      },
+    );
+    while (await soon(program.line()) !== null);
+    assertEquals((await program.status).code, 0);
+    await collector.send("end");
+    const spans: ReceivedSpan[] = [];
+    const metrics = new Map<string, string>();
+    for (let line; (line = await soon(collector.line())) !== null;) {
+      const told = JSON.parse(line);
+      if ("unit" in told) metrics.set(told.name, `${told.unit} ${told.keys}`);
+      else spans.push(told);
+    }
+    const unary = "grpclib.test.Echo/Unary";
+    assertEquals(parentsOf(spans, unary), [
+      ...["1 a", "1 b", "1 c", "1 d"],
+      ...Array(4).fill(`3 ${unary}`),
     ]);
-    assert(spans.length === 1 + 2 * 2 + 4 * 2);
+    const client = "grpc.method,grpc.status,grpc.target";
+    assertEquals(
+      Object.fromEntries(
+        [...metrics].filter(([name]) => name.startsWith("grpc.")).sort(),
+      ),
+      {
+        "grpc.client.attempt.duration": `s ${client}`,
+        "grpc.client.attempt.rcvd_total_compressed_message_size":
+          `By ${client}`,
+        "grpc.client.attempt.sent_total_compressed_message_size":
+          `By ${client}`,
+        "grpc.client.attempt.started": "{attempt} grpc.method,grpc.target",
+        "grpc.client.call.duration": `s ${client}`,
+        "grpc.server.call.duration": "s grpc.method,grpc.status",
+        "grpc.server.call.rcvd_total_compressed_message_size":
+          "By grpc.method,grpc.status",
+        "grpc.server.call.sent_total_compressed_message_size":
+          "By grpc.method,grpc.status",
+        "grpc.server.call.started": "{call} grpc.method",
+      },
+    );
   },
 });
 
