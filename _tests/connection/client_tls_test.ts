@@ -17,7 +17,7 @@ import { echo, echoWith } from "../../_testdata/echo_service.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import { RawServer } from "../../_testdata/raw_h2.ts";
 import { assertStatus } from "../../_testdata/waiters.ts";
-import { soon } from "../../_testdata/waiting.ts";
+import { soon, until } from "../../_testdata/waiting.ts";
 import { untilState } from "../../_testdata/watch_states.ts";
 
 const AUTHORITY = new Authority();
@@ -245,4 +245,56 @@ Deno.test("Channel.close() ends at once in the midst of a handshake", async () =
   while (silent.accepted === 0) await new Promise((r) => setTimeout(r, 0));
   await soon(channel.close());
   await assertStatus(Status.CANCELLED, () => reply);
+});
+
+Deno.test("Servers of a resolver have to show a certificate for the target, whatever their addresses", async () => {
+  const hosts = ["fleet.test"];
+  const named = AUTHORITY.issue({ commonName: "named", hosts });
+  await using one = await serve(named);
+  await using two = await serve(named);
+  await using addressed = await serve();
+  const endpoints = [one, two, addressed].map((it) => `127.0.0.1:${it.port}`);
+  await using channel = new Channel({
+    target: "fleet.test:443",
+    resolver: () => ({ endpoints }),
+    balancing: "round_robin",
+    tls: { ca: AUTHORITY.cert },
+  });
+  channel.connect();
+  const states = () => channel.endpoints.map(({ state }) => state).join();
+  await until(
+    () => states() === "READY,READY,TRANSIENT_FAILURE",
+    "those with that name are connected",
+  );
+  const { unary } = createStub(Echo, channel);
+  const servers = new Set<string>();
+  for (let i = 0; i < 4; i++) {
+    await using stream = unary.open();
+    await stream.sendMessage({}, { end: true });
+    await soon(stream.recvMessage());
+    assertEquals(stream.peer?.cert?.subject.CN, "named");
+    servers.add(`${stream.peer}`);
+  }
+  assertEquals([...servers].sort(), endpoints.slice(0, 2).sort());
+});
+
+Deno.test("Each server of a list has to show a certificate for what it is called there", async () => {
+  const stranger = AUTHORITY.issue({ commonName: "other", hosts: ["other"] });
+  await using one = await serve();
+  await using two = await serve(stranger);
+  await using channel = new Channel({
+    target: [`127.0.0.1:${one.port}`, `127.0.0.1:${two.port}`],
+    balancing: "round_robin",
+    tls: { ca: AUTHORITY.cert },
+  });
+  channel.connect();
+  const states = () => channel.endpoints.map(({ state }) => state).join();
+  await until(
+    () => states() === "READY,TRANSIENT_FAILURE",
+    "the one with its name is connected",
+  );
+  const { unary } = createStub(Echo, channel);
+  for (let i = 0; i < 4; i++) {
+    assertEquals((await soon(unary({}))).text, "hello");
+  }
 });
