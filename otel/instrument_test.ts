@@ -517,6 +517,30 @@ for (const http2Spans of [true, false]) {
   });
 }
 
+Deno.test("instrument() measures each attempt of a call with hedging, those included that it ends", async () => {
+  let started = 0;
+  const goOn = Promise.withResolvers<void>();
+  await using test = new Observed({
+    async unary(stream) {
+      // The first two wait until the last has answered.
+      if (++started < 3) await goOn.promise;
+      await stream.sendMessage({});
+    },
+  });
+  const hedging = { maxAttempts: 3 };
+  assertEquals(await outcome(test.stub.unary({}, { hedging })), "OK");
+  goOn.resolve();
+  assertEquals(test.telemetry.of("client").length, 1);
+  const statuses = (name: string) =>
+    test.measured(name).map((it) => it.split(" ").at(-1)).sort();
+  assertEquals(
+    statuses("grpc.client.attempt.duration"),
+    ["CANCELLED", "CANCELLED", "OK"],
+  );
+  assertEquals(test.measured("grpc.client.attempt.started").length, 3);
+  assertEquals(statuses("grpc.client.call.duration"), ["OK"]);
+});
+
 Deno.test("instrument() marks spans with chosen metadata, and leaves calls out that are not chosen", async () => {
   await using test = new Observed({}, {
     requestMetadata: ["x-tenant"],

@@ -257,6 +257,23 @@ Deno.test("use() has calls made again, or answered without a server", async () =
   assertEquals(calls, 3);
 });
 
+Deno.test("use() has a server answer without its handler, by messages", async () => {
+  let handled = 0;
+  const handler = () => {
+    handled++;
+  };
+  await using echo = await startEcho({
+    handlers: { unary: handler, bidi: handler },
+  });
+  use(echo.server, async (call) => {
+    await call.sendMessage({ text: "mine" });
+  });
+  assertEquals((await echo.stub.unary({})).text, "mine");
+  const replies = await Array.fromAsync(echo.stub.bidi([{}]));
+  assertEquals(replies.map(({ text }) => text), ["mine"]);
+  assertEquals(handled, 0);
+});
+
 Deno.test("use() has replies of many answered without a server, and a failure made good", async () => {
   await using echo = await startEcho();
   using cached = use(echo.channel, Echo.method.serverStream, (call) => {
