@@ -83,7 +83,7 @@ export class MiddlewareList<C> {
  * @param call The call.
  * @param last The call itself; whether it may be made again is for it to say.
  */
-export async function runThrough<C>(
+export function runThrough<C>(
   chain: readonly Middleware<C>[],
   call: C,
   last: () => unknown,
@@ -107,7 +107,7 @@ export async function runThrough<C>(
     // What it has not waited for is not over, and has failed for all of them.
     if (inner !== null && !(isWaiting && isSettled)) await inner;
   }
-  await run(0);
+  return run(0);
 }
 
 /** Throws the second time that it is called: a call can be made only once. */

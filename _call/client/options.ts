@@ -270,8 +270,10 @@ function readOwnOptions(
     ? policy.timeoutMs
     : options.timeoutMs ?? undefined;
   const timeoutMs = shorter(wish, policy.maxTimeoutMs);
+  const own = metadata === undefined ? null : new Metadata(metadata);
   return {
-    metadata: metadata === undefined ? null : new Metadata(metadata),
+    // A head without any is one that is known.
+    metadata: own?.size === 0 ? null : own,
     deadline: timeoutMs === undefined ? deadline : Deadline.earliest(
       deadline,
       Deadline.fromTimeout(timeoutMs, host.deadlines.clock),
