@@ -19,13 +19,13 @@ import { GoodCalls } from "./good_calls.ts";
 export interface Result {
   readonly attack: Attack;
   readonly engine: HTTP2Engine;
-  /** The memory of the process before, and the most and the last of it, in bytes. */
+  /** The memory of the process before, the most of it, and some time after, in bytes. */
   readonly rss: {
     readonly before: number;
     readonly peak: number;
     readonly after: number;
   };
-  /** What is alive in its heap and buffers, before and after, in bytes. */
+  /** What is alive in its heap and buffers, before and as long after, in bytes. */
   readonly heap: { readonly before: number; readonly after: number };
   /** What is alive while the attack holds still, in bytes. */
   readonly heldBytes: number | null;
@@ -56,7 +56,7 @@ export interface PlayOptions {
   readonly engine: HTTP2Engine;
   /** How long it takes, in milliseconds. */
   readonly ms: number;
-  /** How long the memory has to be as it was, in milliseconds. */
+  /** How long after it the memory is measured, in milliseconds. */
   readonly settleMs: number;
 }
 
@@ -65,9 +65,6 @@ const ENOUGH_MS = 2_000;
 
 /** How long a victim takes to start, and to answer, in milliseconds. */
 const PATIENCE_MS = 30_000;
-
-/** The heap is as it was when there is no more than this beside it, in bytes. */
-const BACK_BYTES = 4 * 1024 * 1024;
 
 /** Makes one attack. */
 export async function play(
@@ -113,7 +110,7 @@ async function attackServer(
   // An attacker that is ended at once leaves the others their calls.
   await enough;
   await good.stop();
-  const told = await rest(victim, attacker, { settleMs, first });
+  const told = await rest(victim, attacker, settleMs);
   await channel.close();
   return {
     ...resultOf({ attack, engine, before, first, victim }, watched, told),
@@ -144,7 +141,7 @@ async function attackClient(
   victim.peakBytes = before;
   const first = await sample(victim);
   const watched = await watchAttack(attacker, victim, ms);
-  const told = await rest(victim, attacker, { settleMs, first }, async () => {
+  const told = await rest(victim, attacker, settleMs, async () => {
     // The second sample ends the calls, so that there are no more behind it.
     return await sample(victim);
   });
@@ -207,25 +204,19 @@ interface Told {
 async function rest(
   victim: Child,
   attacker: Child,
-  options: {
-    readonly settleMs: number;
-    readonly first: VictimSample | null;
-  },
+  settleMs: number,
   between: () => Promise<VictimSample | null> = () => Promise.resolve(null),
 ): Promise<Told> {
-  const { settleMs, first } = options;
-  const begin = first ?? { heap: 0 };
   await attacker.end(5_000);
   const middle = await between();
   const start = performance.now();
   let last: VictimSample | null;
   let late = 0;
+  // What lies idle is collected by and by.
   do {
     await after(Math.min(settleMs, 1_000));
     last = await sample(victim);
     late = Math.max(late, last?.late ?? 0);
-    const left = (last?.heap ?? 0) - begin.heap;
-    if (left < BACK_BYTES) break;
   } while (performance.now() - start < settleMs);
   const left = victim.bytes;
   return {

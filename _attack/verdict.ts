@@ -4,10 +4,13 @@
  * @module
  */
 
+import type { HTTP2Engine } from "../client.ts";
 import { table } from "../_tools/report.ts";
 import type { Result } from "./play.ts";
 
 const MIB = 1024 * 1024;
+
+const ENGINES: readonly HTTP2Engine[] = ["node", "native"];
 
 /** The most memory that a process may have more than before, in MiB. */
 const MOST_GROWTH_MIB = 300;
@@ -65,9 +68,9 @@ export function lineOf(result: Result, slack = 1): string {
   const wrong = broken(result, slack);
   const mib = (bytes: number): number => Math.round(bytes / MIB);
   const words = [
-    `rss ${mib(rss.before)} +${mib(rss.peak - rss.before)}`,
-    `after ${mib(rss.after)}`,
-    `heap ${mib(heap.before)} → ${mib(heap.after)} MiB`,
+    `rss ${mib(rss.before)} MiB, most ${signed(rss.peak - rss.before)}`,
+    `after ${signed(rss.after - rss.before)}`,
+    `heap ${mib(heap.before)} MiB, after ${signed(heap.after - heap.before)}`,
     ...heldBytes === null
       ? []
       : [`held ${((heldBytes - heap.before) / MIB).toFixed(1)} MiB`],
@@ -84,31 +87,52 @@ export function lineOf(result: Result, slack = 1): string {
   }`;
 }
 
-/** The results as a table in Markdown. */
+/**
+ * The results as a table in Markdown, as it is in `docs/security.md`: a line for
+ * each attack.
+ */
 export function tableOf(results: readonly Result[]): string {
-  const mib = (bytes: number): string => `${Math.round(bytes / MIB)}`;
-  const head = [
-    ...["attack", "engine", "RSS growth, MiB", "10 s after", "heap left"],
-    ...["loop late, ms", "good p50 / p99 / max, ms", "attacker", "bounds"],
-  ];
+  const names = new Set(results.map(({ attack }) => attack.name));
   return table([
-    head,
-    ...results.map((it) => {
-      const { attack, engine, rss, heap, late, good, got, status } = it;
-      const wrong = broken(it);
-      const isDead = status !== "alive";
+    [
+      ...["attack", "what it does"],
+      ...ENGINES.flatMap((it) => [it, `${it}, 10 s after`, "the attacker"]),
+      "outside of the bounds",
+    ],
+    ...[...names].map((name) => {
+      const found = results.filter(({ attack }) => attack.name === name);
+      const wrong = found.flatMap((it) =>
+        broken(it).map((what) => `${it.engine}: ${what}`)
+      );
       return [
-        attack.name,
-        engine,
-        `${isDead ? "> " : ""}${mib(rss.peak - rss.before)}`,
-        isDead ? "dead" : mib(rss.after - rss.before),
-        isDead ? "dead" : mib(heap.after - heap.before),
-        isDead ? "dead" : `${late}`,
-        [good.p50, good.p99, good.max]
-          .map((ms) => ms === Infinity ? "–" : `${ms}`).join(" / "),
-        got.replaceAll("|", "\\|"),
-        wrong.length === 0 ? "inside" : wrong.join(", "),
-      ];
+        `\`${name}\``,
+        found[0]!.attack.what,
+        ...ENGINES.flatMap((engine) =>
+          cellsOf(found.find((it) => it.engine === engine))
+        ),
+        wrong.join("; "),
+      ].map((cell) => cell.replaceAll("|", "\\|"));
     }),
   ]);
+}
+
+/** What an engine made of an attack: during it, after it, and of the attacker. */
+function cellsOf(result: Result | undefined): readonly string[] {
+  if (result === undefined) return ["–", "–", "–"];
+  const { rss, heap, good, got, status } = result;
+  if (status !== "alive") return ["dead", "dead", got];
+  const wait = good.p99 === Infinity ? "no calls" : `${good.p99} ms`;
+  return [
+    `${signed(rss.peak - rss.before)} MiB, ${wait}`,
+    `${signed(rss.after - rss.before)} MiB, heap ${
+      signed(heap.after - heap.before)
+    }`,
+    got,
+  ];
+}
+
+/** A difference in MiB, with its sign. */
+function signed(bytes: number): string {
+  const mib = Math.round(bytes / MIB);
+  return mib < 0 ? `−${-mib}` : `+${mib}`;
 }

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Attack } from "./attack.ts";
 import type { Result } from "./play.ts";
-import { broken, tableOf } from "./verdict.ts";
+import { broken, lineOf, tableOf } from "./verdict.ts";
 
 const MIB = 1024 * 1024;
 
@@ -84,9 +84,29 @@ Deno.test("broken() takes its bounds several times", () => {
   assertEquals(broken(result, 2), []);
 });
 
-Deno.test("tableOf() has a line for each result", () => {
-  const table = tableOf([WELL, { ...WELL, status: "died: SIGSEGV" }]);
-  assertStringIncludes(table, "| nothing ");
-  assertStringIncludes(table, "| dead ");
-  assertEquals(table.split("\n").length, 4);
+Deno.test("tableOf() has a line for each attack, with both engines", () => {
+  const table = tableOf([
+    WELL,
+    { ...WELL, engine: "node", status: "died: SIGSEGV" },
+    { ...WELL, attack: { ...ATTACK, name: "other" } },
+  ]);
+  const [, , first, second, ...more] = table.split("\n")
+    .map((line) => line.replace(/ +/g, " "));
+  assertEquals(
+    first,
+    "| `nothing` | does nothing | dead | dead | served | +20 MiB, 10 ms | +10 MiB, heap +1 | served | node: victim died: SIGSEGV |",
+  );
+  assertEquals(
+    second,
+    "| `other` | does nothing | – | – | – | +20 MiB, 10 ms | +10 MiB, heap +1 | served | |",
+  );
+  assertEquals(more, []);
+});
+
+Deno.test("lineOf() has the memory at its most, and after", () => {
+  const line = lineOf(WELL);
+  assertStringIncludes(
+    line,
+    "rss 70 MiB, most +20, after +10, heap 10 MiB, after +1,",
+  );
 });

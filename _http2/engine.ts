@@ -183,6 +183,13 @@ export type H2ClientOwner = H2SessionOwner;
 export interface H2ServerOwner extends H2SessionOwner {
   /** The peer sent a PING. */
   onPing(): void;
+  /** A request was refused because its headers are larger than they may be. */
+  onHeadersRefused(): void;
+  /**
+   * Headers are so large that the session does not take them; it takes nothing
+   * any more.
+   */
+  onHeadersExcess(): void;
   /** HEADERS or DATA left: perhaps parts of what was sent long before. */
   onFrameWritten(): void;
   /**

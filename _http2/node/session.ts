@@ -66,13 +66,14 @@ export abstract class NodeSession<H2 extends Http2Session>
 
   /**
    * @param makeSession Makes the session on the socket, of this one.
-   * @param onChunk Told of all that the socket receives, before the session.
+   * @param onChunk Told of all that the socket receives, before the session;
+   *   says whether the session may have it. If not, it has nothing any more.
    */
   constructor(
     socket: Duplex,
     owner: H2SessionOwner,
     makeSession: (session: NodeSession<H2>) => H2,
-    onChunk: (chunk: Uint8Array) => void,
+    onChunk: (chunk: Uint8Array) => boolean,
   ) {
     this.socket = socket;
     this.#owner = owner;
@@ -95,7 +96,7 @@ export abstract class NodeSession<H2 extends Http2Session>
     socket.on("data", (chunk: Uint8Array) => {
       owner.onReceived();
       this.#countBuffered();
-      onChunk(chunk);
+      if (!onChunk(chunk)) this.#gate?.stop();
     });
     const before = socket.listenerCount("data");
     const h2 = this.h2 = makeSession(this);

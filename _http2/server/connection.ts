@@ -82,6 +82,13 @@ const LINGER_MS = 1000;
  */
 const SHUTDOWN_MS = 5000;
 
+/**
+ * So many requests are refused for their headers before the client is asked to
+ * leave, and twice as many before it has to. `node:http2` on Deno keeps the
+ * headers as long as the connection lasts.
+ */
+const MOST_HEADERS_REFUSED = 100;
+
 /** One connection of a client. */
 export class ServerConnection implements H2ServerOwner, AccountOwner, LookedAt {
   readonly account: Account;
@@ -109,6 +116,8 @@ export class ServerConnection implements H2ServerOwner, AccountOwner, LookedAt {
   #receivedAt = 0;
   #receivedBefore = 0;
   #gone = false;
+  /** How many requests were refused for their headers. */
+  #headersRefused = 0;
   /** How much was written when somebody looked last, and since when. */
   #writtenThen = -1;
   #writtenAt = 0;
@@ -385,6 +394,22 @@ export class ServerConnection implements H2ServerOwner, AccountOwner, LookedAt {
     if (this.#strikes.onPing(this.streamCount > 0, now)) {
       this.#expel("too_many_pings", "it sent too many PINGs");
     }
+  }
+
+  onHeadersRefused(): void {
+    this.#headersRefused++;
+    if (this.#headersRefused === MOST_HEADERS_REFUSED) this.close();
+    if (this.#headersRefused > 2 * MOST_HEADERS_REFUSED) {
+      this.#expelForHeaders();
+    }
+  }
+
+  onHeadersExcess(): void {
+    this.#expelForHeaders();
+  }
+
+  #expelForHeaders(): void {
+    this.#expel("headers_too_large", "it sent headers that are too large");
   }
 
   /** Ends the connection of a client that goes too far, and tells it so. */

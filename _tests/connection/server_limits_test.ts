@@ -20,7 +20,7 @@ import {
   uint32At,
 } from "../../_testdata/raw_h2.ts";
 import { assertStatus, Waiters } from "../../_testdata/waiters.ts";
-import { soon, turns } from "../../_testdata/waiting.ts";
+import { soon, turns, until } from "../../_testdata/waiting.ts";
 
 const ENHANCE_YOUR_CALM = 11;
 
@@ -359,4 +359,52 @@ Deno.test("Server bears calls that it answers, and those that it ends itself, wh
     await stream.recvMessage();
     await stream.recvMessage();
   }
+});
+
+for (const isEarly of [true, false]) {
+  Deno.test(`Server ends the connection of a client whose headers are too large again and again, ${isEarly ? "before" : "after"} it acknowledges SETTINGS`, async () => {
+    await using pair = await startWith({
+      maxHeaderListSize: 1024,
+      maxResetStreamsPerSecond: 50,
+    });
+    const { server } = pair;
+    using client = await RawConnection.open(pair.port);
+    await until(() => server.inspect().connections === 1, "it is there");
+    // That acknowledges them, too.
+    if (!isEarly) await client.nextOf(FrameType.SETTINGS);
+    const fields = [
+      ...requestFields(PATHS.unary),
+      ["x-long", "a".repeat(isEarly ? 5000 : 2000)],
+    ] as const;
+    let isOver = false;
+    const attack = async () => {
+      for (let i = 0; !isOver && i < 5000; i++) {
+        await client.headers(2 * i + 1, fields, { end: true });
+      }
+    };
+    const attacked = attack().catch(() => {});
+    await until(() => server.inspect().connections === 0, "it is ended");
+    isOver = true;
+    client.close();
+    await attacked;
+    assertEquals((await pair.stub.unary({ text: "hi" })).text, "hi");
+  });
+}
+
+Deno.test("Server serves a client whose headers are too large at times", async () => {
+  await using pair = await startWith({ maxHeaderListSize: 1024 });
+  using client = await RawConnection.open(pair.port);
+  // That acknowledges them, too.
+  await client.nextOf(FrameType.SETTINGS);
+  for (let i = 0; i < 20; i++) {
+    await client.headers(2 * i + 1, [
+      ...requestFields(PATHS.unary),
+      ["x-long", "a".repeat(2000)],
+    ], { end: true });
+    const { payload } = await client.nextOf(FrameType.RST_STREAM, 2 * i + 1);
+    assertEquals(uint32At(payload, 0), ENHANCE_YOUR_CALM);
+  }
+  await client.headers(41, requestFields(PATHS.unary));
+  await client.data(41, grpcMessage(new Uint8Array()), { end: true });
+  assertEquals((await client.reply(41)).trailers["grpc-status"], "0");
 });
