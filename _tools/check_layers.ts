@@ -257,8 +257,11 @@ function engineRule({ from, to }: Import): string | undefined {
   ) {
     return "node:http2 is for _http2/node/ alone";
   }
+  // Header compression is apart from the rest, and read before nghttp2 does.
+  const isHpack = engine === "node" && to === "_h2/hpack/mod.ts";
   if (
-    to.startsWith("_h2/") && !from.startsWith("_h2/") && engine !== "native"
+    to.startsWith("_h2/") && !from.startsWith("_h2/") && engine !== "native" &&
+    !isHpack
   ) {
     return `_h2/ is for _http2/native/ alone`;
   }

@@ -39,6 +39,7 @@ const allowed = [
   "_http2/node/stream.ts imports _call/byte_stream.ts",
   "_http2/node/stream.ts imports node:http2",
   "_http2/native/stream.ts imports _h2/mod.ts",
+  "_http2/node/early_headers.ts imports _h2/hpack/mod.ts",
   "_h2/stream.ts imports _h2/hpack/mod.ts",
   "_engines.ts imports _http2/native/engine.ts",
   "_call/peer.ts imports type node:tls",

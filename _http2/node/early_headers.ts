@@ -12,8 +12,19 @@
  * @module
  */
 
-import { Flag, FRAME_HEADER_BYTES, FrameType } from "../../_h2/frames.ts";
 import { HpackDecoder } from "../../_h2/hpack/mod.ts";
+
+/** The types of frames, and their flags. */
+const HEADERS = 1;
+const SETTINGS = 4;
+const CONTINUATION = 9;
+const ACK = 0x1;
+const END_HEADERS = 0x4;
+const PADDED = 0x8;
+const PRIORITY = 0x20;
+
+/** The length of a frame's header. */
+const HEADER_BYTES = 9;
 
 /** The length of what a client's connection begins with. */
 const PREFACE_BYTES = 24;
@@ -31,7 +42,7 @@ export class EarlyHeaders {
   /** How many bytes there are up to the next frame. */
   #skip = PREFACE_BYTES;
   /** The frame that is read, as far as it is there: its header, then its payload. */
-  readonly #header = new Uint8Array(FRAME_HEADER_BYTES);
+  readonly #header = new Uint8Array(HEADER_BYTES);
   #headerBytes = 0;
   #payloadLeft = 0;
   #pieces: Uint8Array[] = [];
@@ -66,7 +77,7 @@ export class EarlyHeaders {
         if (this.#payloadLeft === 0 && this.#endFrame()) return true;
       } else {
         this.#header[this.#headerBytes++] = chunk[at++]!;
-        if (this.#headerBytes < FRAME_HEADER_BYTES) continue;
+        if (this.#headerBytes < HEADER_BYTES) continue;
         this.#headerBytes = 0;
         if (this.#beginFrame()) return true;
       }
@@ -78,12 +89,12 @@ export class EarlyHeaders {
   #beginFrame(): boolean {
     const [a = 0, b = 0, c = 0, type, flags = 0] = this.#header;
     const length = a << 16 | b << 8 | c;
-    if (type === FrameType.SETTINGS && (flags & Flag.ACK) !== 0) {
+    if (type === SETTINGS && (flags & ACK) !== 0) {
       // From here on nghttp2 knows the limit.
       this.#isOver = true;
       return false;
     }
-    if (type !== FrameType.HEADERS && type !== FrameType.CONTINUATION) {
+    if (type !== HEADERS && type !== CONTINUATION) {
       this.#skip = length;
       return false;
     }
@@ -100,9 +111,9 @@ export class EarlyHeaders {
     const type = this.#header[3]!;
     const flags = this.#header[4]!;
     this.#block.push(
-      type === FrameType.HEADERS ? fragmentOf(payload, flags) : payload,
+      type === HEADERS ? fragmentOf(payload, flags) : payload,
     );
-    if ((flags & Flag.END_HEADERS) === 0) return false;
+    if ((flags & END_HEADERS) === 0) return false;
     const block = joined(this.#block);
     this.#block = [];
     this.#blockBytes = 0;
@@ -123,9 +134,9 @@ export class EarlyHeaders {
  * @see {@link https://www.rfc-editor.org/rfc/rfc9113#section-6.2}
  */
 function fragmentOf(payload: Uint8Array, flags: number): Uint8Array {
-  const isPadded = (flags & Flag.PADDED) !== 0;
+  const isPadded = (flags & PADDED) !== 0;
   const padding = isPadded ? payload[0] ?? 0 : 0;
-  const start = (isPadded ? 1 : 0) + ((flags & Flag.PRIORITY) !== 0 ? 5 : 0);
+  const start = (isPadded ? 1 : 0) + ((flags & PRIORITY) !== 0 ? 5 : 0);
   return payload.subarray(start, Math.max(start, payload.length - padding));
 }
 

@@ -12,7 +12,6 @@ import http2, {
 import process from "node:process";
 import type { Duplex } from "node:stream";
 import { NO_SINK, ResetCode } from "../../_call/byte_stream.ts";
-import { FrameType } from "../../_h2/frames.ts";
 import type { RawHeaders } from "../../_wire/headers.ts";
 import type {
   H2ServerOptions,
@@ -36,8 +35,9 @@ const SHUTDOWN_NOTICE = Buffer.from(
 /** What is no larger may be the acknowledgement of a PING, and nothing more. */
 const PING_FRAME_BYTES = 17;
 
-/** The length of RST_STREAM. */
+/** The length of RST_STREAM, and its type. */
 const RESET_FRAME_BYTES = 13;
+const RST_STREAM = 3;
 
 /**
  * Whether a frame resets a stream with ENHANCE_YOUR_CALM, as `node:http2` does
@@ -45,7 +45,7 @@ const RESET_FRAME_BYTES = 13;
  */
 function isRefusal(frame: Uint8Array): boolean {
   return frame.length === RESET_FRAME_BYTES &&
-    frame[3] === FrameType.RST_STREAM &&
+    frame[3] === RST_STREAM &&
     frame[RESET_FRAME_BYTES - 1] === ENHANCE_YOUR_CALM;
 }
 
