@@ -6,8 +6,8 @@
  *         [--report[=path]] [--mix[=seconds]] [--churn[=connections]]
  *
  * Each victim and each attacker has a process of its own, on loopback. The code
- * is 1 when a bound is broken; the short form has bounds with slack, because
- * the machines it runs on do other things as well.
+ * is 1 when a bound is broken; in the short form with slack, and twice in a row,
+ * because the machines it runs on do other things as well.
  *
  * @module
  */
@@ -20,14 +20,14 @@ import { churnConnections } from "./churn.ts";
 import { playMix } from "./mix.ts";
 import { parseOptions } from "./options.ts";
 import { play, type Result } from "./play.ts";
-import { broken, lineOf, tableOf } from "./verdict.ts";
+import { broken, lineOf, type Slack, tableOf } from "./verdict.ts";
 
 /** How long after an attack memory is measured, in milliseconds. */
 const SETTLE_MS = 10_000;
 const SHORT_SETTLE_MS = 500;
 
-/** How many times the bounds may be reached in the short form. */
-const SLACK = 2;
+/** The slack of the short form: how long others wait depends on the machine. */
+const SHORT_SLACK: Slack = { memory: 2, time: 10 };
 
 async function main(args: readonly string[]): Promise<number> {
   const options = parseOptions(args);
@@ -52,18 +52,23 @@ async function main(args: readonly string[]): Promise<number> {
     for (const what of wrong) console.log(`BAD ${what}`);
     return wrong.length > 0 ? 1 : 0;
   }
-  const slack = isShort ? SLACK : 1;
+  const slack = isShort ? SHORT_SLACK : undefined;
   const results: Result[] = [];
   for (const engine of engines) {
     console.log(`http2: ${engine}`);
     for (const attack of attacks) {
       const { seconds, shortSeconds = seconds } = attack;
-      const result = await play(attack, {
+      const how = {
         engine,
         ms: (isShort ? shortSeconds : seconds) * 1000,
         settleMs: isShort ? SHORT_SETTLE_MS : SETTLE_MS,
-      });
+      };
+      let result = await play(attack, how);
       console.log(lineOf(result, slack));
+      if (isShort && broken(result, slack).length > 0) {
+        result = await play(attack, how);
+        console.log(lineOf(result, slack));
+      }
       results.push(result);
       if (report !== null) await Deno.writeTextFile(report, tableOf(results));
     }

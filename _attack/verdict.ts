@@ -21,28 +21,36 @@ const MOST_P99_MS = 1000;
 /** The most that may be alive when all is over, beside what was, in MiB. */
 const MOST_LEFT_MIB = 32;
 
+/** How many times the bounds may be reached. */
+export interface Slack {
+  readonly memory: number;
+  readonly time: number;
+}
+
+const NO_SLACK: Slack = { memory: 1, time: 1 };
+
 /**
  * Says which bounds were broken.
  *
  * @param result What an attack did.
- * @param slack How many times the bounds may be reached.
+ * @param slack How many times they may be reached.
  * @returns The bounds, in words; none when all was well.
  */
-export function broken(result: Result, slack = 1): string[] {
+export function broken(result: Result, slack: Slack = NO_SLACK): string[] {
   const { attack, rss, heap, good, status, errors, got, heldBytes } = result;
   const found: string[] = [];
   const growth = (rss.peak - rss.before) / MIB;
   if (status !== "alive") found.push(`victim ${status}`);
-  if (growth > MOST_GROWTH_MIB * slack) {
+  if (growth > MOST_GROWTH_MIB * slack.memory) {
     found.push(`grew by ${Math.round(growth)} MiB`);
   }
-  if (good.p99 >= MOST_P99_MS * slack) found.push(`p99 ${good.p99} ms`);
+  if (good.p99 >= MOST_P99_MS * slack.time) found.push(`p99 ${good.p99} ms`);
   if (good.failures.length > 0) {
     found.push(`${good.failures.length} good calls failed`);
   }
   const isOver = heap.after > 0;
   const left = (heap.after - heap.before) / MIB;
-  if (isOver && left > MOST_LEFT_MIB * slack) {
+  if (isOver && left > MOST_LEFT_MIB * slack.memory) {
     found.push(`${Math.round(left)} MiB left`);
   }
   if (heldBytes !== null && attack.maxHeldMiB !== undefined) {
@@ -63,7 +71,7 @@ export function broken(result: Result, slack = 1): string[] {
 }
 
 /** One line for people. */
-export function lineOf(result: Result, slack = 1): string {
+export function lineOf(result: Result, slack: Slack = NO_SLACK): string {
   const { attack, rss, heap, good, late, got, heldBytes } = result;
   const wrong = broken(result, slack);
   const mib = (bytes: number): number => Math.round(bytes / MIB);

@@ -81,7 +81,9 @@ Deno.test("broken() takes its bounds several times", () => {
     rss: { ...WELL.rss, peak: 371 * MIB },
     good: { ...WELL.good, p99: 1500 },
   };
-  assertEquals(broken(result, 2), []);
+  assertEquals(broken(result, { memory: 2, time: 2 }), []);
+  assertEquals(broken(result, { memory: 1, time: 2 }), ["grew by 301 MiB"]);
+  assertEquals(broken(result, { memory: 2, time: 1 }), ["p99 1500 ms"]);
 });
 
 Deno.test("tableOf() has a line for each attack, with both engines", () => {
