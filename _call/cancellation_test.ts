@@ -41,6 +41,19 @@ function countListeners(signal: AbortSignal): () => number {
   return () => count;
 }
 
+/** A cancellation with a deadline and a signal, and who watches for them. */
+function watched(timeoutMs: number) {
+  const owner = new Owner();
+  const controller = new AbortController();
+  const listeners = countListeners(controller.signal);
+  const cancellation = new Cancellation(
+    owner,
+    Deadline.fromTimeout(timeoutMs),
+    controller.signal,
+  );
+  return { owner, controller, listeners, cancellation };
+}
+
 Deno.test("deadlineExceeded() makes an error with the status when called", () => {
   const error = deadlineExceeded();
   assertEquals(error.status, Status.DEADLINE_EXCEEDED);
@@ -88,14 +101,7 @@ Deno.test("Cancellation.enter() tells the owner once when the deadline comes", (
 });
 
 Deno.test("Cancellation.enter() tells the owner before it returns when the deadline is past", () => {
-  const owner = new Owner();
-  const controller = new AbortController();
-  const listeners = countListeners(controller.signal);
-  using cancellation = new Cancellation(
-    owner,
-    Deadline.fromTimeout(0),
-    controller.signal,
-  );
+  const { owner, listeners, cancellation } = watched(0);
   cancellation.enter();
   assertEquals(owner.ends.map(({ status }) => status), [
     Status.DEADLINE_EXCEEDED,
@@ -118,14 +124,7 @@ Deno.test("Cancellation.enter() tells the owner before it returns when the deadl
 });
 
 Deno.test("Cancellation.enter() tells the owner once when the caller aborts", () => {
-  const owner = new Owner();
-  const controller = new AbortController();
-  const listeners = countListeners(controller.signal);
-  using cancellation = new Cancellation(
-    owner,
-    Deadline.fromTimeout(100_000),
-    controller.signal,
-  );
+  const { owner, controller, listeners, cancellation } = watched(100_000);
   cancellation.enter();
   assertEquals([listeners(), deadlines.size], [1, 1]);
   controller.abort("Enough");
@@ -145,14 +144,7 @@ Deno.test("Cancellation.enter() tells the owner before it returns when the signa
 });
 
 Deno.test("Cancellation[Symbol.dispose]() takes everything back when it is called, even twice", () => {
-  const owner = new Owner();
-  const controller = new AbortController();
-  const listeners = countListeners(controller.signal);
-  const cancellation = new Cancellation(
-    owner,
-    Deadline.fromTimeout(100_000),
-    controller.signal,
-  );
+  const { owner, controller, listeners, cancellation } = watched(100_000);
   cancellation.enter();
   cancellation[Symbol.dispose]();
   cancellation[Symbol.dispose]();
@@ -162,13 +154,7 @@ Deno.test("Cancellation[Symbol.dispose]() takes everything back when it is calle
 });
 
 Deno.test("Cancellation[Symbol.dispose]() does nothing when it was never entered", () => {
-  const controller = new AbortController();
-  const listeners = countListeners(controller.signal);
-  const cancellation = new Cancellation(
-    new Owner(),
-    Deadline.fromTimeout(1),
-    controller.signal,
-  );
+  const { listeners, cancellation } = watched(1);
   cancellation[Symbol.dispose]();
   assertEquals([listeners(), deadlines.size], [0, 0]);
 });
@@ -210,14 +196,7 @@ Deno.test("Cancellation.abort() keeps the first reason when there is a second", 
 });
 
 Deno.test("Cancellation.abort() stops watching when it is called", () => {
-  const owner = new Owner();
-  const controller = new AbortController();
-  const listeners = countListeners(controller.signal);
-  const cancellation = new Cancellation(
-    owner,
-    Deadline.fromTimeout(100_000),
-    controller.signal,
-  );
+  const { owner, listeners, cancellation } = watched(100_000);
   cancellation.enter();
   cancellation.abort(new GRPCError(Status.UNAVAILABLE));
   assertEquals([listeners(), deadlines.size], [0, 0]);

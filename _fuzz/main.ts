@@ -19,7 +19,7 @@ import type { RoundReport } from "./program.ts";
 import { TRANSPORTS } from "./world.ts";
 
 /** How long a single round may take, in milliseconds. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 180_000;
 
 /** Plays the seeds of one transport; gives how many of them had findings. */
 async function play(options: FuzzOptions): Promise<number> {

@@ -27,7 +27,7 @@ import { Planned } from "./service.ts";
 import { makeWorld, type Transport, type World } from "./world.ts";
 
 /** How long what has to come may take on a busy machine, in milliseconds. */
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS = 30_000;
 
 /** What a round is made of. */
 export interface RoundOptions {

@@ -24,7 +24,7 @@ export type { Field } from "./hpack.ts";
 export * from "./raw_frames.ts";
 
 /** How long a frame is waited for: far longer than any takes. */
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 60_000;
 
 /** A frame that came in. */
 export interface Frame {
@@ -234,6 +234,15 @@ export class RawConnection implements Disposable {
       if (found.type !== type) continue;
       if (streamId === undefined || found.streamId === streamId) return found;
     }
+  }
+
+  /** The code and the debug data of the GOAWAY that comes. */
+  async nextGoaway(): Promise<{ code: number; text: string }> {
+    const { payload } = await this.nextOf(FrameType.GOAWAY);
+    return {
+      code: uint32At(payload, 4),
+      text: new TextDecoder().decode(payload.subarray(8)),
+    };
   }
 
   /** A whole request: its stream, its fields and its DATA up to END_STREAM. */

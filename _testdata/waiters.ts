@@ -7,7 +7,13 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { GRPCError, Status, StreamTerminatedError } from "../client.ts";
 import { VirtualClock } from "../testing/mod.ts";
-import type { EchoHandlers, EchoOptions } from "./echo_service.ts";
+import type { ConfigurationOptions } from "../server.ts";
+import {
+  type EchoHandlers,
+  type EchoOptions,
+  type EchoPair,
+  startEcho,
+} from "./echo_service.ts";
 import { soon, whenAborted } from "./waiting.ts";
 
 /** Handlers that answer once, if they can, and wait for the end of their call. */
@@ -66,6 +72,17 @@ export class Waiters {
     this.#started.resolve();
     this.#aborted.resolve(await whenAborted(signal));
   }
+}
+
+/** Starts the service with a configuration of the server; its `bidi` waits. */
+export function startWith(
+  config: ConfigurationOptions,
+  waiters: Waiters = new Waiters(),
+): Promise<EchoPair> {
+  return startEcho({
+    server: { config },
+    handlers: { bidi: waiters.handlers.bidi },
+  });
 }
 
 /** Fails unless a call ends with a status, soon; gives the error. */

@@ -114,6 +114,7 @@ for (const [name, operate] of Object.entries(OPERATIONS)) {
   Deno.test(`ClientStream.${name}() rejects with DEADLINE_EXCEEDED when it waits`, async () => {
     const clock = new VirtualClock();
     await using echo = await startEcho({
+      server: { clock },
       channel: { clock },
       handlers: { bidi: (stream) => whenAborted(stream.signal) },
     });

@@ -34,6 +34,7 @@ import {
 import { CLIENT_EVENTS, SERVER_EVENTS } from "../../core/events.ts";
 import {
   type EchoOptions,
+  type EchoPair,
   PATHS,
   startEcho,
 } from "../../_testdata/echo_service.ts";
@@ -523,6 +524,13 @@ const CLIENT_CASES = CLIENT_EVENTS
 const SERVER_CASES = SERVER_EVENTS.filter((type) => type !== CallEnd)
   .map((type) => type as EventClass<ServerEvent>);
 
+/** Makes a call of a kind, with one request and one reply. */
+function call({ stub }: EchoPair, kind: "unary" | "bidi"): Promise<unknown> {
+  return kind === "unary"
+    ? stub.unary({ text: "a" })
+    : Array.fromAsync(stub.bidi([{ text: "a", count: 1 }]));
+}
+
 for (const late of [false, true]) {
   const when = late ? "after a while" : "at once";
 
@@ -536,10 +544,7 @@ for (const late of [false, true]) {
           throw boom;
         });
         const error = await assertRejects(
-          () =>
-            kind === "unary"
-              ? echo.stub.unary({ text: "a" })
-              : Array.fromAsync(echo.stub.bidi([{ text: "a", count: 1 }])),
+          () => call(echo, kind),
           GRPCError,
         );
         assertEquals(error.status, Status.UNKNOWN);
@@ -562,10 +567,7 @@ for (const late of [false, true]) {
           throw boom;
         });
         const error = await assertRejects(
-          () =>
-            kind === "unary"
-              ? echo.stub.unary({ text: "a" })
-              : Array.fromAsync(echo.stub.bidi([{ text: "a", count: 1 }])),
+          () => call(echo, kind),
           GRPCError,
         );
         assertEquals(

@@ -2,7 +2,6 @@
 
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { Channel, createStub, Status } from "../../client.ts";
-import type { ConfigurationOptions } from "../../server.ts";
 import { PATHS, startEcho } from "../../_testdata/echo_service.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import {
@@ -13,37 +12,17 @@ import {
   RawConnection,
   requestFields,
   uint32,
-  uint32At,
 } from "../../_testdata/raw_h2.ts";
-import { assertStatus, Waiters } from "../../_testdata/waiters.ts";
+import { assertStatus, startWith, Waiters } from "../../_testdata/waiters.ts";
 import { after, soon, turns, until } from "../../_testdata/waiting.ts";
 
 const ENHANCE_YOUR_CALM = 11;
-
-/** Starts the service with a configuration of the server. */
-function startWith(config: ConfigurationOptions, waiters = new Waiters()) {
-  return startEcho({
-    server: { config },
-    handlers: { bidi: waiters.handlers.bidi },
-  });
-}
 
 /** Sends a PING and waits for its reply. */
 async function ping(client: RawConnection): Promise<void> {
   await client.write(frame(FrameType.PING, {}, uint32(1, 2)));
   const { flags } = await soon(client.nextOf(FrameType.PING));
   assertEquals(flags, Flag.ACK);
-}
-
-/** The GOAWAY that comes: its code and debug data. */
-async function goaway(
-  client: RawConnection,
-): Promise<{ code: number; text: string }> {
-  const { payload } = await soon(client.nextOf(FrameType.GOAWAY));
-  return {
-    code: uint32At(payload, 4),
-    text: new TextDecoder().decode(payload.subarray(8)),
-  };
 }
 
 const TOO_MANY = { code: ENHANCE_YOUR_CALM, text: "too_many_pings" };
@@ -122,7 +101,7 @@ Deno.test("Server ends a connection with too_many_pings when a client without ca
   // The first is not early, and two are borne.
   for (let i = 0; i < 3; i++) await ping(client);
   await client.write(frame(FrameType.PING, {}, uint32(1, 2)));
-  assertEquals(await goaway(client), TOO_MANY);
+  assertEquals(await soon(client.nextGoaway()), TOO_MANY);
   await soon(client.end());
 });
 
@@ -136,7 +115,7 @@ Deno.test("Server ends a connection with too_many_pings when they flood it, and 
   const many = new Uint8Array(one.length * 200);
   for (let i = 0; i < 200; i++) many.set(one, i * one.length);
   await client.write(many);
-  assertEquals(await goaway(client), TOO_MANY);
+  assertEquals(await soon(client.nextGoaway()), TOO_MANY);
   await waiters.assertAborted(Status.UNAVAILABLE);
   await client.end();
   assertEquals((await echo.stub.unary({ text: "a" })).text, "a");
@@ -160,7 +139,7 @@ Deno.test("Server bears PINGs when they keep to http2MinRecvPingIntervalWithoutD
   await ping(client);
   await after(25);
   await client.write(frame(FrameType.PING, {}, uint32(1, 2)));
-  assertEquals(await goaway(client), TOO_MANY);
+  assertEquals(await soon(client.nextGoaway()), TOO_MANY);
 });
 
 Deno.test("Server bears PINGs without a call when keepalivePermitWithoutCalls says so", async () => {
@@ -177,7 +156,7 @@ Deno.test("Server bears PINGs without a call when keepalivePermitWithoutCalls sa
   // Together, so that two are early: one that is borne, and one that is not.
   const one = frame(FrameType.PING, {}, uint32(1, 2));
   await client.write(Uint8Array.of(...one, ...one, ...one));
-  assertEquals(await goaway(client), TOO_MANY);
+  assertEquals(await soon(client.nextGoaway()), TOO_MANY);
 });
 
 Deno.test("Server forgets early PINGs when it has sent a frame of a call", async () => {

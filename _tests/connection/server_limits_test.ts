@@ -7,7 +7,7 @@ import {
   assertMatch,
 } from "@std/assert";
 import { Channel, createStub, Status } from "../../client.ts";
-import { type ConfigurationOptions, Server } from "../../server.ts";
+import { Server } from "../../server.ts";
 import { echoWith, PATHS, startEcho } from "../../_testdata/echo_service.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import {
@@ -19,34 +19,15 @@ import {
   Setting,
   uint32At,
 } from "../../_testdata/raw_h2.ts";
-import { assertStatus, Waiters } from "../../_testdata/waiters.ts";
+import { assertStatus, startWith, Waiters } from "../../_testdata/waiters.ts";
 import { soon, turns, until } from "../../_testdata/waiting.ts";
 
 const ENHANCE_YOUR_CALM = 11;
-
-/** Starts the service with a configuration of the server. */
-function startWith(config: ConfigurationOptions, waiters = new Waiters()) {
-  return startEcho({
-    server: { config },
-    handlers: { bidi: waiters.handlers.bidi },
-  });
-}
 
 /** Opens a call that waits for its end, and waits until its handler runs. */
 async function openCall(client: RawConnection, streamId = 1): Promise<void> {
   await client.headers(streamId, requestFields(PATHS.bidi));
   await client.nextOf(FrameType.DATA, streamId);
-}
-
-/** The GOAWAY that comes: its code and debug data. */
-async function goaway(
-  client: RawConnection,
-): Promise<{ code: number; text: string }> {
-  const { payload } = await soon(client.nextOf(FrameType.GOAWAY));
-  return {
-    code: uint32At(payload, 4),
-    text: new TextDecoder().decode(payload.subarray(8)),
-  };
 }
 
 /** The settings that a server sends, by identifier. */
@@ -230,13 +211,13 @@ Deno.test("Server ends a connection with GOAWAY when there was no call for maxCo
   using client = await RawConnection.open(echo.port);
   using busy = await RawConnection.open(echo.port);
   await openCall(busy);
-  assertEquals(await goaway(client), { code: 0, text: "" });
+  assertEquals(await soon(client.nextGoaway()), { code: 0, text: "" });
   await soon(client.end());
   // Not while there is one; after it, the time begins again.
   await turns(5);
   const start = performance.now();
   await busy.rstStream(1, 8);
-  assertEquals((await goaway(busy)).code, 0);
+  assertEquals((await soon(busy.nextGoaway())).code, 0);
   assertGreaterOrEqual(performance.now() - start, 55);
   await soon(busy.end());
 });
@@ -256,7 +237,7 @@ Deno.test("Server ends a connection with GOAWAY when it is maxConnectionAgeMs ol
   using client = await RawConnection.open(echo.port);
   await client.headers(1, requestFields(PATHS.unary));
   await client.data(1, grpcMessage(new Uint8Array()), { end: true });
-  assertEquals(await goaway(client), { code: 0, text: "" });
+  assertEquals(await soon(client.nextGoaway()), { code: 0, text: "" });
   const age = performance.now() - start;
   assertGreaterOrEqual(age, 50);
   await turns(10);
@@ -274,7 +255,7 @@ Deno.test("Server ends the calls of an old connection when maxConnectionAgeGrace
   }, waiters);
   using client = await RawConnection.open(echo.port);
   await openCall(client);
-  assertEquals((await goaway(client)).code, 0);
+  assertEquals((await soon(client.nextGoaway())).code, 0);
   await waiters.assertAborted(Status.UNAVAILABLE);
   await soon(client.end());
 });
@@ -308,7 +289,7 @@ Deno.test("Server ends the connection of a client when it cancels more than maxR
   await using echo = await startWith({ maxResetStreamsPerSecond: 20 });
   await echo.stub.unary({});
   using client = await RawConnection.open(echo.port);
-  const reading = goaway(client);
+  const reading = client.nextGoaway();
   for (let i = 0; i < 40; i++) {
     const streamId = 2 * i + 1;
     await client.headers(streamId, requestFields(PATHS.bidi))

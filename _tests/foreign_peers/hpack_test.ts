@@ -20,6 +20,22 @@ type Step =
   | readonly ["decode", string]
   | readonly ["encode", readonly string[]];
 
+/** The blocks of one connection: what is in them, and when the table changes. */
+function* blocks(
+  seed: number,
+): Generator<{ fields: string[]; own: () => string[]; size: number | null }> {
+  const random = seededRandom(seed);
+  const fields = new RandomFields(random);
+  const own = () => fields.list();
+  const some = Array.from({ length: 8 }, own);
+  for (let i = 0; i < BLOCKS; i++) {
+    const size = random() < 0.1
+      ? SIZES[Math.floor(random() * SIZES.length)]!
+      : null;
+    yield { fields: some[Math.floor(random() * 9)] ?? own(), own, size };
+  }
+}
+
 Deno.test({
   name: named("HpackDecoder reads what Python's hpack writes", {
     python: PYTHON,
@@ -28,15 +44,10 @@ Deno.test({
   async fn() {
     await using peer = talkTo(PYTHON!, PEER);
     for (let seed = 0; seed < CONNECTIONS; seed++) {
-      const random = seededRandom(seed);
-      const fields = new RandomFields(random);
-      const some = Array.from({ length: 8 }, () => fields.list());
       const steps: Step[] = [];
-      for (let i = 0; i < BLOCKS; i++) {
-        if (random() < 0.1) {
-          steps.push(["size", SIZES[Math.floor(random() * SIZES.length)]!]);
-        }
-        steps.push(["encode", some[Math.floor(random() * 9)] ?? fields.list()]);
+      for (const { fields, size } of blocks(seed)) {
+        if (size !== null) steps.push(["size", size]);
+        steps.push(["encode", fields]);
       }
       await peer.send(JSON.stringify(steps));
       const answers = await soon(peer.event<(string | null)[]>());
@@ -57,23 +68,18 @@ Deno.test({
   async fn() {
     await using peer = talkTo(PYTHON!, PEER);
     for (let seed = 0; seed < CONNECTIONS; seed++) {
-      const random = seededRandom(seed);
-      const fields = new RandomFields(random);
-      const some = Array.from({ length: 8 }, () => fields.list());
       const encoder = new HpackEncoder({ maxTableSize: 8192 });
       const steps: Step[] = [];
       const sent: (string[] | null)[] = [];
-      for (let i = 0; i < BLOCKS; i++) {
-        if (random() < 0.1) {
-          const size = SIZES[Math.floor(random() * SIZES.length)]!;
+      for (const { fields, own, size } of blocks(seed)) {
+        if (size !== null) {
           encoder.setPeerTableSize(size);
           steps.push(["size", size]);
           sent.push(null);
         }
-        const shared = some[Math.floor(random() * 9)] ?? fields.list();
-        const own = fields.list();
-        steps.push(["decode", encodeHex(encoder, shared, own)]);
-        sent.push([...shared, ...own]);
+        const more = own();
+        steps.push(["decode", encodeHex(encoder, fields, more)]);
+        sent.push([...fields, ...more]);
       }
       await peer.send(JSON.stringify(steps));
       assertEquals(await soon(peer.event()), sent);
