@@ -23,7 +23,7 @@ export interface ConsumerConfig extends Config {
 /** Makes the configuration of a program that has no wishes. */
 export function asConsumer(config: ConsumerConfig): unknown {
   const { compilerOptions: _, ...rest } = config;
-  return { ...rest, lock: false };
+  return { ...rest, lock: { path: "./deno.lock", frozen: true } };
 }
 
 if (import.meta.main) {
