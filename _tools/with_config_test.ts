@@ -37,6 +37,6 @@ Deno.test("asConsumer() leaves the compiler to its own options", () => {
   assertEquals(asConsumer({ ...config, exports, compilerOptions: strict }), {
     ...config,
     exports,
-    lock: false,
+    lock: { path: "./deno.lock", frozen: true },
   });
 });
