@@ -254,10 +254,9 @@ export class Admission<Call extends Admitted = Admitted> {
     const { maxQueuedCalls } = this.#limits;
     const waiting = queue?.calls.size ?? 0;
     // Those who have few may have some wait where others have many.
-    const most = account.runningCalls + waiting < FEW_OF_ALL
-      ? 2 * maxQueuedCalls
-      : maxQueuedCalls;
-    if (this.#queued >= most && !this.#makePlace(waiting)) {
+    const count = account.runningCalls + waiting;
+    const most = count < FEW_OF_ALL ? 2 * maxQueuedCalls : maxQueuedCalls;
+    if (this.#queued >= most && !this.#makePlace(count)) {
       return this.#refuseFull(call, `${maxQueuedCalls} others wait`);
     }
     if (queue === undefined) {
@@ -274,15 +273,16 @@ export class Admission<Call extends Admitted = Admitted> {
   }
 
   /**
-   * Makes a place for a call of a connection that has fewer waiting than others,
-   * at the cost of the one that has most: its newest call is refused.
+   * Makes a place for a call of a connection that has fewer than others, at the
+   * cost of the one that has most of those that wait: its newest call is refused.
    *
-   * @param count How many the connection has.
+   * @param count How many of the connection run or wait.
    * @returns Whether there is one.
    */
   #makePlace(count: number): boolean {
     // Those who have as many as all have on average need not be compared.
-    if ((count + 1) * this.#queues.size >= this.#queued) return false;
+    const all = this.#queued + this.#running;
+    if ((count + 1) * this.#queues.size >= all) return false;
     let longest: Set<Call> | null = null;
     for (const { calls } of this.#queues.values()) {
       if (longest === null || calls.size > longest.size) longest = calls;

@@ -105,7 +105,15 @@ Deno.test("Admission.enter() lets nobody have more waiting than those it takes t
   const { enter, connect } = setUp({ maxRunningCalls: 1 });
   const all = [enter(connect(), 200), enter(connect(), 200)];
   const [before, after] = all.map((calls) => countOf(calls, "waits"));
-  assertEquals([before, after], [11, 9]);
+  assertEquals([before, after], [10, 10]);
+});
+
+Deno.test("Admission.enter() makes a place for who has fewer that run or wait, though as many wait of others", () => {
+  const { enter, connect } = setUp({ maxRunningCalls: 80 });
+  const many = enter(connect(), 200);
+  assertEquals(countOf(many, "runs"), 60);
+  const few = enter(connect(), 12);
+  assertEquals(countOf(few, "waits") + countOf(few, "runs"), 12);
 });
 
 Deno.test("Admission.leave() has those begin who wait, some at once", async () => {

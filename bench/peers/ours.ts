@@ -147,7 +147,11 @@ export async function serve(settings: Settings): Promise<number> {
     ...engineOptions(settings),
     ...(gzip ? { compression: "gzip" } : {}),
     // A thousand connections and ten thousand streams are wanted here.
-    config: { maxConcurrentStreams: 20_000, maxConnections: 20_000 },
+    config: {
+      maxConcurrentStreams: 20_000,
+      maxConnections: 20_000,
+      maxRunningCalls: Infinity,
+    },
   });
   if (settings.listener) {
     listen(server, RecvRequest, ({ metadata }) => void metadata);
