@@ -282,7 +282,9 @@ export class Admission<Call extends Admitted = Admitted> {
   #makePlace(count: number): boolean {
     // Those who have as many as all have on average need not be compared.
     const all = this.#queued + this.#running;
-    if ((count + 1) * this.#queues.size >= all) return false;
+    if (this.#queued === 0 || (count + 1) * this.#queues.size >= all) {
+      return false;
+    }
     let longest: Set<Call> | null = null;
     for (const { calls } of this.#queues.values()) {
       if (longest === null || calls.size > longest.size) longest = calls;

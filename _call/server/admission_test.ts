@@ -108,6 +108,16 @@ Deno.test("Admission.enter() lets nobody have more waiting than those it takes t
   assertEquals([before, after], [10, 10]);
 });
 
+Deno.test("Admission.enter() has nobody wait if nobody may", () => {
+  const { enter, connect } = setUp({ maxRunningCalls: 8, maxQueuedCalls: 0 });
+  const [many, few] = [enter(connect(), 20), enter(connect(), 2)];
+  assertEquals([countOf(many, "runs"), countOf(few, "waits")], [6, 0]);
+  const refused = [...many, ...few].filter(({ became }) => became !== "runs");
+  for (const { became } of refused) {
+    assert(became.includes("others wait"), became);
+  }
+});
+
 Deno.test("Admission.enter() makes a place for who has fewer that run or wait, though as many wait of others", () => {
   const { enter, connect } = setUp({ maxRunningCalls: 80 });
   const many = enter(connect(), 200);

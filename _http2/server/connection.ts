@@ -449,7 +449,11 @@ export class ServerConnection implements H2ServerOwner, AccountOwner, LookedAt {
   }
 
   #noteEnd(): void {
-    this.#endReason ??= this.#loss(this.#error ?? this.#session.endCause);
+    if (this.#endReason !== null) return;
+    const cause = this.#error ?? this.#session.endCause;
+    this.#endReason = this.#loss(cause);
+    // If it broke them before it was served, its error has told so.
+    if (this.#ready && this.#session.isViolated) this.#report(cause);
   }
 
   #loss(cause: unknown): CloseReason {

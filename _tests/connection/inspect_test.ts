@@ -3,8 +3,13 @@
 import net from "node:net";
 import { assertEquals, assertMatch } from "@std/assert";
 import { Channel, createStub, Server, Status } from "../../mod.ts";
-import { echo, startEcho } from "../../_testdata/echo_service.ts";
+import { echo, PATHS, startEcho } from "../../_testdata/echo_service.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
+import {
+  grpcMessage,
+  RawConnection,
+  requestFields,
+} from "../../_testdata/raw_h2.ts";
 import { Waiters } from "../../_testdata/waiters.ts";
 import { soon, until } from "../../_testdata/waiting.ts";
 
@@ -24,6 +29,45 @@ Deno.test("Server tells its hook of clients that do not speak HTTP/2", async () 
   socket.destroy();
   assertMatch(told[0]!, /^Connection was ended: /);
   assertEquals(server.inspect().failedConnections[0]!.reason, told[0]);
+});
+
+Deno.test("Server tells its hook once of a client that breaks the rules of HTTP/2 while it is served", async () => {
+  const told: string[] = [];
+  await using it = await startEcho({
+    server: { onConnectionError: (error) => told.push(error.message) },
+  });
+  using client = await RawConnection.open(it.port);
+  await client.headers(1, requestFields(PATHS.unary));
+  await client.data(1, grpcMessage(new Uint8Array()), { end: true });
+  await client.reply(1);
+  assertEquals(told, []);
+  // On no stream.
+  await client.data(0, new Uint8Array(1));
+  await until(() => told.length > 0, "the hook is told");
+  await until(() => it.server.inspect().connections === 0, "it has ended");
+  assertEquals(told.length, 1);
+  assertMatch(told[0]!, /^Connection was ended: .*(HTTP\/2|rotocol)/);
+  assertEquals(
+    it.server.inspect().failedConnections.map(({ reason }) => reason),
+    told,
+  );
+});
+
+Deno.test("Server tells its hook of no client that leaves while it is served, in order or not", async () => {
+  const told: string[] = [];
+  await using it = await startEcho({
+    server: { onConnectionError: (error) => told.push(error.message) },
+  });
+  for (const code of [0, 2, null]) {
+    using client = await RawConnection.open(it.port);
+    await client.headers(1, requestFields(PATHS.unary));
+    await client.data(1, grpcMessage(new Uint8Array()), { end: true });
+    await client.reply(1);
+    if (code !== null) await client.goaway(0, code);
+    client.close();
+    await until(() => it.server.inspect().connections === 0, "it has ended");
+  }
+  assertEquals(told, []);
 });
 
 Deno.test("Channel.inspect() tells what the channel does from its beginning to its end", async () => {
