@@ -126,7 +126,7 @@ export const RULES: {
   maxHeldBytes: integer(BYTES_OR_ANY, 96 * MIB),
   maxHeldBytesPerConnection: integer(BYTES_OR_ANY, 24 * MIB),
   maxDecompressionRatio: integer(COUNT_OR_ANY, 1_100),
-  maxRunningCalls: integer(COUNT_OR_ANY, 2_000),
+  maxRunningCalls: integer(COUNT_OR_ANY, 4_000),
   maxRunningCallsPerMethod: integer(COUNT_OR_ANY, Infinity),
   maxQueuedCalls: integer({ ...INTEGER, orInfinity: true }, 1_000),
   maxQueueTimeMs: number(DELAY_OR_NEVER, 10_000),

@@ -45,7 +45,7 @@ const DEFAULTS: Fields = {
   maxHeldBytes: 100_663_296,
   maxHeldBytesPerConnection: 25_165_824,
   maxDecompressionRatio: 1_100,
-  maxRunningCalls: 2_000,
+  maxRunningCalls: 4_000,
   maxRunningCallsPerMethod: Infinity,
   maxQueuedCalls: 1_000,
   maxQueueTimeMs: 10_000,

@@ -392,7 +392,11 @@ export class NodeStream implements H2Stream, StreamEvents {
   }
 
   onData(chunk: Uint8Array): void {
-    if (!this.#resetting) this.#sink.onData(chunk, 0, chunk.length);
+    if (this.#resetting) return;
+    // Deno resumes a stream that it destroys, though it was paused: all at once
+    // would come what a client has sent that left, and nobody may read.
+    if (this.#session === null && this.#h2!.destroyed) return;
+    this.#sink.onData(chunk, 0, chunk.length);
   }
 
   onTrailers(raw: RawHeaders): void {
