@@ -3,7 +3,7 @@
 
 import { create, toBinary } from "@bufbuild/protobuf";
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import { listen, RecvMessage } from "../../core/events.ts";
+import { CallEnd, listen, RecvMessage } from "../../core/events.ts";
 import { Status } from "../../core/status.ts";
 import { compressors } from "../../_zlib.ts";
 import { Channel, createStub, type GRPCError } from "../../client.ts";
@@ -11,6 +11,7 @@ import { PATHS, startEcho } from "../../_testdata/echo_service.ts";
 import { Echo, EchoRequestSchema } from "../../_testdata/gen/echo_pb.ts";
 import {
   type Frame,
+  frame,
   FrameType,
   grpcMessage,
   RawConnection,
@@ -387,4 +388,33 @@ Deno.test("Channel ends the calls that hold most when a server sends too many ha
   abort.abort();
   await soon(Promise.all(calls));
   assertEquals(errors, errors.map(() => Status.CANCELLED));
+});
+
+Deno.test("a server takes nothing more from a client that has left than what its handler had room for", async () => {
+  const over = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<CallEnd>();
+  await using echo = await startEcho({
+    handlers: { bidi: () => over.promise },
+  });
+  let heard = 0;
+  listen(echo.server, RecvMessage, () => void heard++);
+  listen(echo.server, CallEnd, (event) => ended.resolve(event));
+  const some = times(3000, grpcMessage(new Uint8Array()));
+  {
+    using client = await RawConnection.open(echo.port);
+    const exchangePing = async (): Promise<void> => {
+      await client.write(frame(FrameType.PING, {}, new Uint8Array(8)));
+      await soon(client.nextOf(FrameType.PING));
+    };
+    // The windows are as large as the server wants them from here on.
+    await exchangePing();
+    await client.headers(1, requestFields(PATHS.bidi));
+    for (let i = 0; i < 200; i++) await client.data(1, some);
+    // All of it has come.
+    await exchangePing();
+    await until(() => heard > 4000, "the inbox is full");
+  }
+  const { receivedMessages } = await soon(ended.promise);
+  over.resolve();
+  assertLess(receivedMessages, 50_000);
 });
