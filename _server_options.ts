@@ -90,11 +90,11 @@ export interface ServerOptions {
    * handshake, because the client does not speak TLS, or does not trust the
    * certificate, or shows none; or `maxConnections` or
    * `maxConnectionsPerAddress` allowed no more. Told of one, too, whose client
-   * does not speak HTTP/2, and that was ended because of too many PINGs or
-   * resets. Told, too, when the process has
-   * no file descriptor left for connections (`EMFILE`): then the peer is the
-   * address that the server listens on. What it throws, or rejects with, is
-   * ignored.
+   * does not speak HTTP/2, or breaks its rules, and that was ended because of too
+   * many PINGs or resets, or of headers that are too large. Told, too, when the
+   * process has no file descriptor left for connections (`EMFILE`): then the peer
+   * is the address that the server listens on. What it throws, or rejects with,
+   * is ignored.
    *
    * @default {undefined} nobody is told
    */

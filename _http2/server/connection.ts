@@ -55,7 +55,7 @@ export interface ServerConnectionOptions {
   readonly engine: Engine;
   /** Takes on the streams that clients open. */
   readonly onStream: StreamHandler;
-  /** Told of a connection that failed before there was HTTP/2 on it. */
+  /** Told of a connection that failed, or was ended for what its client did. */
   readonly onFailure?: ((error: Error, peer: Peer) => void) | undefined;
   /** Told of connections that come and go. */
   readonly connectivity?: ConnectivityObserver | undefined;
