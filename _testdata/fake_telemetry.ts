@@ -112,6 +112,8 @@ export class FakeTelemetry {
   readonly scopes: string[] = [];
   /** The flags of new traces. */
   traceFlags = 1;
+  /** What the propagator was asked for, in order. */
+  readonly propagated: ("inject" | "extract")[] = [];
 
   readonly #contexts = new AsyncLocalStorage<ContextLike>();
 
@@ -163,20 +165,23 @@ export class FakeTelemetry {
   };
 
   readonly propagation: PropagatorLike = {
-    inject(context, carrier, setter) {
+    inject: (context, carrier, setter) => {
+      this.propagated.push("inject");
       const span = context.getValue(SPAN) as SpanLike | undefined;
       if (span === undefined) return;
       const { traceId, spanId, traceFlags } = span.spanContext();
       const flags = `0${traceFlags}`;
       setter.set(carrier, "traceparent", `00-${traceId}-${spanId}-${flags}`);
     },
-    extract(context, carrier, getter) {
+    extract: (context, carrier, getter) => {
+      this.propagated.push("extract");
       const text = getter.get(carrier, "traceparent");
       const [, traceId, spanId, flags] = `${text ?? ""}`.split("-");
       if (flags === undefined) return context;
       const remote = { traceId, spanId, traceFlags: Number(flags) };
       return context.setValue(SPAN, { spanContext: () => remote });
     },
+    fields: () => ["traceparent"],
   };
 
   /** The options that have it used for a channel or a server. */

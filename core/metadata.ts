@@ -34,6 +34,11 @@ let appendAnything: (
   key: string,
   value: MetadataValue,
 ) => void;
+let copyWith: (
+  metadata: Metadata | null,
+  key: string,
+  value: string,
+) => Metadata;
 let withoutUnsendable: (metadata: Metadata) => Metadata;
 let fillLater: (metadata: Metadata, fill: (metadata: Metadata) => void) => void;
 let listPairs: (
@@ -98,6 +103,23 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
       metadata.#keys.push(key);
       metadata.#values.push(value);
       metadata.#unchecked = true;
+    };
+    copyWith = (metadata, key, value) => {
+      const copy = new Metadata();
+      // Arrays of the right size: one that grows has room for seventeen.
+      if (metadata === null) {
+        copy.#keys = [key];
+        copy.#values = [value];
+        return copy;
+      }
+      metadata.#read();
+      if (metadata.#keys.includes(key)) {
+        return new Metadata(metadata).set(key, value);
+      }
+      copy.#keys = [...metadata.#keys, key];
+      copy.#values = [...metadata.#values, value];
+      copy.#unchecked = metadata.#unchecked;
+      return copy;
     };
     withoutUnsendable = (metadata) => {
       metadata.#read();
@@ -450,6 +472,21 @@ export function appendUnchecked(
   value: MetadataValue,
 ): void {
   appendAnything(metadata, key, value);
+}
+
+/**
+ * Copies metadata, with one value under a key. Internal: neither is checked.
+ *
+ * @param metadata What is copied; null for nothing.
+ * @param key The key.
+ * @param value What stands there in the copy, in place of what did.
+ */
+export function metadataWith(
+  metadata: Metadata | null,
+  key: string,
+  value: string,
+): Metadata {
+  return copyWith(metadata, key, value);
 }
 
 /**

@@ -19,6 +19,8 @@ export interface SpanContextLike {
   readonly spanId: string;
   /** Bits, of which the lowest says that it is sampled. */
   readonly traceFlags: number;
+  /** Whether it came from another process. */
+  readonly isRemote?: boolean | undefined;
 }
 
 /** A span: something that begins, is marked, and ends. */
@@ -121,6 +123,12 @@ export interface PropagatorLike {
       get(carrier: any, key: string): string | string[] | undefined;
     },
   ): ContextLike;
+  /**
+   * The fields that it writes. One that has none but those of the W3C is not
+   * asked about calls that are not sampled by `sampleRate`, where these have
+   * nothing else to say.
+   */
+  fields?(): string[];
 }
 
 /** What knows the context of the moment. */

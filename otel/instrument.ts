@@ -28,6 +28,7 @@ import type {
   ContextManagerLike,
   MeterProviderLike,
   PropagatorLike,
+  SpanLike,
   TracerProviderLike,
 } from "./api.ts";
 import {
@@ -39,7 +40,13 @@ import {
 } from "./keys.ts";
 import { labelsOf } from "./metrics.ts";
 import { ROOT, SPAN_KEY, type Telemetry, TelemetrySource } from "./registry.ts";
-import { unsampledContext } from "./sampling.ts";
+import {
+  isSampled,
+  unsampledContext,
+  UnsampledSpan,
+  unsampledTraceparent,
+} from "./sampling.ts";
+import { unsampledParent } from "./trace_parent.ts";
 import {
   ClientTracedCall,
   ServerTracedCall,
@@ -279,11 +286,15 @@ abstract class CallsObserver implements CallObserver {
     return this.begin(call, current);
   }
 
-  /** The context of a call that is to have no span; null for all others. */
-  protected withoutSpan(parent: ContextLike): ContextLike | null {
-    return this.#sampleRate === undefined
-      ? null
-      : unsampledContext(parent, this.#sampleRate);
+  /** Whether the provider is asked for the span of a call. */
+  protected asks(parent: SpanLike | undefined): boolean {
+    return this.#sampleRate === undefined ||
+      isSampled(parent, this.#sampleRate);
+  }
+
+  /** Whether calls may go without a span. */
+  protected get isSampling(): boolean {
+    return this.#sampleRate !== undefined;
   }
 
   protected abstract begin(call: CallStart, telemetry: Telemetry): CallTrace;
@@ -296,6 +307,10 @@ abstract class CallsObserver implements CallObserver {
   }
 
   protected abstract make(path: string): KnownMethod;
+}
+
+function spanOf(context: ContextLike): SpanLike | undefined {
+  return context.getValue(SPAN_KEY) as SpanLike | undefined;
 }
 
 /** Observes the calls of a channel. */
@@ -313,15 +328,29 @@ class ClientObserver extends CallsObserver {
   }
 
   protected begin(call: CallStart, telemetry: Telemetry): CallTrace {
-    const { tracer, contexts } = telemetry;
+    const { tracer, contexts, isW3C } = telemetry;
     const method = this.known(call.info.methodName);
     const active = contexts?.active() ?? ROOT;
     if (tracer === null) {
       return new ClientTracedCall(telemetry, method, null, active, call);
     }
-    const unsampled = this.withoutSpan(active);
-    if (unsampled !== null) {
-      return new ClientTracedCall(telemetry, method, null, unsampled, call);
+    const parent = spanOf(active);
+    if (!this.asks(parent)) {
+      // Where the runtime keeps its spans, a context is needed in any case.
+      const traceparent = isW3C && !this.http2Spans
+        ? unsampledTraceparent(active, parent)
+        : null;
+      const context = traceparent === null
+        ? unsampledContext(active, parent)
+        : active;
+      return new ClientTracedCall(
+        telemetry,
+        method,
+        null,
+        context,
+        call,
+        traceparent,
+      );
     }
     const { name, attributes } = method;
     const kind = SpanKind.CLIENT;
@@ -377,18 +406,18 @@ class ServerObserver extends CallsObserver {
   }
 
   protected begin(call: CallStart, telemetry: Telemetry): CallTrace {
-    const { tracer, propagator } = telemetry;
+    const { tracer } = telemetry;
     const { info, headers } = call;
     const known = info.method === null ? null : this.known(info.methodName);
-    // Not the context of the moment: it is whoever's connection this is.
-    const parent = propagator?.extract(ROOT, headers, GETTER) ?? ROOT;
+    const parent = this.#parentOf(headers!, telemetry);
     const method = known ?? this.#unknown;
     if (tracer === null) {
       return new ServerTracedCall(telemetry, method, null, parent);
     }
-    const unsampled = this.withoutSpan(parent);
-    if (unsampled !== null) {
-      return new ServerTracedCall(telemetry, method, null, unsampled);
+    const parentSpan = spanOf(parent);
+    if (!this.asks(parentSpan)) {
+      const context = unsampledContext(parent, parentSpan);
+      return new ServerTracedCall(telemetry, method, null, context);
     }
     const attributes = this.#attributes(call, known);
     const name = known?.name ?? UNKNOWN_SPAN;
@@ -396,6 +425,22 @@ class ServerObserver extends CallsObserver {
     const span = tracer.startSpan(name, { kind, attributes }, parent);
     const context = parent.setValue(SPAN_KEY, span);
     return new ServerTracedCall(telemetry, method, span, context);
+  }
+
+  /** Not the context of the moment: it is whoever's connection this is. */
+  #parentOf(
+    headers: readonly string[],
+    { propagator, isW3C }: Telemetry,
+  ): ContextLike {
+    if (propagator === null) return ROOT;
+    if (isW3C) {
+      const found = unsampledParent(headers);
+      if (found === "") return ROOT;
+      if (found !== null && this.isSampling) {
+        return ROOT.setValue(SPAN_KEY, new UnsampledSpan(found));
+      }
+    }
+    return propagator.extract(ROOT, headers, GETTER);
   }
 
   #attributes(

@@ -15,6 +15,7 @@ import {
   createStub,
   Deadline,
   GRPCError,
+  Metadata,
   Status,
   statusName,
   type Stub,
@@ -37,7 +38,11 @@ import { Waiters } from "../_testdata/waiters.ts";
 import { soon, until } from "../_testdata/waiting.ts";
 import { ChannelFor, type Faults, VirtualClock } from "../testing/mod.ts";
 import { observe } from "../core/_listeners.ts";
-import { instrument, type InstrumentCallsOptions } from "./mod.ts";
+import {
+  instrument,
+  type InstrumentCallsOptions,
+  type SpanLike,
+} from "./mod.ts";
 
 const UNARY = "grpclib.test.Echo/Unary";
 
@@ -568,33 +573,125 @@ Deno.test("instrument() hands on that a trace is not sampled, and marks nothing 
   assertEquals(test.telemetry.live, []);
 });
 
-Deno.test("instrument() asks nobody for spans of traces that it does not sample, and hands on that they are not", async () => {
-  const seen: (string | null | undefined)[] = [];
-  let inner: Stub<typeof Echo> | undefined;
+for (
+  const [fields, isAsked] of [
+    [undefined, true],
+    [["traceparent", "tracestate", "baggage"], false],
+    [["traceparent", "x-cloud-trace"], true],
+    [["b3"], true],
+  ] as const
+) {
+  Deno.test(`instrument() asks nobody for spans of traces that it does not sample, and hands on that they are not, with a propagator of ${fields}`, async () => {
+    const seen: (string | null | undefined)[] = [];
+    const remote: [id: unknown, isRemote: unknown][] = [];
+    let inner: Stub<typeof Echo> | undefined;
+    const telemetry = new FakeTelemetry();
+    const { inject, extract } = telemetry.propagation;
+    await using test = new Observed({
+      async unary(stream) {
+        seen.push(stream.metadata.get("traceparent"));
+        const span = (telemetry.active as SpanLike).spanContext();
+        remote.push([span.traceId, span.isRemote]);
+        await stream.sendMessage({});
+        // What the handler calls belongs to the trace.
+        const stub = inner;
+        inner = undefined;
+        await stub?.unary({});
+      },
+    }, {
+      ...telemetry.options,
+      propagator: {
+        inject,
+        extract,
+        ...(fields && { fields: () => [...fields] }),
+      },
+      sampleRate: 0,
+    });
+    inner = test.stub;
+    await test.stub.unary({});
+    await until(() => seen.length === 2, "the handler's own call");
+    await test.stub.unary({});
+    assertEquals(telemetry.spans, []);
+    const traces = seen.map((trace) => {
+      const [version, traceId, spanId, flags] = `${trace}`.split("-");
+      assertMatch(`${traceId} ${spanId}`, /^[0-9a-f]{32} [0-9a-f]{16}$/);
+      assertEquals([version, flags], ["00", "00"]);
+      return traceId;
+    });
+    assertEquals(traces[0], traces[1]);
+    assertNotEquals(traces[0], traces[2]);
+    // That of the fake is not marked.
+    const isRemote = isAsked ? undefined : true;
+    assertEquals(remote, traces.map((trace) => [trace, isRemote]));
+    assertEquals(telemetry.propagated.length > 0, isAsked);
+    const started = telemetry.measurements.filter(({ name }) =>
+      name === "grpc.client.attempt.started"
+    );
+    assertEquals(started.length, 3);
+  });
+}
+
+Deno.test("instrument() asks the propagator where there is more to say than that a call is not sampled", async () => {
+  const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-00`;
+  await using test = new Observed({}, { sampleRate: 0 });
+  const { telemetry: { context, propagated }, stub } = test;
+  const asked = () => propagated.splice(0).join(" ");
+  await stub.unary({}, { metadata: { a: "b" } });
+  assertEquals(asked(), "");
+  for (const key of ["Baggage Key", "SDK Context Key SUPPRESS_TRACING"]) {
+    const said = context.active().setValue(
+      Symbol.for(`OpenTelemetry ${key}`),
+      true,
+    );
+    await context.with(said, () => stub.unary({}));
+    assertEquals(asked(), "inject");
+  }
+  for (
+    const metadata of [
+      { tracestate: "a=b" },
+      { baggage: "a=b" },
+    ]
+  ) {
+    await stub.unary({}, { metadata });
+    assertEquals(asked(), "extract");
+  }
+  // A channel that is not observed says what it likes.
+  await using echo = await startEcho();
+  instrument(echo.server, { ...test.telemetry.options, sampleRate: 0 });
+  for (
+    const [value, expected] of [
+      [traceparent, ""],
+      [traceparent.replace(/0$/, "1"), "extract"],
+      [traceparent.replace(/^00/, "01"), "extract"],
+      [traceparent.toUpperCase(), "extract"],
+      [traceparent.replaceAll("a", "0"), "extract"],
+      [traceparent.replaceAll("b", "0"), "extract"],
+      [`${traceparent}-`, "extract"],
+    ] as const
+  ) {
+    await echo.stub.unary({}, { metadata: { traceparent: value } });
+    assertEquals(`${value} ${asked()}`, `${value} ${expected}`);
+  }
+  await echo.stub.unary({}, {
+    metadata: { traceparent: [traceparent, traceparent] },
+  });
+  assertEquals(asked(), "extract");
+});
+
+Deno.test("instrument() writes one traceparent, in place of the caller's, and leaves his metadata alone", async () => {
+  const seen: unknown[] = [];
   await using test = new Observed({
     async unary(stream) {
-      seen.push(stream.metadata.get("traceparent"));
+      const { metadata } = stream;
+      seen.push([metadata.getAll("traceparent").length, metadata.get("a")]);
       await stream.sendMessage({});
-      // What the handler calls belongs to the trace.
-      const stub = inner;
-      inner = undefined;
-      await stub?.unary({});
     },
   }, { sampleRate: 0 });
-  inner = test.stub;
-  await test.stub.unary({});
-  await until(() => seen.length === 2, "the handler's own call");
-  await test.stub.unary({});
-  assertEquals(test.telemetry.spans, []);
-  const traces = seen.map((trace) => {
-    const [version, traceId, spanId, flags] = `${trace}`.split("-");
-    assertMatch(`${traceId} ${spanId}`, /^[0-9a-f]{32} [0-9a-f]{16}$/);
-    assertEquals([version, flags], ["00", "00"]);
-    return traceId;
-  });
-  assertEquals(traces[0], traces[1]);
-  assertNotEquals(traces[0], traces[2]);
-  assertEquals(test.measured("grpc.client.attempt.started").length, 3);
+  const metadata = new Metadata({ traceparent: "mine", a: "b" });
+  await test.stub.unary({}, { metadata });
+  await test.stub.unary({}, { metadata: { a: "c" } });
+  assertEquals(seen, [[1, "b"], [1, "c"]]);
+  assertEquals([...metadata], [["traceparent", "mine"], ["a", "b"]]);
 });
 
 Deno.test("instrument() samples a call as the trace it belongs to, whatever the sampleRate", async () => {

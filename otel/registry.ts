@@ -18,6 +18,7 @@ import type {
   TracerProviderLike,
 } from "./api.ts";
 import { SCOPE } from "./keys.ts";
+import { hasOnlyW3CFields } from "./trace_parent.ts";
 import { Instruments, type MetricsOption, type Side } from "./metrics.ts";
 
 /** Where a context has its span, for the API package and SDKs alike. */
@@ -72,6 +73,8 @@ export interface Telemetry {
   readonly tracer: TracerLike | null;
   readonly instruments: Instruments | null;
   readonly propagator: PropagatorLike | null;
+  /** Whether that deals in nothing but what the W3C has for it. */
+  readonly isW3C: boolean;
   readonly contexts: ContextManagerLike | null;
 }
 
@@ -129,10 +132,12 @@ export class TelemetrySource {
         this.#metrics,
       );
     if (tracer === null && instruments === null) return null;
+    const propagator = this.#propagation ?? null;
     return {
       tracer,
       instruments,
-      propagator: this.#propagation ?? null,
+      propagator,
+      isW3C: propagator !== null && hasOnlyW3CFields(propagator),
       contexts: this.#context ?? null,
     };
   }

@@ -8,6 +8,7 @@
 import type { ContextLike, SpanContextLike, SpanLike } from "./api.ts";
 import { SAMPLED } from "./keys.ts";
 import { SPAN_KEY } from "./registry.ts";
+import { idsOf, newTraceparent } from "./trace_parent.ts";
 
 /**
  * The place of a span in a trace that is not sampled. All that can be done to a
@@ -15,14 +16,23 @@ import { SPAN_KEY } from "./registry.ts";
  *
  * @see {@link https://opentelemetry.io/docs/specs/otel/trace/api/#wrapping-a-spancontext-in-a-span}
  */
-class UnsampledSpan implements SpanLike {
+export class UnsampledSpan implements SpanLike {
+  /** Its place, as it travels. */
+  readonly traceparent: string;
+  readonly #isRemote: boolean;
   #context: SpanContextLike | undefined;
+
+  /** @param received The place that came with a request; null for a new trace. */
+  constructor(received: string | null) {
+    this.#isRemote = received !== null;
+    this.traceparent = received ?? newTraceparent();
+  }
 
   spanContext(): SpanContextLike {
     return this.#context ??= {
-      traceId: randomHex() + randomHex() + randomHex() + randomHex(),
-      spanId: randomHex() + randomHex(),
+      ...idsOf(this.traceparent),
       traceFlags: 0,
+      ...(this.#isRemote && { isRemote: true }),
     };
   }
 
@@ -63,36 +73,53 @@ class UnsampledSpan implements SpanLike {
   end(): void {}
 }
 
-/** Each byte in hexadecimal: `toString(16)` takes ten times as long. */
-const HEX = Array.from(
-  { length: 256 },
-  (_, byte) => byte.toString(16).padStart(2, "0"),
-);
-
-/** Eight digits, not all zero: an id of zeros alone is none. */
-function randomHex(): string {
-  const bits = Math.random() * 0xffff_ffff + 1 >>> 0;
-  return HEX[bits >>> 24]! + HEX[bits >>> 16 & 0xff]! +
-    HEX[bits >>> 8 & 0xff]! + HEX[bits & 0xff]!;
+/**
+ * Tells whether a call has a span: as the trace that it belongs to, or by chance
+ * if it is the first of one.
+ *
+ * @param parent What the call is a part of; undefined for nothing.
+ * @param sampleRate Which part of the traces that begin here is sampled, 0 to 1.
+ */
+export function isSampled(
+  parent: SpanLike | undefined,
+  sampleRate: number,
+): boolean {
+  return parent === undefined
+    ? Math.random() < sampleRate
+    : (parent.spanContext().traceFlags & SAMPLED) !== 0;
 }
 
-/**
- * Tells where a call is that has no span: in the trace of its caller, if that is
- * not sampled, or in one of its own that is not.
- *
- * @param parent The context that the call is made in, or came from.
- * @param sampleRate Which part of the traces that begin here is sampled, 0 to 1.
- * @returns The context of the call; null if it has a span.
- */
+/** The context of a call without a span. */
 export function unsampledContext(
   parent: ContextLike,
-  sampleRate: number,
-): ContextLike | null {
-  const span = parent.getValue(SPAN_KEY) as SpanLike | undefined;
-  if (span !== undefined) {
-    return span.spanContext().traceFlags & SAMPLED ? null : parent;
-  }
-  return Math.random() < sampleRate
-    ? null
-    : parent.setValue(SPAN_KEY, new UnsampledSpan());
+  span: SpanLike | undefined,
+): ContextLike {
+  return span === undefined
+    ? parent.setValue(SPAN_KEY, new UnsampledSpan(null))
+    : parent;
+}
+
+/** Where a context has what else is written of it, or that nothing is. */
+const BAGGAGE_KEY = Symbol.for("OpenTelemetry Baggage Key");
+const SUPPRESS_KEY = Symbol.for(
+  "OpenTelemetry SDK Context Key SUPPRESS_TRACING",
+);
+
+/**
+ * Tells what the W3C's propagators would write of a call without a span.
+ *
+ * @param context The context that it is made in.
+ * @param span The span there.
+ * @returns The `traceparent`; null if they may write something else.
+ */
+export function unsampledTraceparent(
+  context: ContextLike,
+  span: SpanLike | undefined,
+): string | null {
+  if (
+    context.getValue(BAGGAGE_KEY) !== undefined ||
+    context.getValue(SUPPRESS_KEY) !== undefined
+  ) return null;
+  if (span === undefined) return newTraceparent();
+  return span instanceof UnsampledSpan ? span.traceparent : null;
 }

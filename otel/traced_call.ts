@@ -5,7 +5,7 @@
  */
 
 import type { CallStart, CallSummary, CallTrace } from "../core/_call_trace.ts";
-import { Metadata } from "../core/metadata.ts";
+import { Metadata, metadataWith } from "../core/metadata.ts";
 import type { Peer } from "../core/peer.ts";
 import { Status, statusName } from "../core/status.ts";
 import { encodeBin } from "../_wire/text.ts";
@@ -13,6 +13,7 @@ import type { ContextLike, SpanLike } from "./api.ts";
 import { SAMPLED, SPAN_ERROR, SpanKey } from "./keys.ts";
 import type { MethodLabels } from "./metrics.ts";
 import type { Telemetry } from "./registry.ts";
+import { TRACEPARENT } from "./trace_parent.ts";
 
 /** Writes into metadata. */
 const SETTER = {
@@ -34,6 +35,8 @@ const SERVER_ERRORS: ReadonlySet<Status> = new Set([
   Status.UNAVAILABLE,
   Status.DATA_LOSS,
 ]);
+
+const NOT_MEASURED: number[] = [];
 
 /** What is the same for all calls of a method. */
 export interface TracedMethod {
@@ -111,8 +114,13 @@ export class ClientTracedCall extends TracedCall {
   /** Where the runtime keeps its spans, they are parts of that of the call. */
   readonly run?: <R>(fn: () => R) => R;
   readonly #call: CallStart;
-  /** When the attempts began that run, in milliseconds since the call did. */
-  readonly #running: number[] = [0];
+  /** What is sent in place of what the propagator would write; null for that. */
+  readonly #traceparent: string | null;
+  /**
+   * When the attempts began that run, in milliseconds since the call did; empty
+   * if nobody measures them.
+   */
+  readonly #running: number[];
   #attempts = 0;
 
   constructor(
@@ -121,9 +129,12 @@ export class ClientTracedCall extends TracedCall {
     span: SpanLike | null,
     context: ContextLike,
     call: CallStart,
+    traceparent: string | null = null,
   ) {
     super(telemetry, method, span, context);
     this.#call = call;
+    this.#traceparent = traceparent;
+    this.#running = telemetry.instruments === null ? NOT_MEASURED : [0];
     const { contexts } = telemetry;
     if (method.http2Spans && contexts !== null) {
       this.run = (fn) => contexts.with(context, fn);
@@ -135,11 +146,16 @@ export class ClientTracedCall extends TracedCall {
   attempt(metadata: Metadata | null): Metadata | null {
     const { telemetry: { propagator, instruments }, method, span } = this;
     if (++this.#attempts > 1) {
-      instruments?.started(method.labels);
-      this.#running.push(this.#call.elapsedMs);
+      if (instruments !== null) {
+        instruments.started(method.labels);
+        this.#running.push(this.#call.elapsedMs);
+      }
       span?.addEvent("retry", { "previous-rpc-attempts": this.#attempts - 1 });
     } else if (metadata !== null && method.metadata.length > 0) {
       this.#markMetadata(metadata);
+    }
+    if (this.#traceparent !== null) {
+      return metadataWith(metadata, TRACEPARENT, this.#traceparent);
     }
     if (propagator === null) return metadata;
     const own = new Metadata(metadata ?? undefined);
@@ -148,11 +164,12 @@ export class ClientTracedCall extends TracedCall {
   }
 
   attemptFailed(status: Status): void {
+    const { telemetry: { instruments }, method: { labels } } = this;
+    if (instruments === null) return;
     // Of those that run side by side the oldest is as good as any.
     const begun = this.#running.shift();
     if (begun === undefined) return;
-    const { telemetry: { instruments }, method: { labels } } = this;
-    instruments?.replaced(labels, status, this.#call.elapsedMs - begun);
+    instruments.replaced(labels, status, this.#call.elapsedMs - begun);
   }
 
   end(summary: CallSummary): void {
