@@ -487,7 +487,10 @@ export class NodeStream implements H2Stream, StreamEvents {
       return { ...why, unprocessed: true, unsent: this.#owner.isUnsent(id) };
     }
     // The end of a connection resets its streams; that is not the peer's doing.
-    if (endReason !== null && this.#resetCode === null) return endReason;
+    if (endReason !== null && this.#resetCode === null) {
+      if (!this.#owner.isUnsent(id)) return endReason;
+      return { ...endReason, unprocessed: true, unsent: true };
+    }
     const code = this.#resetCode ?? rstCode;
     if (code === ResetCode.NO_ERROR && this.#error === undefined) return CLEAN;
     return reasonOfReset(code, this.#error);

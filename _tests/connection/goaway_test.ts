@@ -310,6 +310,28 @@ Deno.test("Channel retries a call transparently as often as GOAWAY comes before 
   );
 });
 
+Deno.test("Channel retries a call transparently that began when the socket had ended", async () => {
+  await using server = playFirst(async (connection) => {
+    // No GOAWAY: only the client knows that nothing was sent.
+    await connection.closeWrite();
+    await connection.end();
+  });
+  const reply = Promise.withResolvers<string>();
+  let count = 0;
+  await using channel = new Channel("127.0.0.1", server.port, {
+    connect: () => {
+      const socket = net.connect(server.port, "127.0.0.1");
+      // Before the channel knows of it.
+      if (count++ === 0) socket.on("end", () => reply.resolve(textOf(stub)));
+      return socket;
+    },
+  });
+  const stub = createStub(Echo, channel);
+  channel.connect();
+  assertEquals(await soon(reply.promise), "hello");
+  assertEquals(count, 2);
+});
+
 Deno.test("Channel retries a call with all its messages, and goes on with it", async () => {
   const texts: string[] = [];
   await using server = new RawServer(async (connection, index) => {
