@@ -14,27 +14,14 @@
 
 import { Buffer } from "node:buffer";
 import http2 from "node:http2";
-import { createRequire, Module } from "node:module";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { requireFrom } from "./require_from.mjs";
 
 const [, , packages, role, ...rest] = process.argv;
 const port = role === "client" ? rest.shift() : undefined;
 const peerOptions = JSON.parse(rest[0] ?? "{}");
-
-/** Has the packages found where Deno has put them. */
-function findPackages(pathOf) {
-  const resolve = Module._resolveFilename;
-  Module._resolveFilename = (request, ...rest) => {
-    const [name] = /^(@[^/]+\/)?[^/]+/.exec(request) ?? [];
-    const path = pathOf[name];
-    return resolve(
-      path === undefined ? request : path + request.slice(name.length),
-      ...rest,
-    );
-  };
-}
 
 /** Keeps Deno from dying of GOAWAY. */
 async function hardenDeno() {
@@ -53,12 +40,9 @@ async function hardenDeno() {
 }
 
 if (process.versions.deno) await hardenDeno();
-const pathOf = JSON.parse(packages);
-findPackages(pathOf);
-
-const require = createRequire(import.meta.url);
-const grpc = require(pathOf["@grpc/grpc-js"]);
-const loader = require(pathOf["@grpc/proto-loader"]);
+const require = requireFrom(packages);
+const grpc = require("@grpc/grpc-js");
+const loader = require("@grpc/proto-loader");
 const definition = loader.loadSync(
   fileURLToPath(new URL("./echo.proto", import.meta.url)),
   { defaults: true },

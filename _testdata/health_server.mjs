@@ -8,24 +8,14 @@
  */
 
 import { Buffer } from "node:buffer";
-import { createRequire, Module } from "node:module";
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { requireFrom } from "./require_from.mjs";
 
 const [, , packages, name, ...flags] = process.argv;
-const pathOf = JSON.parse(packages);
-const resolve = Module._resolveFilename;
-Module._resolveFilename = (request, ...rest) => {
-  const [name] = /^(@[^/]+\/)?[^/]+/.exec(request) ?? [];
-  const path = pathOf[name];
-  return resolve(
-    path === undefined ? request : path + request.slice(name.length),
-    ...rest,
-  );
-};
-const require = createRequire(import.meta.url);
-const grpc = require(pathOf["@grpc/grpc-js"]);
-const { HealthImplementation } = require(pathOf["grpc-health-check"]);
+const require = requireFrom(packages);
+const grpc = require("@grpc/grpc-js");
+const { HealthImplementation } = require("grpc-health-check");
 
 const SERVICE = "grpclib.test.Echo";
 

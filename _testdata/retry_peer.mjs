@@ -12,22 +12,12 @@
  */
 
 import { Buffer } from "node:buffer";
-import { createRequire, Module } from "node:module";
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { requireFrom } from "./require_from.mjs";
 
 const [, , packages, role, port] = process.argv;
-const pathOf = JSON.parse(packages);
-const resolve = Module._resolveFilename;
-Module._resolveFilename = (request, ...rest) => {
-  const [name] = /^(@[^/]+\/)?[^/]+/.exec(request) ?? [];
-  const path = pathOf[name];
-  return resolve(
-    path === undefined ? request : path + request.slice(name.length),
-    ...rest,
-  );
-};
-const grpc = createRequire(import.meta.url)(pathOf["@grpc/grpc-js"]);
+const grpc = requireFrom(packages)("@grpc/grpc-js");
 
 const bytes = (value) => value;
 const Echo = {

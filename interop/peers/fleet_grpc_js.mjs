@@ -7,29 +7,18 @@
  * SIGTERM ends it gracefully.
  */
 
-import { createRequire, Module } from "node:module";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { requireFrom } from "../../_testdata/require_from.mjs";
 
 const [, , packages, ...args] = process.argv;
 const flags = Object.fromEntries(
   args.map((arg) => arg.replace(/^--/, "").split("=")),
 );
 
-// Has the packages found where Deno has put them.
-const pathOf = JSON.parse(packages);
-const resolve = Module._resolveFilename;
-Module._resolveFilename = (request, ...rest) => {
-  const [name] = /^(@[^/]+\/)?[^/]+/.exec(request) ?? [];
-  const path = pathOf[name];
-  return resolve(
-    path === undefined ? request : path + request.slice(name.length),
-    ...rest,
-  );
-};
-const require = createRequire(import.meta.url);
-const grpc = require(pathOf["@grpc/grpc-js"]);
-const loader = require(pathOf["@grpc/proto-loader"]);
+const require = requireFrom(packages);
+const grpc = require("@grpc/grpc-js");
+const loader = require("@grpc/proto-loader");
 const definition = loader.loadSync("grpc/testing/test.proto", {
   includeDirs: [fileURLToPath(new URL("../proto", import.meta.url))],
 });

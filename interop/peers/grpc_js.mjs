@@ -12,9 +12,9 @@ import { strict as assert } from "node:assert";
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import http2 from "node:http2";
-import { createRequire, Module } from "node:module";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { requireFrom } from "../../_testdata/require_from.mjs";
 
 const [, , packages, role, ...args] = process.argv;
 const flags = Object.fromEntries(
@@ -40,20 +40,9 @@ if (process.versions.deno) {
   }
 }
 
-// Has the packages found where Deno has put them.
-const pathOf = JSON.parse(packages);
-const resolve = Module._resolveFilename;
-Module._resolveFilename = (request, ...rest) => {
-  const [name] = /^(@[^/]+\/)?[^/]+/.exec(request) ?? [];
-  const path = pathOf[name];
-  return resolve(
-    path === undefined ? request : path + request.slice(name.length),
-    ...rest,
-  );
-};
-const require = createRequire(import.meta.url);
-const grpc = require(pathOf["@grpc/grpc-js"]);
-const loader = require(pathOf["@grpc/proto-loader"]);
+const require = requireFrom(packages);
+const grpc = require("@grpc/grpc-js");
+const loader = require("@grpc/proto-loader");
 const definition = loader.loadSync("grpc/testing/test.proto", {
   includeDirs: [fileURLToPath(new URL("../proto", import.meta.url))],
   keepCase: true,
