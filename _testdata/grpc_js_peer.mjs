@@ -13,7 +13,6 @@
  */
 
 import { Buffer } from "node:buffer";
-import http2 from "node:http2";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -23,24 +22,7 @@ const [, , packages, role, ...rest] = process.argv;
 const port = role === "client" ? rest.shift() : undefined;
 const peerOptions = JSON.parse(rest[0] ?? "{}");
 
-/** Keeps Deno from dying of GOAWAY. */
-async function hardenDeno() {
-  const { harden } = await import("../_http2/session.ts");
-  const { connect, createServer } = http2;
-  http2.connect = (...args) => {
-    const session = connect(...args);
-    harden(session);
-    return session;
-  };
-  http2.createServer = (...args) => {
-    const server = createServer(...args);
-    server.prependListener("session", harden);
-    return server;
-  };
-}
-
-if (process.versions.deno) await hardenDeno();
-const require = requireFrom(packages);
+const require = await requireFrom(packages);
 const grpc = require("@grpc/grpc-js");
 const loader = require("@grpc/proto-loader");
 const definition = loader.loadSync(

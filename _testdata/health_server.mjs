@@ -13,7 +13,7 @@ import { createInterface } from "node:readline";
 import { requireFrom } from "./require_from.mjs";
 
 const [, , packages, name, ...flags] = process.argv;
-const require = requireFrom(packages);
+const require = await requireFrom(packages);
 const grpc = require("@grpc/grpc-js");
 const { HealthImplementation } = require("grpc-health-check");
 

@@ -17,7 +17,8 @@ import { createInterface } from "node:readline";
 import { requireFrom } from "./require_from.mjs";
 
 const [, , packages, role, port] = process.argv;
-const grpc = requireFrom(packages)("@grpc/grpc-js");
+const require = await requireFrom(packages);
+const grpc = require("@grpc/grpc-js");
 
 const bytes = (value) => value;
 const Echo = {

@@ -16,7 +16,7 @@ const flags = Object.fromEntries(
   args.map((arg) => arg.replace(/^--/, "").split("=")),
 );
 
-const require = requireFrom(packages);
+const require = await requireFrom(packages);
 const grpc = require("@grpc/grpc-js");
 const loader = require("@grpc/proto-loader");
 const definition = loader.loadSync("grpc/testing/test.proto", {

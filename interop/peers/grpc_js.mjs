@@ -11,7 +11,6 @@
 import { strict as assert } from "node:assert";
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
-import http2 from "node:http2";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { requireFrom } from "../../_testdata/require_from.mjs";
@@ -21,26 +20,7 @@ const flags = Object.fromEntries(
   args.map((arg) => arg.replace(/^--/, "").split("=")),
 );
 
-/** Keeps Deno from dying of GOAWAY. */
-if (process.versions.deno) {
-  const { harden } = await import("../../_http2/session.ts");
-  const { connect } = http2;
-  http2.connect = (...args) => {
-    const session = connect(...args);
-    harden(session);
-    return session;
-  };
-  for (const name of ["createServer", "createSecureServer"]) {
-    const create = http2[name];
-    http2[name] = (...args) => {
-      const server = create(...args);
-      server.prependListener("session", harden);
-      return server;
-    };
-  }
-}
-
-const require = requireFrom(packages);
+const require = await requireFrom(packages);
 const grpc = require("@grpc/grpc-js");
 const loader = require("@grpc/proto-loader");
 const definition = loader.loadSync("grpc/testing/test.proto", {
