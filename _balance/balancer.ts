@@ -7,8 +7,8 @@
  * but itself.
  *
  * The state of the channel is READY if that of one endpoint is, else CONNECTING
- * if one is connecting, else TRANSIENT_FAILURE; an endpoint whose attempt to
- * connect has failed counts as failed until it is READY.
+ * if one is connecting, else IDLE if one is, else TRANSIENT_FAILURE; an endpoint
+ * whose attempt to connect has failed counts as failed until it is READY.
  *
  * @see {@link https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md}
  * @see {@link https://github.com/grpc/proposal/blob/master/A62-pick-first.md}
@@ -174,7 +174,9 @@ export class Balancer<E extends BalancedEndpoint>
   }
 
   connect(): void {
-    if (this.#state === "IDLE") this.#leaveIdle();
+    if (this.#state !== "IDLE") return;
+    if (this.#finder === null) return this.#leaveIdle();
+    for (const subchannel of this.#members.keys()) subchannel.connect();
   }
 
   async close(): Promise<void> {
@@ -211,15 +213,18 @@ export class Balancer<E extends BalancedEndpoint>
     } else if (state === "TRANSIENT_FAILURE") {
       member.failure = subchannel.failure;
     }
-    if (member.wasReady && state !== "READY") {
+    const isLost = member.wasReady && state !== "READY";
+    if (isLost) {
       this.#lostAt = this.#options.clock.now();
       this.#finder?.askAgain();
     } else if (state === "TRANSIENT_FAILURE") {
       this.#finder?.askAgain();
     }
     member.wasReady = state === "READY";
-    // Whatever it has lost or waited for: there will be calls.
-    if (state === "IDLE") subchannel.connect();
+    // After a failure it goes on until it is connected.
+    const isNeeded = !isLost || this.#picker.keepsConnected ||
+      this.#queue.size > 0;
+    if (state === "IDLE" && isNeeded) subchannel.connect();
     else this.#update();
   }
 
@@ -240,7 +245,7 @@ export class Balancer<E extends BalancedEndpoint>
         if (!claim.waitForReady) return claim.onClose(this.#whyFailed());
     }
     this.#queue.add(claim);
-    if (this.#state === "IDLE") this.#leaveIdle();
+    if (this.#state === "IDLE") this.connect();
     else if (this.#queue.size === 1) this.#updateNeed();
   }
 
@@ -282,6 +287,7 @@ export class Balancer<E extends BalancedEndpoint>
     for (const { subchannel } of [...before.values()].flat()) {
       this.#retire(subchannel);
     }
+    if (this.#state === "IDLE" && !this.#picker.keepsConnected) return;
     for (const subchannel of fresh) subchannel.connect();
   }
 
@@ -335,10 +341,12 @@ export class Balancer<E extends BalancedEndpoint>
 
   /** What nobody waits for should not keep the process from its end. */
   #updateNeed(): void {
-    const isNeeded = this.#queue.size > 0 || this.#changed !== undefined;
-    if (this.#finder !== null) this.#finder.isAwaited = isNeeded;
+    const isWanted = this.#queue.size > 0;
+    const isWatched = this.#changed !== undefined;
+    if (this.#finder !== null) this.#finder.isAwaited = isWanted || isWatched;
     for (const subchannel of this.#members.keys()) {
-      subchannel.isWanted = isNeeded;
+      subchannel.isWanted = isWanted;
+      subchannel.isWatched = isWatched;
     }
   }
 
@@ -413,7 +421,9 @@ function stateOf(members: readonly Member[]): ConnectivityState {
   if (members.some(({ subchannel: { state } }) => state === "READY")) {
     return "READY";
   }
-  return members.some(({ failure }) => failure === null)
+  const well = members.filter(({ failure }) => failure === null);
+  if (well.length === 0) return "TRANSIENT_FAILURE";
+  return well.some(({ subchannel: { state } }) => state !== "IDLE")
     ? "CONNECTING"
-    : "TRANSIENT_FAILURE";
+    : "IDLE";
 }

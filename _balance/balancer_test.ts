@@ -74,11 +74,14 @@ Deno.test("Balancer keeps the process alive for calls that wait, and no longer",
 
 Deno.test("Balancer keeps the process alive for who waits for another state", async () => {
   const { balancer, finder, subchannel } = world();
+  const needs = () => [finder.isAwaited, subchannel.isWatched];
   const { changed } = balancer;
-  assertEquals([finder.isAwaited, subchannel.isWanted], [true, true]);
+  assertEquals(needs(), [true, true]);
+  // Nobody calls: that alone has nothing connected.
+  assertEquals(subchannel.isWanted, false);
   subchannel.become("READY");
   await changed;
-  assertEquals([finder.isAwaited, subchannel.isWanted], [false, false]);
+  assertEquals(needs(), [false, false]);
   await balancer.close();
 });
 

@@ -8,6 +8,8 @@ import type { BalancedSubchannel } from "./subchannel.ts";
 
 /** Chooses among subchannels, synchronously: once for each call. */
 export interface Picker {
+  /** Whether what is lost is connected again, though nobody calls. */
+  readonly keepsConnected: boolean;
   /** Others are READY than before. */
   update(ready: readonly BalancedSubchannel[]): void;
   /** One of them that has room, or null if none has. */
@@ -21,6 +23,10 @@ export class ReplaceablePicker implements Picker {
 
   constructor(picker: Picker) {
     this.#picker = picker;
+  }
+
+  get keepsConnected(): boolean {
+    return this.#picker.keepsConnected;
   }
 
   /** Goes on with another one. */
@@ -41,6 +47,7 @@ export class ReplaceablePicker implements Picker {
 
 /** The first that has room. */
 export class FirstPicker implements Picker {
+  readonly keepsConnected = false;
   #ready: readonly BalancedSubchannel[] = [];
 
   update(ready: readonly BalancedSubchannel[]): void {
@@ -61,6 +68,7 @@ export class FirstPicker implements Picker {
  * from the first would go around together.
  */
 export class RoundRobinPicker implements Picker {
+  readonly keepsConnected = true;
   readonly #random: () => number;
   #ready: readonly BalancedSubchannel[] = [];
   /** The place of the one that is next. */
@@ -110,6 +118,7 @@ export class RoundRobinPicker implements Picker {
  * @see {@link https://github.com/grpc/proposal/blob/master/A48-xds-least-request-lb-policy.md}
  */
 export class LeastRequestPicker implements Picker {
+  readonly keepsConnected = true;
   readonly #choiceCount: number;
   readonly #random: () => number;
   #ready: readonly BalancedSubchannel[] = [];

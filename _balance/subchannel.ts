@@ -63,6 +63,8 @@ export interface BalancedSubchannel {
   readonly counts: { connections: number; streams: number };
   /** Whether calls wait for a stream of it, or of another like it. */
   isWanted: boolean;
+  /** Whether somebody waits for another state of the channel. */
+  isWatched: boolean;
   /**
    * Tells whether a stream can be opened now. One that was silent for long has
    * to answer first.

@@ -65,6 +65,10 @@ export abstract class SubchannelWrapper
     this.#inner.isWanted = isWanted;
   }
 
+  set isWatched(isWatched: boolean) {
+    this.#inner.isWatched = isWatched;
+  }
+
   checkRoom(): boolean {
     return this.#inner.checkRoom();
   }

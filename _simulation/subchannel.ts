@@ -41,6 +41,7 @@ export class SimulatedSubchannel implements BalancedSubchannel, Connection {
   failure: CloseReason | null = null;
   callCount = 0;
   isWanted = false;
+  isWatched = false;
   readonly #clock: SimulatedClock;
   readonly #owner: SubchannelOwner;
   readonly #backoff: Backoff;

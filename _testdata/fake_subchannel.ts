@@ -19,6 +19,7 @@ export class FakeSubchannel implements BalancedSubchannel {
   callCount = 0;
   unusedSince = -Infinity;
   isWanted = false;
+  isWatched = false;
   readonly paths: string[] = [];
   /** The calls that it was given. */
   readonly opened: StreamClaim[] = [];

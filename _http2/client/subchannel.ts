@@ -70,6 +70,7 @@ export class Subchannel
   /** What the time of keepalive is multiplied with: the server's complaints. */
   #calm = 1;
   #isWanted = false;
+  #isWatchedByOwner = false;
 
   /**
    * @param dialing How to connect.
@@ -162,7 +163,13 @@ export class Subchannel
 
   /** Whether somebody waits for another state. */
   get isWatched(): boolean {
-    return this.#changed !== undefined;
+    return this.#changed !== undefined || this.#isWatchedByOwner;
+  }
+
+  set isWatched(isWatched: boolean) {
+    if (isWatched === this.#isWatchedByOwner) return;
+    this.#isWatchedByOwner = isWatched;
+    this.#state.onNeed();
   }
 
   claim(claim: StreamClaim): void {

@@ -43,7 +43,11 @@ class Told {
   };
 
   tell(...endpoints: (string | string[])[]): void {
-    this.#push({ endpoints });
+    this.answer({ endpoints });
+  }
+
+  answer(answer: ResolverAnswer): void {
+    this.#push(answer);
   }
 
   fail(message: string): void {
@@ -432,7 +436,7 @@ Deno.test("pick_first keeps its connection while the resolver names its address,
   await using fleet = new MemoryFleet();
   for (const address of ["a:1", "b:1", "c:1"]) fleet.serve(address);
   const told = new Told();
-  const { call } = fleet.client({
+  const { call, channel } = fleet.client({
     target: "svc",
     resolver: told.resolver,
   });
@@ -450,8 +454,80 @@ Deno.test("pick_first keeps its connection while the resolver names its address,
   assertEquals(fleet.log, ["a:1", "c:1"]);
   fleet.remove("c:1");
   fleet.cut("c:1");
-  await until(() => fleet.log.length > 2, "the loss is noticed");
+  await untilState(channel, "IDLE");
   assertEquals(await call(), "b:1");
+});
+
+Deno.test("pick_first is IDLE when its connection is lost, whatever the resolver says, until there is a call", async () => {
+  await using fleet = new MemoryFleet();
+  for (const address of ["a:1", "b:1"]) fleet.serve(address);
+  const told = new Told();
+  const { call, channel } = fleet.client({
+    target: "svc",
+    resolver: told.resolver,
+  });
+  told.tell("a:1");
+  assertEquals(await call(), "a:1");
+  fleet.cut("a:1");
+  await untilState(channel, "IDLE");
+  told.tell("b:1");
+  await until(
+    () => channel.endpoints[0]?.address === "b:1",
+    "the answer is taken",
+  );
+  assertEquals(channel.state, "IDLE");
+  assertEquals(fleet.log, ["a:1"]);
+  assertEquals(await call(), "b:1");
+  fleet.cut("b:1");
+  await untilState(channel, "IDLE");
+  channel.connect();
+  await untilState(channel, "READY");
+  assertEquals(fleet.log, ["a:1", "b:1", "b:1"]);
+  assertEquals(told.asked, 1);
+  // A GOAWAY is a loss like any other.
+  const leaving = fleet.serve("b:1");
+  fleet.cut("b:1");
+  await untilState(channel, "IDLE");
+  assertEquals(await call(), "b:1");
+  leaving.close({ graceMs: 1000 });
+  await untilState(channel, "IDLE");
+  fleet.serve("b:1");
+  assertEquals(await call(), "b:1");
+  assertEquals(fleet.log.length, 5);
+});
+
+Deno.test("pick_first that has lost its connection is connected at once when the resolver turns it into round_robin", async () => {
+  await using fleet = new MemoryFleet();
+  for (const address of ["a:1", "b:1"]) fleet.serve(address);
+  const told = new Told();
+  const { call, channel } = fleet.client({
+    target: "svc",
+    resolver: told.resolver,
+  });
+  told.tell("a:1", "b:1");
+  assertEquals(await call(), "a:1");
+  fleet.cut("a:1");
+  await untilState(channel, "IDLE");
+  told.answer({
+    endpoints: ["a:1", "b:1"],
+    serviceConfig: { loadBalancingConfig: [{ round_robin: {} }] },
+  });
+  await ready(channel, 2);
+  assertEquals(fleet.log, ["a:1", "a:1", "b:1"]);
+});
+
+Deno.test("pick_first with a resolver goes on to connect after a failure, though nobody calls", async () => {
+  await using fleet = new MemoryFleet();
+  const { channel } = fleet.client({
+    target: "svc",
+    resolver: () => ({ endpoints: ["a:1"] }),
+  });
+  channel.connect();
+  await untilState(channel, "TRANSIENT_FAILURE");
+  fleet.serve("a:1");
+  await fleet.clock.advance(1_200);
+  await untilState(channel, "READY");
+  assertEquals(fleet.log, ["a:1", "a:1"]);
 });
 
 Deno.test("pick_first takes other addresses while it connects, and after a failure", async () => {
@@ -473,8 +549,9 @@ Deno.test("pick_first takes other addresses while it connects, and after a failu
   // After a failure it does not wait until its backoff is over.
   fleet.remove("b:1");
   fleet.cut("b:1");
-  await until(() => channel.state === "TRANSIENT_FAILURE", "it has failed");
+  await untilState(channel, "IDLE");
   await assertStatus(Status.UNAVAILABLE, call);
+  assertEquals(channel.state, "TRANSIENT_FAILURE");
   const waiting = call({ waitForReady: true });
   told.tell("c:1");
   assertEquals(await waiting, "c:1");
