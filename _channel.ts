@@ -37,6 +37,7 @@ import {
   type ChannelInspection,
   lastReason,
   numbersOf,
+  resolutionOf,
 } from "./core/inspection.ts";
 import type { Resolver } from "./core/resolver.ts";
 import type {
@@ -477,7 +478,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
   inspect(): ChannelInspection {
     const { source, callCounts } = this.#host;
     const { connections, streams, waiting } = source.counts;
-    const { state, endpoints, history, subchannels } = source;
+    const { state, endpoints, resolution, history, subchannels } = source;
     const nextMs = subchannels.map((it) => it.nextAttemptMs ?? Infinity)
       .reduce((one, other) => Math.min(one, other), Infinity);
     const since = history.changes.at(-1)?.at ?? history.createdAt;
@@ -489,6 +490,7 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       lastError: lastReason(histories),
       nextAttempt: nextMs === Infinity ? null : new Date(Date.now() + nextMs),
       endpoints,
+      resolution: resolutionOf(resolution),
       connections,
       streams,
       waitingCalls: waiting,

@@ -208,6 +208,7 @@ function balanced(
     picker,
     connectionsPerAddress: balancing.connectionsPerAddress,
     idleTimeoutMs: config.idleTimeoutMs,
+    isResolved: typeof source === "function",
     find: (owner) =>
       typeof source !== "function"
         ? knownEndpoints(source, owner)

@@ -21,15 +21,22 @@ import { noContext } from "./_context.ts";
 
 /**
  * What {@linkcode traceTo} tells of: how the channel, its subchannels or the
- * server change their states; what becomes of connections; what becomes of calls.
+ * server change their states; what the resolver or DNS says; what becomes of
+ * connections; what becomes of calls.
  */
-export type TraceTopic = "state" | "connection" | "call";
+export type TraceTopic = "state" | "resolution" | "connection" | "call";
 
-const TOPICS: readonly TraceTopic[] = ["state", "connection", "call"];
+const TOPICS: readonly TraceTopic[] = [
+  "state",
+  "resolution",
+  "connection",
+  "call",
+];
 
 /**
  * Traces a channel or a server from now on: has a line of text written for each
- * change of state, each step of a connection, and each step of a call. A line is
+ * change of state, each answer of a resolver, each step of a connection, and each
+ * step of a call. A line is
  * the time and what happened, such as
  * `2026-11-21T10:23:02.447Z channel 127.0.0.1:50051: READY`. It is for people:
  * what stands in it may change with any version. Neither messages nor metadata
@@ -170,11 +177,19 @@ function connectivityTrace(
   topics: readonly TraceTopic[],
 ): ConnectivityObserver {
   const hasStates = topics.includes("state");
+  const hasResolutions = topics.includes("resolution");
   const hasConnections = topics.includes("connection");
   return {
     state(kind, name, { state, reason }) {
       if (!hasStates) return;
       lines.add(`${kind} ${name}: ${state}${because(reason)}`);
+    },
+    resolution(target, endpoints, reason) {
+      if (!hasResolutions) return;
+      const what = endpoints === null
+        ? `failed${because(reason)}`
+        : `found ${endpoints} endpoint${endpoints === 1 ? "" : "s"}`;
+      lines.add(`resolution of ${target} ${what}`);
     },
     connection(connection, step, reason) {
       if (!hasConnections) return;

@@ -53,6 +53,7 @@ export type { ConnectivityState, Endpoint } from "./core/connectivity.ts";
 export type {
   CallNumbers,
   ChannelInspection,
+  ResolutionInspection,
   StateChange,
 } from "./core/inspection.ts";
 export type {

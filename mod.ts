@@ -59,6 +59,7 @@ export {
   type PropagationOptions,
   proxyFromEnvironment,
   type ProxyOptions,
+  type ResolutionInspection,
   type Resolver,
   type ResolverAnswer,
   type ResolverQuestion,

@@ -17,7 +17,7 @@
 
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
 import type { ConnectivityObserver } from "../core/_connectivity_trace.ts";
-import { History } from "../core/_figures.ts";
+import { History, ResolutionFigures } from "../core/_figures.ts";
 import type { Clock, ClockTimer } from "../core/clock.ts";
 import type { ConnectivityState, Endpoint } from "../core/connectivity.ts";
 import { CHANNEL_CLOSED, reasonOfFailures } from "../_http2/reset.ts";
@@ -58,6 +58,8 @@ export interface BalancerOptions<E extends BalancedEndpoint> {
   readonly connectionsPerAddress: number;
   /** How long the connections are kept without calls, in milliseconds. */
   readonly idleTimeoutMs: number;
+  /** Whether endpoints are looked up, rather than given. */
+  readonly isResolved: boolean;
   /** Makes what looks for endpoints. */
   find(owner: ResolutionOwner<E>): EndpointFinder;
   /** Makes a subchannel to an endpoint, which does not connect by itself. */
@@ -85,6 +87,7 @@ interface Member {
 export class Balancer<E extends BalancedEndpoint>
   implements ConnectionSource, SubchannelOwner, ResolutionOwner<E> {
   readonly history: History<ConnectivityState>;
+  readonly resolution: ResolutionFigures | null;
   readonly #options: BalancerOptions<E>;
   readonly #picker: Picker;
   readonly #queue = new ClaimQueue();
@@ -108,7 +111,8 @@ export class Balancer<E extends BalancedEndpoint>
   constructor(options: BalancerOptions<E>) {
     this.#options = options;
     this.#picker = options.picker;
-    const { target, connectivity } = options;
+    const { target, connectivity, isResolved } = options;
+    this.resolution = isResolved ? new ResolutionFigures() : null;
     this.history = new History((change) =>
       connectivity?.state("channel", target, change)
     );
@@ -193,12 +197,20 @@ export class Balancer<E extends BalancedEndpoint>
 
   onEndpoints(endpoints: readonly E[]): void {
     this.#unresolved = null;
+    if (this.resolution !== null) {
+      const { target, connectivity } = this.#options;
+      this.resolution.answer();
+      connectivity?.resolution(target, endpoints.length, null);
+    }
     this.#change(() => this.#replace(endpoints));
   }
 
   onFailure(why: CloseReason): void {
     // What is known remains true until there is something better.
     this.#unresolved = why;
+    const { target, connectivity } = this.#options;
+    this.resolution?.fail(why.message);
+    connectivity?.resolution(target, null, why.message);
     this.#update();
   }
 

@@ -32,6 +32,7 @@ function world({ idleTimeoutMs = Infinity } = {}) {
     picker: new RoundRobinPicker(),
     connectionsPerAddress: 1,
     idleTimeoutMs,
+    isResolved: true,
     find(it) {
       owner = it;
       return finder;

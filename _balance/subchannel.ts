@@ -10,7 +10,12 @@ import type {
   StreamClaim,
   StreamSource,
 } from "../_call/byte_stream.ts";
-import type { CallCounts, History, LookedAt } from "../core/_figures.ts";
+import type {
+  CallCounts,
+  History,
+  LookedAt,
+  ResolutionFigures,
+} from "../core/_figures.ts";
 import type { ConnectivityState, Endpoint } from "../core/connectivity.ts";
 
 /** What a channel needs of what gives its calls their streams. */
@@ -23,6 +28,8 @@ export interface ConnectionSource extends StreamSource {
   /** How many connections there are, how many streams, how many calls wait. */
   readonly counts: { connections: number; streams: number; waiting: number };
   readonly endpoints: Endpoint[];
+  /** What has become of looking endpoints up; null if that is not done. */
+  readonly resolution: ResolutionFigures | null;
   /** The states it was in. */
   readonly history: History<ConnectivityState>;
   /** The connections by endpoint, those included that take no more calls. */

@@ -84,6 +84,7 @@ export class SimulatedClient {
       picker,
       connectionsPerAddress: 1,
       idleTimeoutMs: Infinity,
+      isResolved: true,
       find: (owner) =>
         new Resolution({
           target: "dns:///fleet",

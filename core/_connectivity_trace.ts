@@ -28,6 +28,18 @@ export interface ConnectivityObserver {
   /** Something is in another state. */
   state(kind: StateKind, name: string, change: Change<string>): void;
   /**
+   * Endpoints were looked up.
+   *
+   * @param target What was looked up.
+   * @param endpoints How many there are; null if there was no answer.
+   * @param reason Why there was none, for people.
+   */
+  resolution(
+    target: string,
+    endpoints: number | null,
+    reason: string | null,
+  ): void;
+  /**
    * Something has become of a connection.
    *
    * @param connection What it is called, as a string.
@@ -53,6 +65,14 @@ export class ConnectivityObservers implements ConnectivityObserver {
 
   state(kind: StateKind, name: string, change: Change<string>): void {
     for (const one of this.#all) one.state(kind, name, change);
+  }
+
+  resolution(
+    target: string,
+    endpoints: number | null,
+    reason: string | null,
+  ): void {
+    for (const one of this.#all) one.resolution(target, endpoints, reason);
   }
 
   connection(

@@ -149,6 +149,27 @@ export class History<S extends string> {
   }
 }
 
+/** What has become of looking up endpoints. */
+export class ResolutionFigures {
+  /** When there was an answer last, in milliseconds since 1970. */
+  answeredAt: number | null = null;
+  /** When there was none last, or one that was wrong. */
+  failedAt: number | null = null;
+  /** Why not, for people. */
+  failure: string | null = null;
+
+  /** There is an answer. */
+  answer(): void {
+    this.answeredAt = Date.now();
+  }
+
+  /** There is none, or it is wrong. */
+  fail(reason: string): void {
+    this.failedAt = Date.now();
+    this.failure = reason;
+  }
+}
+
 /** How many bytes either side may send now, streams set aside. */
 export interface ConnectionWindows {
   /** This side, as the peer allows it. */

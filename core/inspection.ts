@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CallCounts, Change } from "./_figures.ts";
+import type { CallCounts, Change, ResolutionFigures } from "./_figures.ts";
 import type { ConnectivityState, Endpoint } from "./connectivity.ts";
 import type { Peer } from "./peer.ts";
 
@@ -28,6 +28,16 @@ export interface StateChange {
   readonly reason: string | null;
 }
 
+/** What has become of looking up the endpoints of a channel. */
+export interface ResolutionInspection {
+  /** When there was an answer last; `null` if there was none. */
+  readonly lastAnswer: Date | null;
+  /** When there was none last, or one that was wrong; `null` if never. */
+  readonly lastFailure: Date | null;
+  /** Why not, or what was wrong; `null` if that never was. */
+  readonly lastError: string | null;
+}
+
 /** What a channel tells of itself. */
 export interface ChannelInspection {
   /** The server, as {@linkcode Channel.target} has it. */
@@ -42,6 +52,11 @@ export interface ChannelInspection {
   readonly nextAttempt: Date | null;
   /** The endpoints that it knows of. */
   readonly endpoints: readonly Endpoint[];
+  /**
+   * How they are looked up, by a resolver or in DNS; `null` if they are given,
+   * or if the look-up is a part of each attempt to connect, as with `pick_first`.
+   */
+  readonly resolution: ResolutionInspection | null;
   /** How many connections there are, those that take no more calls included. */
   readonly connections: number;
   /** How many calls have a stream on one of them. */
@@ -90,6 +105,19 @@ export interface ServerInspection {
 export function numbersOf(counts: CallCounts): CallNumbers {
   const { started, succeeded, failed } = counts;
   return { started, succeeded, failed };
+}
+
+/** What was noted of looking endpoints up, if that is done. */
+export function resolutionOf(
+  figures: ResolutionFigures | null,
+): ResolutionInspection | null {
+  if (figures === null) return null;
+  const { answeredAt, failedAt, failure } = figures;
+  return {
+    lastAnswer: answeredAt === null ? null : new Date(answeredAt),
+    lastFailure: failedAt === null ? null : new Date(failedAt),
+    lastError: failure,
+  };
 }
 
 /** The latest reason that there is in any history; null if there is none. */

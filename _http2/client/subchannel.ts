@@ -54,6 +54,8 @@ export class Subchannel
   readonly backoff: Backoff;
   readonly history: History<ConnectivityState>;
   readonly dialing: Dialing;
+  /** A look-up is a part of each attempt to connect. */
+  readonly resolution = null;
   /** How many connections in a row were lost soon, and before any reply. */
   fruitless = 0;
   /** When the last attempt to connect began, by the channel's clock. */

@@ -1,17 +1,24 @@
 /** What channels and servers tell of themselves, above all when they fail. */
 
 import net from "node:net";
-import { assertEquals, assertMatch } from "@std/assert";
-import { Channel, createStub, Server, Status } from "../../mod.ts";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import {
+  Channel,
+  createStub,
+  type ResolverAnswer,
+  Server,
+  Status,
+} from "../../mod.ts";
 import { echo, PATHS, startEcho } from "../../_testdata/echo_service.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
+import { MemoryFleet } from "../../_testdata/memory_fleet.ts";
 import {
   grpcMessage,
   RawConnection,
   requestFields,
 } from "../../_testdata/raw_h2.ts";
 import { Waiters } from "../../_testdata/waiters.ts";
-import { soon, until } from "../../_testdata/waiting.ts";
+import { soon, turns, until } from "../../_testdata/waiting.ts";
 
 Deno.test("Server tells its hook of clients that do not speak HTTP/2", async () => {
   const told: string[] = [];
@@ -102,6 +109,63 @@ Deno.test("Channel.inspect() tells what the channel does from its beginning to i
   await until(() => server.inspect().calls.failed === 2, "the call is over");
   server.close();
   assertEquals(server.inspect().state, "CLOSING");
+});
+
+Deno.test("Channel.inspect() tells when a resolver answered and failed last, and why", async () => {
+  await using fleet = new MemoryFleet();
+  fleet.serve("a:1");
+  let answer: ResolverAnswer | null = { endpoints: ["a:1"] };
+  let asked = 0;
+  const { channel, call } = fleet.client({
+    target: "svc",
+    resolver() {
+      asked++;
+      if (answer === null) throw new Error("no such service");
+      return answer;
+    },
+    balancing: "round_robin",
+  });
+  const inspect = () => channel.inspect().resolution!;
+  const never = { lastAnswer: null, lastFailure: null, lastError: null };
+  assertEquals(inspect(), never);
+  const begin = Date.now();
+  await call();
+  const { lastAnswer } = inspect();
+  assert(lastAnswer !== null && lastAnswer.getTime() >= begin);
+  assertEquals(inspect(), { ...never, lastAnswer });
+  // The endpoints count on, and nothing else tells of it.
+  answer = null;
+  await fleet.clock.advance(60_000);
+  await until(() => inspect().lastError !== null, "it has failed");
+  const { lastFailure } = inspect();
+  assert(lastFailure !== null && lastFailure >= lastAnswer);
+  const lastError = "Cannot resolve svc:50051: no such service";
+  assertEquals(inspect(), { lastAnswer, lastFailure, lastError });
+  assertEquals(channel.state, "READY");
+  // It is seen by the times that this is over.
+  answer = { endpoints: ["a:1"] };
+  await fleet.clock.advance(1_200);
+  await until(() => asked === 3, "it is asked again");
+  await turns(1);
+  assert(inspect().lastAnswer! >= lastFailure);
+  assertEquals(inspect().lastError, lastError);
+  // A wrong service config is a failure, whose endpoints count.
+  answer = { endpoints: ["a:1"], serviceConfig: "{" };
+  await fleet.clock.advance(60_000);
+  await until(() => inspect().lastError !== lastError, "it has failed");
+  assertMatch(inspect().lastError!, /its answer is wrong: serviceConfig /);
+});
+
+Deno.test("Channel.inspect() has no resolution where nothing is looked up apart from connecting", async () => {
+  await using one = new Channel("127.0.0.1", 50051);
+  await using name = new Channel("localhost", 50051);
+  await using list = new Channel({
+    target: ["127.0.0.1:50051", "127.0.0.1:50052"],
+    balancing: "round_robin",
+  });
+  for (const channel of [one, name, list]) {
+    assertEquals(channel.inspect().resolution, null);
+  }
 });
 
 Deno.test("Channel.inspect() keeps the last 32 changes", async () => {

@@ -11,6 +11,7 @@ import {
 } from "../../mod.ts";
 import { ChannelFor } from "../../testing/mod.ts";
 import { startEcho } from "../../_testdata/echo_in_memory.ts";
+import { MemoryFleet } from "../../_testdata/memory_fleet.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import { assertStatus, Waiters } from "../../_testdata/waiters.ts";
 import { until } from "../../_testdata/waiting.ts";
@@ -131,6 +132,33 @@ Deno.test("traceTo() tells why a channel does not connect, by subchannel", async
   ]);
 });
 
+Deno.test("traceTo() tells what a resolver says", async () => {
+  await using fleet = new MemoryFleet();
+  fleet.serve("a:1");
+  fleet.serve("b:1");
+  const answers: string[][] = [["a:1", "b:1"], ["a:1"]];
+  const { channel, call } = fleet.client({
+    target: "svc",
+    resolver() {
+      const endpoints = answers.shift();
+      if (endpoints === undefined) throw new Error("no such service");
+      return { endpoints };
+    },
+    balancing: "round_robin",
+  });
+  using trace = new Trace(channel, ["resolution"]);
+  await call();
+  await fleet.clock.advance(60_000);
+  await trace.until("1 endpoint");
+  await fleet.clock.advance(60_000);
+  await trace.until("no such service");
+  assertEquals(trace.lines.slice(0, 3), [
+    "resolution of svc:50051 found 2 endpoints",
+    "resolution of svc:50051 found 1 endpoint",
+    "resolution of svc:50051 failed: Cannot resolve svc:50051: no such service",
+  ]);
+});
+
 Deno.test("traceTo() tells why a connection takes no more calls", async () => {
   await using it = startEcho();
   using trace = new Trace(it.channel, ["connection"]);
@@ -207,7 +235,12 @@ Deno.test("traceTo() refuses what it cannot trace", () => {
     [{}, write, undefined, "the target must be a Channel or a Server"],
     [server, "x", undefined, "write must be a function, received string"],
     [server, write, "call", "topics must be an array, received string"],
-    [server, write, ["calls"], 'one of state, connection, call, received "ca'],
+    [
+      server,
+      write,
+      ["calls"],
+      'one of state, resolution, connection, call, received "ca',
+    ],
   ];
   for (const [target, write, topics, message] of cases) {
     assertThrows(

@@ -66,6 +66,7 @@ const CLIENT = [
   ...["Stub", "StubMethod", "UnaryStreamMethod", "UnaryUnaryMethod"],
   ...["ConnectivityState", "Endpoint", "WaitOptions"],
   ...["CallNumbers", "ChannelInspection", "StateChange"],
+  "ResolutionInspection",
   ...["BalancingOptions", "BalancingPolicy", "EjectionOptions"],
   ...["FailurePercentageOptions", "OutlierDetectionOptions"],
   ...["ProxyOptions", "SuccessRateOptions", "proxyFromEnvironment"],
