@@ -4,7 +4,8 @@
  *
  * A subchannel that is connected asks `grpc.health.v1.Health/Watch`, and counts
  * as READY while the answer is SERVING. A server without that service counts as
- * well.
+ * well, and so does one that allows a single stream at a time: the watch would
+ * leave none for calls.
  *
  * @see {@link https://github.com/grpc/proposal/blob/master/A17-client-side-health-checking.md}
  * @module
@@ -25,7 +26,7 @@ import { reasonOfLoss } from "../_http2/reset.ts";
 import { FRAME_PREFIX_BYTES, FrameReader } from "../_wire/frame.ts";
 import { HeadTemplate, type RawHeaders } from "../_wire/headers.ts";
 import { parseOutcome } from "../_wire/outcome.ts";
-import type { SubchannelOwner } from "./subchannel.ts";
+import type { BalancedSubchannel, SubchannelOwner } from "./subchannel.ts";
 import {
   type SubchannelMaker,
   SubchannelWrapper,
@@ -51,6 +52,9 @@ const SERVING = 1;
 /** An answer has one field of one byte. */
 const MAX_ANSWER_BYTES = 1024;
 
+/** How many streams there have to be: one for the watch, and one for calls. */
+const MIN_STREAMS = 2;
+
 /** A subchannel that is READY when it is connected and its server is well. */
 export class HealthCheckedSubchannel extends SubchannelWrapper {
   readonly #options: HealthWatchOptions;
@@ -60,6 +64,8 @@ export class HealthCheckedSubchannel extends SubchannelWrapper {
   /** What the state of one that is connected counts as. */
   #health: ConnectivityState = "CONNECTING";
   #why = "";
+  /** Whether it is not asked, because it allows too few streams. */
+  #isUnwatched = false;
 
   constructor(
     make: SubchannelMaker,
@@ -89,15 +95,32 @@ export class HealthCheckedSubchannel extends SubchannelWrapper {
   }
 
   protected override onStop(): void {
+    this.#cancel();
+    this.#health = "CONNECTING";
+  }
+
+  #cancel(): void {
     this.#options.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#watch?.cancel();
     this.#watch = null;
-    this.#health = "CONNECTING";
+  }
+
+  override onRoom(inner: BalancedSubchannel): void {
+    const isUnwatched = inner.maxStreams < MIN_STREAMS;
+    // The server has said that it allows another number of streams.
+    if (inner.state === "READY" && isUnwatched !== this.#isUnwatched) {
+      this.#isUnwatched = isUnwatched;
+      this.#cancel();
+      this.#ask();
+    }
+    super.onRoom(inner);
   }
 
   #ask(): void {
     if (this.#watch !== null || this.#timer !== undefined) return;
+    this.#isUnwatched = this.inner.maxStreams < MIN_STREAMS;
+    if (this.#isUnwatched) return this.#become("READY", "");
     // Where streams are scarce, it is asked when there is one.
     if (!this.inner.checkRoom()) return this.#askLater();
     const watch = this.#watch = new HealthWatch(this.#options, {

@@ -64,6 +64,8 @@ export interface BalancedSubchannel {
   readonly failure: CloseReason | null;
   /** How many calls run on the connection that takes calls. */
   readonly callCount: number;
+  /** How many streams the server allows at a time; 0 if it is not connected. */
+  readonly maxStreams: number;
   /** Since when it has no call, by the clock; Infinity while it has. */
   readonly unusedSince: number;
   readonly paths: string[];

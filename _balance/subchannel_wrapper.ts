@@ -49,6 +49,10 @@ export abstract class SubchannelWrapper
     return this.#inner.callCount;
   }
 
+  get maxStreams(): number {
+    return this.#inner.maxStreams;
+  }
+
   get unusedSince(): number {
     return this.#inner.unusedSince;
   }

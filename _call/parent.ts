@@ -10,7 +10,12 @@
  * @module
  */
 
-import { checkBoolean, checkOptions, wrongType } from "../core/_options.ts";
+import {
+  checkBoolean,
+  checkOptions,
+  isRecord,
+  wrongType,
+} from "../core/_options.ts";
 import type { OptionNames } from "../core/_options.ts";
 import { checkKey, faultOfValue } from "../core/_metadata_rules.ts";
 import type { Deadline } from "../core/deadline.ts";
@@ -85,7 +90,7 @@ export function propagationOf(
   value: boolean | PropagationOptions = false,
 ): Propagation {
   const options = typeof value === "boolean" ? {} : value;
-  if (typeof options !== "object" || options === null) {
+  if (!isRecord(options)) {
     const need = "true, false or an object";
     throw wrongType(action, "propagation", need, value);
   }

@@ -41,6 +41,7 @@ export class SimulatedSubchannel implements BalancedSubchannel, Connection {
   failure: CloseReason | null = null;
   callCount = 0;
   isWanted = false;
+  maxStreams = 100;
   isWatched = false;
   readonly #clock: SimulatedClock;
   readonly #owner: SubchannelOwner;

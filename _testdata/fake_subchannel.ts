@@ -19,10 +19,15 @@ export class FakeSubchannel implements BalancedSubchannel {
   callCount = 0;
   unusedSince = -Infinity;
   isWanted = false;
+  maxStreams = 100;
+  /** Whether a stream can be opened while it is READY. */
+  hasRoom = true;
   isWatched = false;
   readonly paths: string[] = [];
   /** The calls that it was given. */
   readonly opened: StreamClaim[] = [];
+  /** Those that are none of the user's. */
+  readonly background: StreamClaim[] = [];
   readonly counts = { connections: 0, streams: 0 };
   readonly #owner: SubchannelOwner;
 
@@ -47,7 +52,7 @@ export class FakeSubchannel implements BalancedSubchannel {
   }
 
   checkRoom(): boolean {
-    return this.state === "READY";
+    return this.state === "READY" && this.hasRoom;
   }
 
   open(claim: StreamClaim): void {
@@ -55,7 +60,14 @@ export class FakeSubchannel implements BalancedSubchannel {
     this.opened.push(claim);
   }
 
-  openInBackground(): void {}
+  openInBackground(claim: StreamClaim): void {
+    this.background.push(claim);
+  }
+
+  /** A call ended, or the server allows another number of streams. */
+  tellRoom(): void {
+    this.#owner.onRoom(this);
+  }
 
   retire(): Promise<void> {
     this.state = "SHUTDOWN";

@@ -25,7 +25,7 @@ export function checkOptions<T extends object>(
   known: OptionNames<T>,
   prefix = "",
 ): void {
-  if (typeof options !== "object" || options === null) {
+  if (!isRecord(options)) {
     const what = prefix === "" ? "options" : prefix.slice(0, -1);
     throw new TypeError(
       `${action}: ${what} must be an object, received ${describe(options)}`,
@@ -34,6 +34,12 @@ export function checkOptions<T extends object>(
   for (const name in options) {
     if (!Object.hasOwn(known, name)) throw unknown(action, name, known, prefix);
   }
+}
+
+/** Tells whether a value has options in its fields: a list or a map has none. */
+export function isRecord(value: unknown): boolean {
+  return typeof value === "object" && value !== null &&
+    !(Symbol.iterator in value);
 }
 
 /**

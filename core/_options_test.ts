@@ -44,7 +44,14 @@ Deno.test("checkOptions() throws for an unknown name, and tells the nearest", ()
 });
 
 Deno.test("checkOptions() throws unless there is an object", () => {
-  for (const [value, found] of [[null, "null"], [5, "number"]] as const) {
+  for (
+    const [value, found] of [
+      [null, "null"],
+      [5, "number"],
+      [[], "Array"],
+      [new Map([["timeoutMs", 5]]), "Map"],
+    ] as const
+  ) {
     assertThrows(
       () => checkOptions("Cannot call", value as unknown as Options, NAMES),
       TypeError,

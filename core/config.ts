@@ -13,6 +13,7 @@ import {
   RULES,
 } from "./_config_rules.ts";
 import { describe } from "./_describe.ts";
+import { isRecord } from "./_options.ts";
 
 export type { ConfigurationOptions } from "./_config_options.ts";
 
@@ -172,7 +173,7 @@ export class Configuration {
    * @throws {RangeError} If a value is out of its range.
    */
   constructor(options: ConfigurationOptions = {}) {
-    if (typeof options !== "object" || options === null) {
+    if (!isRecord(options)) {
       throw new TypeError(
         `Cannot create configuration: options must be an object, received ${
           describe(options)

@@ -278,7 +278,7 @@ Deno.test("Configuration takes no name of Object.prototype for an option", () =>
 });
 
 Deno.test("Configuration refuses options that are no object", () => {
-  for (const options of [null, 5, "fast"]) {
+  for (const options of [null, 5, "fast", []]) {
     assertThrows(
       () => new Configuration(options as unknown as ConfigurationOptions),
       TypeError,

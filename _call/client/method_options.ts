@@ -15,6 +15,7 @@ import { show } from "../../core/_describe.ts";
 import {
   checkBoolean,
   checkOptions,
+  isRecord,
   type OptionNames,
   wrongType,
 } from "../../core/_options.ts";
@@ -125,7 +126,7 @@ function readPolicy<T extends RetryOptions>(
   const options: RetryOptions = retry === true ? {} : retry;
   const inner = within(reading, "retry");
   if (typeof retry !== "boolean") {
-    if (typeof retry !== "object" || retry === null) {
+    if (!isRecord(retry)) {
       throw wrongType(
         reading.action,
         `${reading.prefix ?? ""}retry`,
@@ -229,7 +230,7 @@ export function readMethods(
   const { action } = reading;
   const policies = new Map<string, MethodPolicy>();
   if (methods === undefined) return policies;
-  if (typeof methods !== "object" || methods === null) {
+  if (!isRecord(methods)) {
     throw wrongType(action, "methods", "an object", methods);
   }
   for (const [name, options] of Object.entries(methods)) {

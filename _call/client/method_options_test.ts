@@ -115,6 +115,11 @@ const ATTEMPTS: readonly Refused[] = [
   ],
   [{ retry: { maxAttempts: 2.5 } }, "received 2.5", RangeError],
   [
+    { retry: [] },
+    "Cannot call: retry must be true, false or RetryOptions, received Array",
+  ],
+  [{ hedging: [] }, "Cannot call: hedging must be an object, received Array"],
+  [
     { retry: { initialBackoffMs: 0 } },
     "retry.initialBackoffMs must be a finite number more than 0, received 0",
     RangeError,
@@ -169,6 +174,12 @@ for (const [options, message, ErrorClass = TypeError] of ATTEMPTS) {
 
 const METHODS: readonly Refused[] = [
   [null, "methods must be an object, received null"],
+  [[], "methods must be an object, received Array"],
+  [{ "a.B": [] }, 'methods["a.B"] must be an object, received Array'],
+  [
+    { "a.B": { retry: [] } },
+    'methods["a.B"].retry must be true, false or RetryOptions, received Array',
+  ],
   [
     { "/a.B/C": {} },
     'the names of methods must be "package.Service" or "package.Service/Method", received "/a.B/C"',
@@ -212,6 +223,7 @@ for (const [methods, message, ErrorClass = TypeError] of METHODS) {
 
 const THROTTLING: readonly Refused[] = [
   [5, "retry.throttling must be an object, received number"],
+  [[], "retry.throttling must be an object, received Array"],
   [
     { maxToken: 1 },
     'there is no option "retry.throttling.maxToken", the nearest is "retry.throttling.maxTokens"',

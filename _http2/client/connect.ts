@@ -20,6 +20,8 @@ export interface SocketOwner {
 
 /** An attempt to get a socket. It keeps the process alive, as a timer does. */
 export interface SocketAttempt {
+  /** What it waits for, where that is not the server itself; for errors. */
+  readonly waitsFor?: string | null;
   /** Says whether it keeps the process alive, as far as it can tell. */
   setRef(needed: boolean): void;
   /** Gives up; the owner is told nothing any more. */
@@ -78,6 +80,9 @@ export function secure(
       },
     });
     return {
+      get waitsFor(): string | null {
+        return attempt.waitsFor ?? null;
+      },
       setRef(needed): void {
         isRef = needed;
         attempt.setRef(needed);

@@ -106,7 +106,9 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
     const { clock, idleTimeoutMs, config: { connectTimeoutMs } } = dialing;
     this.#idleTimer = new IdleTimer(idleTimeoutMs, () => this.close(), clock);
     this.#connectTimer = clock.setTimeout(() => {
-      const what = this.#session === null ? "connection" : "HTTP/2 SETTINGS";
+      const what = this.#session === null
+        ? this.#attempt?.waitsFor ?? "connection"
+        : "HTTP/2 SETTINGS";
       this.destroy(this.#loss(`no ${what} within ${connectTimeoutMs} ms`));
     }, connectTimeoutMs);
     openConnections.add(this);
@@ -168,6 +170,11 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
     const { goawayCode } = this.account.traffic;
     return this.#endReason?.message ??
       (goawayCode === null ? null : `GOAWAY with code ${goawayCode}`);
+  }
+
+  /** How many streams the server allows at a time; 0 before it has said so. */
+  get maxStreams(): number {
+    return this.#maxStreams;
   }
 
   /** What it is connected to. */

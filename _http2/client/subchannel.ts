@@ -197,6 +197,10 @@ export class Subchannel
     return this.#state.connection?.callCount ?? 0;
   }
 
+  get maxStreams(): number {
+    return this.#state.connection?.maxStreams ?? 0;
+  }
+
   get unusedSince(): number {
     return this.#state.connection?.unusedSince ?? -Infinity;
   }

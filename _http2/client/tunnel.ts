@@ -78,6 +78,12 @@ export function tunnel(proxy: ResolvedProxy, server: string): SocketSource {
       },
     });
     return {
+      get waitsFor(): string | null {
+        if (over) return null;
+        return asking === null
+          ? `connection to ${where}`
+          : `answer of ${where} to CONNECT`;
+      },
       setRef(needed): void {
         isRef = needed;
         attempt.setRef(needed);

@@ -401,6 +401,17 @@ Deno.test("A health check that fails is repeated when the backoff is over", asyn
   await until(() => asked === 4, "it is asked");
 });
 
+Deno.test("A server that allows a single stream has that for calls, and counts as well", async () => {
+  await using fleet = new MemoryFleet();
+  const ill = new ServiceStatus();
+  ill.set(false);
+  fleet.serve("a:1", {}, [new Health([[OVERALL, [ill]]])], {
+    config: { maxConcurrentStreams: 1 },
+  });
+  const { calls } = await connected(fleet, ["a:1"], { healthCheck: true });
+  assertEquals(await calls(3), ["a:1", "a:1", "a:1"]);
+});
+
 Deno.test("A connection that is lost while it is watched is made again, and watched again", async () => {
   await using fleet = new MemoryFleet();
   const status = new ServiceStatus();

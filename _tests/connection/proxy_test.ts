@@ -183,13 +183,15 @@ const REFUSALS: readonly (readonly [answer: Answer, words: string])[] = [
   ["SSH-2.0-x\r\n\r\n", "something else than HTTP/1.1"],
   [`HTTP/1.1 200 ${"x".repeat(20_000)}`, "it answers CONNECT with too much"],
   ["end", "the connection was closed before it answered CONNECT"],
-  ["nothing", "no connection within 300 ms"],
+  ["nothing", " to CONNECT within 300 ms"],
 ];
 
 for (const [answer, words] of REFUSALS) {
   Deno.test(`Calls fail when the proxy answers ${answer.slice(0, 20).trim()}`, async () => {
     await using proxy = await new Proxy(1, answer).start();
     await using channel = new Channel("server.test", 443, {
+      // What waits for TLS waits for the proxy first.
+      tls: answer === "nothing",
       proxy: `http://user:secret@127.0.0.1:${proxy.port}`,
       config: { connectTimeoutMs: answer === "nothing" ? 300 : 20_000 },
     });
@@ -199,9 +201,12 @@ for (const [answer, words] of REFUSALS) {
       "Cannot connect to server.test:443: ",
     );
     assertStringIncludes(message, words);
-    if (answer !== "nothing") {
-      assertStringIncludes(message, `proxy 127.0.0.1:${proxy.port}: `);
-    }
+    assertStringIncludes(
+      message,
+      answer === "nothing"
+        ? `no answer of proxy 127.0.0.1:${proxy.port} to CONNECT`
+        : `proxy 127.0.0.1:${proxy.port}: `,
+    );
     assertFalse(message.includes("secret"));
     await until(() => proxy.connections === 0, "the connection is closed");
   });
