@@ -9,11 +9,14 @@ import {
   Balancer,
   type EndpointFinder,
 } from "./balancer.ts";
-import { RoundRobinPicker } from "./picker.ts";
+import { FirstPicker, type Picker, RoundRobinPicker } from "./picker.ts";
 import type { ResolutionOwner } from "./resolution.ts";
 
 /** A balancer of one endpoint, on a virtual clock. */
-function world({ idleTimeoutMs = Infinity } = {}) {
+function world({
+  idleTimeoutMs = Infinity,
+  picker = new RoundRobinPicker() as Picker,
+} = {}) {
   const clock = new VirtualClock();
   const finder: EndpointFinder & { asked: number } = {
     asked: 0,
@@ -29,7 +32,7 @@ function world({ idleTimeoutMs = Infinity } = {}) {
   const balancer = new Balancer({
     target: "svc",
     clock,
-    picker: new RoundRobinPicker(),
+    picker,
     connectionsPerAddress: 1,
     idleTimeoutMs,
     isResolved: true,
@@ -48,7 +51,8 @@ function world({ idleTimeoutMs = Infinity } = {}) {
   return { balancer, clock, finder, subchannel: subchannels[0]!, subchannels };
 }
 
-const CLAIM: StreamClaim = {
+/** A call that waits until there is a connection. */
+const claim = (): StreamClaim => ({
   waitForReady: true,
   onStream() {},
   onHead() {},
@@ -56,7 +60,9 @@ const CLAIM: StreamClaim = {
   onStop() {},
   onEnd() {},
   onClose() {},
-};
+});
+
+const CLAIM = claim();
 
 Deno.test("Balancer keeps the process alive for calls that wait, and no longer", async () => {
   const { balancer, finder, subchannel } = world();
@@ -126,4 +132,37 @@ Deno.test("Balancer is not idle while calls wait", async () => {
   assertEquals(subchannel.callCount, 1);
   await balancer.close();
   assertEquals(clock.timers, 0);
+});
+
+Deno.test("Balancer has no newcomer overtake calls that wait", async () => {
+  const { balancer, subchannel } = world();
+  subchannel.become("READY");
+  subchannel.hasRoom = false;
+  const [first, second] = [claim(), claim()];
+  balancer.claim(first);
+  // There is room, of which nobody has told yet.
+  subchannel.hasRoom = true;
+  balancer.claim(second);
+  assertEquals(subchannel.opened.length, 0);
+  subchannel.tellRoom();
+  assertEquals(subchannel.opened[0] === first, true);
+  assertEquals(subchannel.opened[1] === second, true);
+  await balancer.close();
+});
+
+Deno.test("Balancer lets what pick_first has lost be, unless calls wait", async () => {
+  const { balancer, subchannel } = world({ picker: new FirstPicker() });
+  subchannel.become("READY");
+  subchannel.become("IDLE");
+  assertEquals([balancer.state, subchannel.state], ["IDLE", "IDLE"]);
+  balancer.connect();
+  subchannel.become("READY");
+  subchannel.hasRoom = false;
+  balancer.claim(CLAIM);
+  subchannel.become("IDLE");
+  assertEquals([balancer.state, subchannel.state], [
+    "CONNECTING",
+    "CONNECTING",
+  ]);
+  await balancer.close();
 });

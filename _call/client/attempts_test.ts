@@ -766,3 +766,69 @@ Deno.test("ClientCall() with hedging goes on with one attempt when it has sent t
   assertEquals(channel.source.streams.length, 2);
   stream.cancel();
 });
+
+Deno.test("ClientCall() with hedging goes on to send as soon as one attempt takes more", async () => {
+  using _clock = new FakeClock();
+  const channel = new FakeChannel();
+  const stream = channel.streamUnary.open({ hedging: { maxAttempts: 2 } });
+  const first = stream.sendMessage({ value: "a" });
+  await first;
+  const [one, two] = channel.source.streams;
+  one!.full = true;
+  // The other has room.
+  await stream.sendMessage({ value: "b" });
+  two!.full = true;
+  const third = stream.sendMessage({ value: "c" });
+  assertEquals(await stateOf(third), "pending");
+  two!.drain();
+  await third;
+  assertEquals(one!.log, two!.log);
+  stream.cancel();
+});
+
+Deno.test("ClientCall() with hedging begins no attempt at its deadline", async () => {
+  using test = hedging(50);
+  const late = test.channel.unaryUnary({}, {
+    timeoutMs: 100,
+    hedging: { maxAttempts: 3, delayMs: 50 },
+  });
+  test.clock.advance(100);
+  await assertRejects(() => late, GRPCError);
+  assertEquals(test.streams.length, 2);
+  test.clock.advance(500);
+  assertEquals(test.clock.delays, []);
+});
+
+Deno.test("ClientCall() takes no token for an attempt that the server ended at the deadline", async () => {
+  using test = retrying({
+    policies: {
+      retry: {
+        retryableStatusCodes: ["CANCELLED"],
+        throttling: { maxTokens: 2, tokenRatio: 1 },
+      },
+    },
+  });
+  const { throttle } = test.channel.retries;
+  const late = test.channel.unaryUnary({}, { timeoutMs: 50 });
+  // The server's clock rings first.
+  test.clock.jump(50);
+  test.channel.stream.close(closed(Status.CANCELLED, "reset by the server"));
+  await assertRejects(() => late, GRPCError);
+  assertEquals(throttle!.allows, true);
+  // One that it ends earlier is a failure.
+  const early = test.channel.unaryUnary({}, { timeoutMs: 50 });
+  test.channel.stream.close(closed(Status.CANCELLED, "reset by the server"));
+  await assertRejects(() => early, GRPCError);
+  assertEquals(throttle!.allows, false);
+});
+
+Deno.test("ClientCall() is not tried again after a status that gRPC does not know", async () => {
+  using test = retrying({
+    policies: { retry: { retryableStatusCodes: ["UNAVAILABLE"] } },
+  });
+  const reply = test.channel.unaryUnary({});
+  test.channel.stream.peerHead({ ...OK_HEAD, "grpc-status": "300" }, true);
+  const error = await assertRejects(() => reply, GRPCError);
+  assertEquals([error.status, error.attempts], [Status.UNKNOWN, 1]);
+  assertEquals(test.streams.length, 1);
+});

@@ -685,6 +685,20 @@ Deno.test("A balanced channel is idle after idleTimeoutMs without calls, asks no
   assertEquals(asked, before + 1);
 });
 
+Deno.test("A balanced channel with an idleTimeoutMs of Infinity is never idle", async () => {
+  await using fleet = new MemoryFleet();
+  fleet.serve("a:1");
+  const { channel, call } = fleet.client({
+    target: ["a:1"],
+    config: { idleTimeoutMs: Infinity },
+    ...ROUND_ROBIN,
+  });
+  await call();
+  await fleet.clock.advance(30 * 24 * 3_600_000);
+  assertEquals(channel.state, "READY");
+  assertEquals(fleet.log, ["a:1"]);
+});
+
 Deno.test("A balanced channel is not idle while a call runs, or when one comes at the last moment", async () => {
   await using fleet = new MemoryFleet();
   const gate = Promise.withResolvers<void>();

@@ -9,7 +9,12 @@ import { echoWith } from "../../_testdata/echo_service.ts";
 import { Echo } from "../../_testdata/gen/echo_pb.ts";
 import { tally } from "../../_testdata/memory_fleet.ts";
 import { soon, until } from "../../_testdata/waiting.ts";
-import { Channel, Configuration, createStub } from "../../client.ts";
+import {
+  type BalancingPolicy,
+  Channel,
+  Configuration,
+  createStub,
+} from "../../client.ts";
 import { resolveBalancing } from "../../core/balancing.ts";
 import { parseTargets } from "../../core/target.ts";
 import { Server } from "../../server.ts";
@@ -150,6 +155,7 @@ function connections(
   target: string | string[],
   known: Record<string, string[] | Error>,
   clock: VirtualClock,
+  policy: BalancingPolicy = "round_robin",
 ) {
   const asked: string[] = [];
   const config = new Configuration().forClient();
@@ -159,7 +165,7 @@ function connections(
     connect: undefined,
     resolver: undefined,
     proxy: null,
-    balancing: resolveBalancing("", "round_robin"),
+    balancing: resolveBalancing("", policy),
     names: {
       lookUp(hostname, _port, onFound) {
         asked.push(hostname);
@@ -252,6 +258,37 @@ Deno.test("Names in a list are looked up side by side; addresses and paths are a
   const before = channel.asked.length;
   await clock.advance(60_000);
   assert(channel.asked.length - before < 2 * 9);
+});
+
+Deno.test("pick_first looks its name up once for each round of attempts, and connects to what is there then", async () => {
+  await using fleet = new Fleet();
+  await fleet.grow(1);
+  const { port } = fleet;
+  const clock = new VirtualClock();
+  const known: Record<string, string[] | Error> = { svc: addresses(2, 2) };
+  await using channel = connections(
+    `dns:///svc:${port}`,
+    known,
+    clock,
+    "pick_first",
+  );
+  const { source } = channel;
+  const states: string[] = [];
+  const next = async () => {
+    await soon(source.changed);
+    states.push(source.state);
+  };
+  source.connect();
+  await next();
+  assertEquals(channel.asked, ["svc"]);
+  known.svc = addresses(1);
+  const ready = next();
+  await clock.advance(1_200);
+  await ready;
+  source.connect();
+  await next();
+  assertEquals(states, ["TRANSIENT_FAILURE", "IDLE", "READY"]);
+  assertEquals(channel.asked, ["svc", "svc"]);
 });
 
 Deno.test("A name without addresses fails calls in the words of the look-up", async () => {

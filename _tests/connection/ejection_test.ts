@@ -368,6 +368,36 @@ Deno.test("An endpoint without the health service counts as well", async () => {
   assertEquals(await call(), "a:1");
 });
 
+Deno.test("Health is not asked for unless that is wished, and no more once the channel is closed", async () => {
+  await using fleet = new MemoryFleet();
+  let watches = 0;
+  const ended = Promise.withResolvers<void>();
+  const watch: Handler = {
+    ...new Health([])[mapping]()[WATCH_PATH]!,
+    handle: async (stream: ServerStream<unknown, Many<unknown>>) => {
+      watches++;
+      await stream.sendMessage({ status: ServingStatus.NOT_SERVING });
+      await whenAborted(stream.signal);
+      ended.resolve();
+    },
+  };
+  fleet.serve("a:1", {}, [{ [mapping]: () => ({ [WATCH_PATH]: watch }) }]);
+  const { call } = await connected(fleet, ["a:1"], {});
+  assertEquals(await call(), "a:1");
+  assertEquals(watches, 0);
+  const { channel } = fleet.client({
+    target: "a:1",
+    balancing: { policy: "round_robin", healthCheck: true },
+  });
+  channel.connect();
+  await untilStates(channel, ["TRANSIENT_FAILURE"]);
+  assertEquals(watches, 1);
+  await channel.close();
+  await ended.promise;
+  await fleet.clock.advance(600_000);
+  assertEquals(watches, 1);
+});
+
 Deno.test("A health check that fails is repeated when the backoff is over", async () => {
   await using fleet = new MemoryFleet();
   let asked = 0;
