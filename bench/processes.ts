@@ -27,12 +27,22 @@ export const PROCESSES = {
 };
 
 const CLIENTS = 2;
-/** Of each client: the system gives each connection to one of the servers. */
+/**
+ * Of each client: the system gives each connection to one of the servers. Each
+ * has one call at a time, so that neither server is without one, and few are
+ * left over at the end of a turn.
+ */
 const CONNECTIONS = 8;
-const CONCURRENCY = 32;
 
-/** How many numbers handlers look at: about a millisecond's work. */
-const PRIMES = 10;
+/**
+ * How many numbers handlers look at: about ten milliseconds' work. Clients share
+ * the cores with the servers. The less they have to do beside them, the nearer
+ * is what is measured to what another server brings.
+ */
+const PRIMES = 100;
+
+/** How many times as long as others a turn is: calls are few in a short one. */
+const LONG_TURN = 8;
 
 /** How many servers there are. */
 const VARIANTS = [
@@ -101,7 +111,7 @@ class Fleet {
   /** Lets all clients call for so long. */
   async turn(ms: number): Promise<Turn> {
     const before = await this.#serverUs();
-    const call = { do: "call", work: "unary", concurrency: CONCURRENCY, ms };
+    const call = { do: "call", work: "unary", concurrency: CONNECTIONS, ms };
     const results = await Promise.all(
       this.#clients.map((client) => client.ask<WorkResult>(call)),
     );
@@ -139,7 +149,7 @@ export async function runProcesses(
         try {
           const fleet = await Fleet.start(contender, variant);
           // Twice: what is compiled in the first time is used in the second.
-          await fleet.turn(warmUpMs * 3);
+          await fleet.turn(warmUpMs * LONG_TURN);
           await fleet.turn(warmUpMs);
           fleets.push(fleet);
         } catch (error) {
@@ -151,8 +161,9 @@ export async function runProcesses(
       progress(`${name}: round ${round + 1} of ${rounds}`);
       const order = [...fleets];
       if (round % 2 === 1) order.reverse();
-      // Calls of a millisecond are few in a short turn.
-      for (const fleet of order) fleet.turns.push(await fleet.turn(turnMs * 2));
+      for (const fleet of order) {
+        fleet.turns.push(await fleet.turn(turnMs * LONG_TURN));
+      }
     }
   } finally {
     await endAll();
@@ -168,7 +179,7 @@ export async function runProcesses(
     title,
     processes: 2,
     points: [{
-      label: "handlers that compute for about 1 ms",
+      label: "handlers that compute for about 10 ms",
       unit: "calls/s",
       ...compared(rows, fleets.map(({ row }) => row)),
     }],
