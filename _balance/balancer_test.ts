@@ -166,3 +166,31 @@ Deno.test("Balancer lets what pick_first has lost be, unless calls wait", async 
   ]);
   await balancer.close();
 });
+
+Deno.test("Balancer fails calls with the failure of now", async () => {
+  const { balancer, subchannel } = world();
+  const told: string[] = [];
+  const call = () =>
+    balancer.claim({
+      ...claim(),
+      waitForReady: false,
+      onClose: ({ message }) => told.push(message),
+    });
+  subchannel.become("TRANSIENT_FAILURE", "Refused");
+  call();
+  subchannel.become("IDLE");
+  subchannel.become("TRANSIENT_FAILURE", "Reset");
+  call();
+  assertEquals(told, [
+    "Cannot connect to svc: a: Refused",
+    "Cannot connect to svc: a: Reset",
+  ]);
+  await balancer.close();
+});
+
+Deno.test("Balancer has no timer when it is never to be idle", async () => {
+  const { balancer, clock } = world({ idleTimeoutMs: Infinity });
+  assertEquals(balancer.state, "CONNECTING");
+  assertEquals(clock.timers, 0);
+  await balancer.close();
+});

@@ -39,10 +39,11 @@ export class FakeSubchannel implements BalancedSubchannel {
     throw new Error("nobody looks");
   }
 
-  become(state: ConnectivityState): void {
+  /** @param why The reason of a failure. */
+  become(state: ConnectivityState, why = "Refused"): void {
     this.state = state;
     this.failure = state === "TRANSIENT_FAILURE"
-      ? reasonOfLoss("Refused", undefined, true)
+      ? reasonOfLoss("Cannot connect", new Error(why), true)
       : null;
     this.#owner.onState(this);
   }

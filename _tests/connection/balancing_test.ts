@@ -17,7 +17,7 @@ import {
 } from "../../client.ts";
 import { MemoryFleet, tally } from "../../_testdata/memory_fleet.ts";
 import { assertStatus } from "../../_testdata/waiters.ts";
-import { soon, turns, until } from "../../_testdata/waiting.ts";
+import { soon, turns, until, whenAborted } from "../../_testdata/waiting.ts";
 import { noteStates, untilState } from "../../_testdata/watch_states.ts";
 
 const ROUND_ROBIN = { balancing: "round_robin" } as const;
@@ -311,8 +311,32 @@ Deno.test("A server that the resolver no longer names ends its calls in peace", 
     undefined,
   );
   assertEquals(await call(), "b:1");
+  // It is seen, and counted, until its calls have ended.
+  const { connections, streams, endpoints } = channel.inspect();
+  assertEquals([connections, streams, endpoints.length], [2, 1, 1]);
   gate.resolve();
   assertEquals(await running, "a");
+  await until(() => channel.inspect().connections === 1, "it is gone");
+});
+
+Deno.test("Channel.close() ends calls of servers that the resolver no longer names", async () => {
+  await using fleet = new MemoryFleet();
+  fleet.serve("a:1", { unary: ({ signal }) => whenAborted(signal) });
+  fleet.serve("b:1");
+  const told = new Told();
+  const { channel, call } = fleet.client({
+    target: "svc",
+    resolver: told.resolver,
+    ...ROUND_ROBIN,
+  });
+  told.tell("a:1");
+  const running = assertStatus(Status.CANCELLED, call, "Channel is closed");
+  await until(() => channel.endpoints[0]?.calls === 1, "the call runs");
+  told.tell("b:1");
+  await until(() => channel.endpoints[0]?.address === "b:1", "it is told");
+  await channel.close();
+  await running;
+  assertEquals(channel.inspect().connections, 0);
 });
 
 Deno.test("Calls wait for the first answer of the resolver, and fail with what it throws", async () => {
