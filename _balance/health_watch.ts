@@ -109,7 +109,7 @@ export class HealthCheckedSubchannel extends SubchannelWrapper {
   override onRoom(inner: BalancedSubchannel): void {
     const isUnwatched = inner.maxStreams < MIN_STREAMS;
     // The server has said that it allows another number of streams.
-    if (inner.state === "READY" && isUnwatched !== this.#isUnwatched) {
+    if (isUnwatched !== this.#isUnwatched) {
       this.#isUnwatched = isUnwatched;
       this.#cancel();
       this.#ask();
@@ -123,15 +123,11 @@ export class HealthCheckedSubchannel extends SubchannelWrapper {
     if (this.#isUnwatched) return this.#become("READY", "");
     // Where streams are scarce, it is asked when there is one.
     if (!this.inner.checkRoom()) return this.#askLater();
-    const watch = this.#watch = new HealthWatch(this.#options, {
-      onStatus: (status) => {
-        if (watch === this.#watch) this.#onStatus(status);
-      },
-      onEnd: (status, message) => {
-        if (watch === this.#watch) this.#onEnd(status, message);
-      },
+    this.#watch = new HealthWatch(this.#options, {
+      onStatus: (status) => this.#onStatus(status),
+      onEnd: (status, message) => this.#onEnd(status, message),
     });
-    this.inner.openInBackground(watch);
+    this.inner.openInBackground(this.#watch);
   }
 
   #onStatus(status: number): void {
@@ -157,7 +153,7 @@ export class HealthCheckedSubchannel extends SubchannelWrapper {
   #askLater(): void {
     this.#timer = this.#options.clock.setTimeout(() => {
       this.#timer = undefined;
-      if (this.inner.state === "READY") this.#ask();
+      this.#ask();
     }, Math.ceil(this.#backoff.fail()));
     this.#timer.unref();
   }
@@ -189,7 +185,9 @@ class HealthWatch implements StreamClaim {
     this.#options = options;
     this.#owner = owner;
     this.#reader = new FrameReader({
-      onFrame: (bytes) => this.#owner.onStatus(statusIn(bytes)),
+      onFrame: (bytes) => {
+        if (!this.#isOver) this.#owner.onStatus(statusIn(bytes));
+      },
     }, MAX_ANSWER_BYTES);
   }
 

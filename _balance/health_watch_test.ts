@@ -21,6 +21,8 @@ class World {
   /** The states that the balancer was told of. */
   readonly told: string[] = [];
   readonly checked: HealthCheckedSubchannel;
+  /** Called when the balancer is told of a state. */
+  onTold = () => {};
   inner!: FakeSubchannel;
 
   constructor({ maxStreams = 100 } = {}) {
@@ -31,7 +33,10 @@ class World {
         return this.inner;
       },
       {
-        onState: ({ state }) => this.told.push(state),
+        onState: ({ state }) => {
+          this.told.push(state);
+          this.onTold();
+        },
         onRoom: () => this.told.push("room"),
       },
       {
@@ -117,7 +122,22 @@ Deno.test("HealthCheckedSubchannel asks later where calls have all streams", asy
   await world.clock.advance(1_200);
   assertEquals(world.asked, 1);
   world.say(ServingStatus.SERVING);
-  assertEquals(world.checked.state, "READY");
+  world.say(ServingStatus.SERVING);
+  assertEquals(world.told, ["CONNECTING", "READY"]);
+  await world.checked.close();
+});
+
+Deno.test("HealthCheckedSubchannel hears nothing more of one answer when the first part has it closed", async () => {
+  const world = new World();
+  world.inner.become("READY");
+  world.onTold = () => void world.checked.close();
+  const frames = Uint8Array.of(
+    ...frameOf(Uint8Array.of(0x08, ServingStatus.SERVING)),
+    ...frameOf(Uint8Array.of(0x08, ServingStatus.NOT_SERVING)),
+  );
+  world.told.length = 0;
+  world.watch.onData(frames, 0, frames.length);
+  assertEquals(world.told, ["READY"]);
   await world.checked.close();
 });
 

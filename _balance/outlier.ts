@@ -174,7 +174,7 @@ export class OutlierDetector {
 
   #withVolume(requestVolume: number): Endpoint[] {
     return [...this.#endpoints.values()]
-      .filter(({ volume }) => volume > 0 && volume >= requestVolume);
+      .filter(({ volume }) => volume >= requestVolume);
   }
 
   #eject(endpoint: Endpoint, enforcementPercentage: number): void {

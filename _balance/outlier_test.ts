@@ -2,7 +2,10 @@
 
 import { assertEquals } from "@std/assert";
 import type { CloseReason, StreamClaim } from "../_call/byte_stream.ts";
-import { resolveBalancing } from "../core/balancing.ts";
+import {
+  type OutlierDetectionOptions,
+  resolveBalancing,
+} from "../core/balancing.ts";
 import { Status } from "../core/status.ts";
 import { VirtualClock } from "../testing/mod.ts";
 import { FakeSubchannel } from "../_testdata/fake_subchannel.ts";
@@ -14,6 +17,17 @@ const LOST: CloseReason = {
   status: Status.UNAVAILABLE,
   message: "Connection lost",
   unprocessed: false,
+};
+
+/** A call that a test is not about. */
+const SILENT: StreamClaim = {
+  waitForReady: false,
+  onStream() {},
+  onHead() {},
+  onData() {},
+  onStop() {},
+  onEnd() {},
+  onClose() {},
 };
 
 /** Two endpoints that are compared every second, on a virtual clock. */
@@ -54,17 +68,7 @@ class World implements Disposable {
   end(why: CloseReason, expiresAt = Infinity): void {
     this.#endpoints.forEach((endpoint, i) => {
       for (let count = 0; count < 10; count++) {
-        const claim: StreamClaim = {
-          waitForReady: false,
-          expiresAt,
-          onStream() {},
-          onHead() {},
-          onData() {},
-          onStop() {},
-          onEnd() {},
-          onClose() {},
-        };
-        endpoint.open(claim);
+        endpoint.open({ ...SILENT, expiresAt });
         const opened = this.#inner[i]!.opened.at(-1)!;
         if (i === 0) opened.onClose(why);
         else opened.onEnd(["grpc-status", "0"]);
@@ -122,4 +126,129 @@ Deno.test("OutlierDetector leaves an endpoint out for longer each time, and forg
   await world.clock.advance(10_000);
   world.end(LOST);
   assertEquals(await world.secondsOut(), 3);
+});
+
+/** How many calls of each endpoint end well, and how many fail, and which is out. */
+const COMPARED: readonly (readonly [
+  what: string,
+  calls: readonly (readonly [successes: number, failures: number])[],
+  options: OutlierDetectionOptions,
+  out: string,
+])[] = [
+  [
+    "a percentage of failures that is that of the threshold",
+    [[10, 10], [20, 0]],
+    { successRate: false, failurePercentage: { threshold: 50 } },
+    "",
+  ],
+  [
+    "a percentage above the threshold",
+    [[9, 11], [20, 0]],
+    { successRate: false, failurePercentage: { threshold: 50 } },
+    "0",
+  ],
+  [
+    "rates of success that are all the same",
+    [[10, 10], [10, 10], [10, 10], [10, 10], [10, 10]],
+    { failurePercentage: false },
+    "",
+  ],
+  [
+    "as many endpoints as are needed for a rate of success",
+    [[20, 0], [20, 0], [20, 0], [20, 0], [0, 20]],
+    { failurePercentage: false },
+    "4",
+  ],
+  [
+    "as many calls as are needed",
+    [[1, 19], [20, 0]],
+    { successRate: false },
+    "0",
+  ],
+  ["one call less", [[0, 19], [20, 0]], { successRate: false }, ""],
+  [
+    "that nothing is enforced",
+    [[0, 20], [20, 0]],
+    { successRate: false, failurePercentage: { enforcementPercentage: 0 } },
+    "",
+  ],
+];
+
+for (const [what, calls, options, out] of COMPARED) {
+  Deno.test(`OutlierDetector heeds ${what}`, async () => {
+    const clock = new VirtualClock();
+    const { outlierDetection } = resolveBalancing("Cannot test", {
+      policy: "round_robin",
+      outlierDetection: options,
+    });
+    // The smallest number that there may be: chance is never an excuse.
+    const detector = new OutlierDetector(outlierDetection!, clock, () => 0);
+    const endpoints = calls.map(([successes, failures], key) => {
+      let inner!: FakeSubchannel;
+      const endpoint = detector.watch(
+        key,
+        (owner) => inner = new FakeSubchannel(owner),
+        { onState() {}, onRoom() {} },
+      );
+      inner.become("READY");
+      for (let i = 0; i < successes + failures; i++) {
+        endpoint.open(SILENT);
+        const opened = inner.opened.at(-1)!;
+        if (i < failures) opened.onClose(LOST);
+        else opened.onEnd(["grpc-status", "0"]);
+        // The end of a call is counted once.
+        opened.onClose(LOST);
+      }
+      return endpoint;
+    });
+    await clock.advance(10_000);
+    const isOut = endpoints.map(({ state }) => state === "TRANSIENT_FAILURE");
+    const found = [...isOut.keys()].filter((i) => isOut[i]);
+    assertEquals(found.join(), out);
+    for (const endpoint of endpoints) void endpoint.close();
+    assertEquals(clock.timers, 0);
+  });
+}
+
+Deno.test("OutlierDetector leaves an endpoint out for baseEjectionTimeMs at least, and tells nobody who has other troubles", async () => {
+  const clock = new VirtualClock();
+  const { outlierDetection } = resolveBalancing("Cannot test", {
+    policy: "round_robin",
+    outlierDetection: {
+      baseEjectionTimeMs: 30_000,
+      maxEjectionTimeMs: 10_000,
+      successRate: false,
+    },
+  });
+  const detector = new OutlierDetector(outlierDetection!, clock, () => 0);
+  const told: string[] = [];
+  const [bad, good] = ["bad", "good"].map((key) => {
+    let inner!: FakeSubchannel;
+    const endpoint = detector.watch(
+      key,
+      (owner) => inner = new FakeSubchannel(owner),
+      { onState: ({ state }) => told.push(state), onRoom() {} },
+    );
+    inner.become("READY");
+    for (let i = 0; i < 20; i++) {
+      endpoint.open(SILENT);
+      if (key === "bad") inner.opened.at(-1)!.onClose(LOST);
+      else inner.opened.at(-1)!.onEnd(["grpc-status", "0"]);
+    }
+    return { endpoint, inner };
+  });
+  told.length = 0;
+  await clock.advance(10_000);
+  assertEquals(told, ["TRANSIENT_FAILURE"]);
+  await clock.advance(20_000);
+  assertEquals(bad!.endpoint.state, "TRANSIENT_FAILURE");
+  // Without a connection its state is what it would be anyway.
+  bad!.inner.become("CONNECTING");
+  assertEquals(told, ["TRANSIENT_FAILURE", "CONNECTING"]);
+  await clock.advance(10_000);
+  assertEquals(told, ["TRANSIENT_FAILURE", "CONNECTING"]);
+  bad!.inner.become("READY");
+  assertEquals(bad!.endpoint.state, "READY");
+  for (const { endpoint } of [bad!, good!]) void endpoint.close();
+  assertEquals(clock.timers, 0);
 });

@@ -96,6 +96,7 @@ Deno.test("Resolution asks again after a failure when the backoff is over, and n
   world.resolution.start();
   const log = await world.until(0.1);
   for (let i = 0; i < 100; i++) world.resolution.askAgain();
+  assertEquals(await world.until(0.7), []);
   log.push(...await world.until(30));
   assertEquals(log.filter((it) => it.includes("ENOTFOUND")).length, 3);
   assertEquals(log.filter((it) => it.includes("asked")).length, 4);
@@ -231,4 +232,42 @@ Deno.test("Resolution asks again although a source that it gave up goes on", asy
   ]);
   world.resolution.stop();
   assertEquals(world.clock.timers, 0);
+});
+
+Deno.test("Resolution waits as after the first failure when there was an answer between two", async () => {
+  // After three failures in a row the wait would be of some 2.6 s.
+  const answers = [false, false, true, false, true];
+  const world = new World(
+    () =>
+      answers.shift()
+        ? Promise.resolve(["a"])
+        : Promise.reject(new Error("ENOTFOUND")),
+    { minIntervalMs: 0 },
+  );
+  world.resolution.start();
+  await world.until(10);
+  world.resolution.askAgain();
+  const log = await world.until(11.3);
+  assertEquals(log.filter((it) => it.endsWith(" asked")).length, 2);
+  world.resolution.stop();
+  assertEquals(world.clock.timers, 0);
+});
+
+Deno.test("Resolution waits longer after each failure of a source that goes on well no more", async () => {
+  let wasWell = false;
+  const world = new World(async function* () {
+    if (wasWell) throw new Error("down");
+    wasWell = true;
+    yield ["a"];
+    await new Promise<void>((resolve) => {
+      world.clock.setTimeout(resolve, 100_000);
+    });
+    throw new Error("lost");
+  });
+  world.resolution.start();
+  await world.until(100.1);
+  // After 1 s, 1.6 s, 2.56 s and 4 s, each a fifth more or less.
+  const log = await world.until(109);
+  assert(log.filter((it) => it.endsWith(" asked")).length <= 5);
+  world.resolution.stop();
 });

@@ -157,3 +157,23 @@ Deno.test("HedgingPlan begins nothing while the channel is throttled", () => {
   assertEquals(plan.after(UNAVAILABLE, 1), "none");
   assertEquals(plan.beside(1), null);
 });
+
+Deno.test("HedgingPlan costs tokens for what fails, fatal or not, if the server speaks of trying again", () => {
+  for (
+    const [cost, act] of [
+      [0, (plan) => plan.after(ABORTED, 1)],
+      [1, (plan) => plan.after({ ...ABORTED, pushbackMs: null }, 1)],
+      [1, (plan) => plan.after(UNAVAILABLE, 1)],
+      [0, (plan) => plan.onEnd(Status.ABORTED)],
+      [1, (plan) => plan.onEnd(Status.UNAVAILABLE)],
+    ] as readonly (readonly [
+      cost: number,
+      act: (plan: ReturnType<typeof planOf>) => unknown,
+    ])[]
+  ) {
+    // One failure is one too many.
+    const throttle = new RetryThrottle({ maxTokens: 2, tokenRatio: 0.1 });
+    act(planOf(HEDGING, throttle));
+    assertEquals(throttle.allows, cost === 0);
+  }
+});

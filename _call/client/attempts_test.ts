@@ -12,6 +12,7 @@ import {
 } from "../../_testdata/fake_channel.ts";
 import { FakeClock } from "../../_testdata/fake_clock.ts";
 import {
+  CLEAN,
   closed,
   type FakeStream,
   type Fields,
@@ -831,4 +832,70 @@ Deno.test("ClientCall() is not tried again after a status that gRPC does not kno
   const error = await assertRejects(() => reply, GRPCError);
   assertEquals([error.status, error.attempts], [Status.UNKNOWN, 1]);
   assertEquals(test.streams.length, 1);
+});
+
+Deno.test("ClientCall() with hedging begins nothing more once a head has come", async () => {
+  using test = hedging(50);
+  const reply = test.call();
+  test.channel.stream.peerHead();
+  test.clock.advance(500);
+  assertEquals(test.streams.length, 1);
+  test.channel.stream.peerSends("x");
+  test.channel.stream.peerEnds({ "grpc-status": "0" });
+  await reply;
+});
+
+Deno.test("ClientCall() with hedging begins nothing more when a server forbids it while another is asked", async () => {
+  using test = hedging(50);
+  const reply = test.call();
+  test.clock.advance(60);
+  const [first, second] = test.streams;
+  second!.peerHead(
+    trailers(Status.UNAVAILABLE, { "grpc-retry-pushback-ms": "-1" }),
+    true,
+  );
+  test.clock.advance(500);
+  assertEquals(test.streams.length, 2);
+  first!.peerAnswers("x");
+  await reply;
+});
+
+Deno.test("ClientCall() with hedging makes its last attempt with what is more than is kept", async () => {
+  using clock = new FakeClock();
+  const channel = new FakeChannel({ config: { perCallRetryBufferSize: 20 } });
+  const stream = channel.streamUnary.open({
+    hedging: {
+      maxAttempts: 3,
+      delayMs: 50,
+      nonFatalStatusCodes: ["UNAVAILABLE"],
+    },
+  });
+  await stream.sendMessage({ value: "a" });
+  channel.stream.peerHead(
+    trailers(Status.UNAVAILABLE, { "grpc-retry-pushback-ms": "200" }),
+    true,
+  );
+  const second = stream.sendMessage({ value: "b".repeat(20) });
+  clock.advance(200);
+  await second;
+  assertEquals(channel.source.streams.length, 2);
+  clock.advance(500);
+  assertEquals(channel.source.streams.length, 2);
+  stream.cancel();
+});
+
+Deno.test("ClientCall() that ends well without a reply gives its part of a token", async () => {
+  using test = retrying({
+    policies: { retry: { throttling: { maxTokens: 4, tokenRatio: 1 } } },
+  });
+  const { throttle } = test.channel.retries;
+  throttle!.onFailure();
+  throttle!.onFailure();
+  assertEquals(throttle!.allows, false);
+  const stream = test.channel.unaryStream.open();
+  await stream.sendMessage({});
+  test.channel.stream.peerHead({ ...OK_HEAD, "grpc-status": "0" }, true);
+  test.channel.stream.close(CLEAN);
+  assertEquals(await stream.recvMessage(), null);
+  assertEquals(throttle!.allows, true);
 });

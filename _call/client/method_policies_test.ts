@@ -104,3 +104,27 @@ Deno.test("MethodPolicies has the throttling of its service config, or else the 
     assertEquals(new MethodPolicies(options).throttling, throttling);
   }
 });
+
+Deno.test("MethodPolicies has another version for another service config alone", () => {
+  const policies = new MethodPolicies();
+  const read = () => policies.read({ methodConfig: [ALL] }, "Cannot read");
+  assertEquals(policies.version, 0);
+  policies.use(null);
+  assertEquals(policies.version, 0);
+  const config = read();
+  policies.use(config);
+  policies.use(config);
+  assertEquals(policies.version, 1);
+});
+
+Deno.test("MethodPolicies has the option of a method before that of its service", () => {
+  const policies = new MethodPolicies({
+    methods: {
+      "a.B/C": { timeoutMs: 1 },
+      "a.B": { timeoutMs: 2, waitForReady: true },
+    },
+  });
+  const { timeoutMs, waitForReady } = policies.of("/a.B/C");
+  assertEquals([timeoutMs, waitForReady], [1, true]);
+  assertEquals(policies.of("/a.B/D").timeoutMs, 2);
+});
