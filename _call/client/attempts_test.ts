@@ -899,3 +899,15 @@ Deno.test("ClientCall() that ends well without a reply gives its part of a token
   assertEquals(await stream.recvMessage(), null);
   assertEquals(throttle!.allows, true);
 });
+
+Deno.test("ClientCall() that is cancelled between two attempts ends a send that waits for the next", async () => {
+  using test = retrying();
+  const stream = test.channel.streamUnary.open();
+  await stream.sendMessage({ value: "a" });
+  test.fail();
+  const send = stream.sendMessage({ value: "b" });
+  assertEquals(await stateOf(send), "pending");
+  stream.cancel();
+  await assertRejects(() => send, Error);
+  assertEquals(test.clock.delays, []);
+});
