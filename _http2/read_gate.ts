@@ -44,6 +44,8 @@ export class ReadGate implements Taker {
   /** Whether the connection wants no more for now. */
   #isHeld = false;
   #isPaused = false;
+  /** Whether the socket may not be paused. */
+  #isOpen = false;
   #isStopped = false;
   /** Whether the next chunk is taken all the same. */
   #isProbing = false;
@@ -146,6 +148,12 @@ export class ReadGate implements Taker {
     this.#pause();
   }
 
+  /** Whether the socket goes on while chunks wait: not for longer than a tick. */
+  keepOpen(isOpen: boolean): void {
+    this.#isOpen = isOpen;
+    this.#pause();
+  }
+
   #probeLater(): void {
     // What is given may have the connection held again.
     clearTimeout(this.#timer);
@@ -179,7 +187,7 @@ export class ReadGate implements Taker {
   #pause(): void {
     const isPaused = this.#isStopped ||
       !this.#isProbing && (this.#isHeld || this.#waiting.length > 0);
-    if (isPaused === this.#isPaused) return;
+    if (this.#isOpen || isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
     if (isPaused) this.#socket.pause();
     else this.#socket.resume();

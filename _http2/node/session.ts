@@ -204,6 +204,10 @@ export abstract class NodeSession<H2 extends Http2Session>
       },
     );
     socket.on("data", (chunk: Uint8Array) => gate.onData(chunk));
+    // In the tick after it is made the session itself reads what a paused socket
+    // has buffered, which the gate is given as well: that would be taken twice.
+    gate.keepOpen(true);
+    process.nextTick(() => gate.keepOpen(false));
     return gate;
   }
 
