@@ -200,6 +200,23 @@ function writePrefix(
   buffer[at + 4] = length;
 }
 
+/** Reads the length in the prefix that begins there. */
+function lengthAt(bytes: Uint8Array, at: number): number {
+  // Not with <<, which would make lengths from 2 GiB on negative.
+  return bytes[at + 1]! * 0x1000000 +
+    (bytes[at + 2]! << 16 | bytes[at + 3]! << 8 | bytes[at + 4]!);
+}
+
+/**
+ * Tells how long a frame is, prefix and message.
+ *
+ * @param bytes What it is in, at least the prefix.
+ * @param at Where it begins.
+ */
+export function frameSizeAt(bytes: Uint8Array, at: number): number {
+  return FRAME_PREFIX_BYTES + lengthAt(bytes, at);
+}
+
 /** Whom a {@linkcode FrameReader} gives the messages to. */
 export interface FrameReceiver {
   /**
@@ -317,9 +334,7 @@ export class FrameReader {
   #readPrefix(bytes: Uint8Array, at: number, end: number): number {
     if (this.#prefixBytes === 0 && end - at >= FRAME_PREFIX_BYTES) {
       this.#flag = bytes[at]!;
-      // Not with <<, which would make lengths from 2 GiB on negative.
-      this.#length = bytes[at + 1]! * 0x1000000 +
-        (bytes[at + 2]! << 16 | bytes[at + 3]! << 8 | bytes[at + 4]!);
+      this.#length = lengthAt(bytes, at);
       this.#prefixBytes = FRAME_PREFIX_BYTES;
       return at + FRAME_PREFIX_BYTES;
     }

@@ -6,14 +6,21 @@
  * @module
  */
 
+import { frameSizeAt } from "../../_wire/frame.ts";
 import type { ByteStream } from "../byte_stream.ts";
 
 /** A call that has sent more is not retried transparently: memory is not for that. */
 const MAX_KEPT_BYTES = 1024 * 1024;
 
-interface Frame {
-  readonly bytes: Uint8Array;
-  readonly end: boolean;
+/** Frames that lie in memory one behind the other. */
+interface Run {
+  readonly buffer: ArrayBufferLike;
+  readonly start: number;
+  end: number;
+  /** How many there are. */
+  frames: number;
+  /** Whether the last one ends the requests. */
+  ends: boolean;
 }
 
 /** The frames of a call's requests. */
@@ -22,7 +29,7 @@ export class Outbox {
   /** The first frame, which is the only one of most calls, and the others. */
   #first: Uint8Array | null = null;
   #firstEnds = false;
-  #others: Frame[] | null = null;
+  #others: Run[] | null = null;
   #bytes = 0;
 
   /** Whether all that was sent is still there, to be sent again. */
@@ -37,9 +44,7 @@ export class Outbox {
     if (this.#first === null) {
       this.#first = bytes;
       this.#firstEnds = end;
-    } else {
-      (this.#others ??= []).push({ bytes, end });
-    }
+    } else this.#join(this.#others ??= [], bytes, end);
   }
 
   /** Keeps a frame that was sent, unless that is too much to keep. */
@@ -54,7 +59,16 @@ export class Outbox {
     if (this.#first === null) return;
     stream.send(this.#first, this.#firstEnds);
     if (this.#others === null) return;
-    for (const { bytes, end } of this.#others) stream.send(bytes, end);
+    for (const { buffer, start, end, frames, ends } of this.#others) {
+      let at = start;
+      for (let left = frames; left > 1; left--) {
+        const rest = new Uint8Array(buffer, at, end - at);
+        const size = frameSizeAt(rest, 0);
+        stream.send(rest.subarray(0, size), false);
+        at += size;
+      }
+      stream.send(new Uint8Array(buffer, at, end - at), ends);
+    }
   }
 
   /** The server has taken the call up, or it is over. */
@@ -62,5 +76,33 @@ export class Outbox {
     this.#isWhole = false;
     this.#first = this.#others = null;
     this.#bytes = 0;
+  }
+
+  /**
+   * Adds a frame to those there are. Small ones are cut from the same memory
+   * one after the other, and a mebibyte of them are as many as 30 000: to keep
+   * none of these as an object makes a stream of requests up to a tenth cheaper.
+   */
+  #join(
+    runs: Run[],
+    { buffer, byteOffset, length }: Uint8Array,
+    ends: boolean,
+  ): void {
+    const last = runs[runs.length - 1];
+    if (
+      last !== undefined && last.buffer === buffer && last.end === byteOffset
+    ) {
+      last.end += length;
+      last.frames++;
+      last.ends = ends;
+      return;
+    }
+    runs.push({
+      buffer,
+      start: byteOffset,
+      end: byteOffset + length,
+      frames: 1,
+      ends,
+    });
   }
 }

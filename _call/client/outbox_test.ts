@@ -1,5 +1,8 @@
+import { StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { assertEquals } from "@std/assert";
+import { ProtoCodec } from "../../core/codec.ts";
 import { FakeStream, textFrame } from "../../_testdata/fake_stream.ts";
+import { FrameWriter } from "../../_wire/frame.ts";
 import { HeaderBlock } from "../../_wire/header_block.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -52,4 +55,38 @@ Deno.test("Outbox.hold() keeps everything when it has not been sent yet", () => 
   const outbox = new Outbox();
   for (let i = 0; i < 3; i++) outbox.hold(new Uint8Array(KIB * KIB), false);
   assertEquals([outbox.isWhole, sentBy(outbox).length], [true, 3]);
+});
+
+Deno.test("Outbox.sendOn() sends frames one by one when they lie one behind the other", () => {
+  const writer = new FrameWriter();
+  const codec = new ProtoCodec();
+  const frame = (value: string): Uint8Array =>
+    writer.frame(codec, { value }, StringValueSchema, KIB);
+  const texts = ["first", "", "a", "longer", "b", "", "last"];
+  const outbox = new Outbox();
+  for (const text of texts) {
+    outbox.keep(frame(text), text === "last");
+    // One of another call, between those of this one.
+    if (text === "a") frame("other");
+  }
+  const all = texts.map((text) => `message ${text}`.trimEnd());
+  all[all.length - 1] += " end";
+  assertEquals(sentBy(outbox), all);
+  assertEquals(sentBy(outbox), all);
+});
+
+Deno.test("Outbox.sendOn() sends the end by itself when it came behind the last message", () => {
+  const writer = new FrameWriter();
+  const codec = new ProtoCodec();
+  const outbox = new Outbox();
+  for (const value of ["a", "b", "c"]) {
+    outbox.keep(writer.frame(codec, { value }, StringValueSchema, KIB), false);
+  }
+  outbox.keep(new Uint8Array(), true);
+  assertEquals(sentBy(outbox), [
+    "message a",
+    "message b",
+    "message c",
+    "nothing end",
+  ]);
 });
