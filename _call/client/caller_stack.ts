@@ -64,11 +64,31 @@ function withCaller(error: unknown): unknown {
  * @param step The step.
  * @returns What it gives; what it fails with says who waits.
  */
-export async function awaited<T>(step: () => T | Promise<T>): Promise<T> {
+export function awaited<T>(step: () => T | Promise<T>): Promise<T> {
   try {
-    const result = step();
-    // One turn less, where there is nothing to wait for.
-    return result instanceof Promise ? await result : result;
+    return given(step());
+  } catch (error) {
+    return thrown(error);
+  }
+}
+
+/**
+ * What {@linkcode awaited} gives when a step gave this. With {@linkcode thrown}
+ * it is for steps that are taken for each message, without a function for each.
+ * Neither is `async`: that was a third of the memory that a message took.
+ */
+export function given<T>(result: T | Promise<T>): Promise<T> {
+  return result instanceof Promise ? waited(result) : Promise.resolve(result);
+}
+
+/** What {@linkcode awaited} gives when a step threw this. */
+export function thrown(error: unknown): Promise<never> {
+  return Promise.reject(withCaller(error));
+}
+
+async function waited<T>(result: Promise<T>): Promise<T> {
+  try {
+    return await result;
   } catch (error) {
     throw withCaller(error);
   }

@@ -12,7 +12,7 @@ import type { Peer } from "../../core/peer.ts";
 import { Status } from "../../core/status.ts";
 import { decodeMetadata } from "../../_wire/headers.ts";
 import type { ClientCall } from "./call.ts";
-import { awaited, rejection } from "./caller_stack.ts";
+import { awaited, given, rejection, thrown } from "./caller_stack.ts";
 import { misuse } from "../half.ts";
 import type { MessageOf, Received } from "../many.ts";
 import { MessageIterator } from "../message_iterator.ts";
@@ -36,6 +36,8 @@ export interface SendOptions {
 }
 
 const SEND_OPTIONS: OptionNames<SendOptions> = { end: true, compress: true };
+
+const NO_OPTIONS: SendOptions = {};
 
 /**
  * A call, held by the caller: everything that can be sent and received, one
@@ -167,13 +169,15 @@ export class ClientStream<in out Req, in out Rep>
    */
   sendMessage(
     message: MessageInit<MessageOf<Req>>,
-    options: SendOptions = {},
+    options: SendOptions = NO_OPTIONS,
   ): Promise<void> {
-    return awaited(() => {
+    try {
       checkOptions("Cannot send message", options, SEND_OPTIONS);
       const { end = false, compress = true } = options;
-      return this.#send(message, end, compress);
-    });
+      return given(this.#send(message, end, compress));
+    } catch (error) {
+      return thrown(error);
+    }
   }
 
   /**
@@ -228,7 +232,11 @@ export class ClientStream<in out Req, in out Rep>
    * @throws {GRPCError} If the call failed.
    */
   recvMessage(): Promise<Received<Rep>> {
-    return awaited(() => this.#recvMessage());
+    try {
+      return given(this.#recvMessage());
+    } catch (error) {
+      return thrown(error);
+    }
   }
 
   #recvMessage(): Received<Rep> | Promise<Received<Rep>> {
