@@ -456,7 +456,13 @@ export class ClientCall<Req, Rep>
 
   onEnd(trailers: RawHeaders): void {
     if (this.#finished) return;
-    if (trailers.length > 0) return this.#onOutcome(trailers, false);
+    if (trailers.length > 0) this.#onOutcome(trailers, false);
+    else this.#onNoStatus();
+  }
+
+  // Apart from the rest, for V8 makes memory for what a function in here needs
+  // wherever the one around it is called.
+  #onNoStatus(): void {
     this.#behindEvents(() => this.#end(noStatus()));
   }
 
@@ -464,6 +470,10 @@ export class ClientCall<Req, Rep>
     this.#streamClosed = true;
     this.#delayedReset?.[Symbol.dispose]();
     if (this.#finished) return;
+    this.#onStreamLost(why);
+  }
+
+  #onStreamLost(why: CloseReason): void {
     this.#sender.onStreamLost();
     // What came before the end of the stream counts.
     this.#behindEvents(() => this.#onClose(why));

@@ -160,7 +160,7 @@ export class RequestSender {
     if (end) this.half.advance("end");
     const isLast = end || !this.half.many;
     if (prepared instanceof Uint8Array) return this.#send(prepared, isLast);
-    return this.#watchers!.outgoing.run(() => this.#watched(prepared, isLast));
+    return this.#queue(prepared, isLast);
   }
 
   /** Ends the requests. */
@@ -267,11 +267,22 @@ export class RequestSender {
     }
     this.#outbox.keep(frame, end);
     const room = stream.send(frame, end);
-    if (room === undefined) return;
+    if (room !== undefined) return this.#whenRoom(room);
+  }
+
+  // What has a function in it, and is seldom called, is apart from the rest: V8
+  // makes memory for what such a function needs wherever the one around it is
+  // called, for each message.
+
+  #whenRoom(room: Promise<void>): Promise<void> {
     const gate = this.#gate ??= new SendGate();
     return gate.wait(room).then(() => {
       if (!this.#owner.takesRequests) throw this.#owner.sendAfterEnd();
     });
+  }
+
+  #queue(prepared: Unencoded, isLast: boolean): void | Promise<void> {
+    return this.#watchers!.outgoing.run(() => this.#watched(prepared, isLast));
   }
 
   /** Sends a message that listeners see before; a bad one ends the call. */

@@ -182,11 +182,19 @@ export class ServerCall<Req, Rep>
     if (headBytes > 0) this.hold(headBytes);
     // The deadline was made of this just now.
     this.#cancellation.enter(timeoutMs ?? undefined);
-    this.#events?.recvRequest(this, (metadata, handle) => {
+    if (this.#events !== null) this.#tellRequest(this.#events);
+    else if (this.request.many) this.#arrive();
+  }
+
+  // What has to do with events is apart from the rest: V8 makes memory for what
+  // the functions in it need wherever the one around them is called.
+
+  #tellRequest(events: ServerEvents): void {
+    events.recvRequest(this, (metadata, handle) => {
       this.#metadata = metadata;
       this.handle = handle;
     });
-    if (this.request.many) this.#behindEvents(() => this.#arrive());
+    if (this.request.many) events.behind(() => this.#arrive());
   }
 
   /** Goes on, as there is room for it: its handler starts. */
@@ -197,14 +205,22 @@ export class ServerCall<Req, Rep>
     this.#workBytes = this.heldBytes;
     const compressed = this.#unaryCompressed;
     this.#unary = undefined;
-    if (this.#events?.hearsMessages) {
-      this.#hear(bytes, compressed, (decoded) => {
-        this.#unaryMessage = decoded!.message;
-      });
-      return this.#events.behind(() => this.#start());
-    }
     if (this.#events === null) this.#startWith(bytes, compressed);
-    else this.#events.behind(() => this.#startWith(bytes, compressed));
+    else this.#startBehind(this.#events, bytes, compressed);
+  }
+
+  #startBehind(
+    events: ServerEvents,
+    bytes: Uint8Array,
+    compressed: boolean,
+  ): void {
+    if (!events.hearsMessages) {
+      return events.behind(() => this.#startWith(bytes, compressed));
+    }
+    this.#hear(bytes, compressed, (decoded) => {
+      this.#unaryMessage = decoded!.message;
+    });
+    events.behind(() => this.#start());
   }
 
   /**
@@ -356,7 +372,11 @@ export class ServerCall<Req, Rep>
       this.#onOutcomeError(error);
       throw error;
     }
-    return wait?.catch((error) => {
+    if (wait !== undefined) return this.#watchOutcome(wait);
+  }
+
+  #watchOutcome(wait: Promise<void>): Promise<void> {
+    return wait.catch((error) => {
       this.#onOutcomeError(error);
       throw error;
     });
@@ -440,13 +460,15 @@ export class ServerCall<Req, Rep>
       if (bytes.length >= MIN_COUNTED_BYTES) this.hold(bytes.length);
     } else if (this.#events === null) {
       this.#inbox.deliver(bytes, compressed);
-    } else {
-      this.#hear(
-        bytes,
-        compressed,
-        (decoded) => this.#inbox.deliver(bytes, compressed, decoded),
-      );
-    }
+    } else this.#hearOne(bytes, compressed);
+  }
+
+  #hearOne(bytes: Uint8Array, compressed: boolean): void {
+    this.#hear(
+      bytes,
+      compressed,
+      (decoded) => this.#inbox.deliver(bytes, compressed, decoded),
+    );
   }
 
   onAssembly(bytes: number): void {
@@ -461,12 +483,17 @@ export class ServerCall<Req, Rep>
       this.#reader.truncated,
     );
     if (fault !== null) return this.fail(fault);
-    if (this.#events !== null) {
-      this.#events.behind(() =>
-        this.request.many ? this.#inbox.finish(null) : this.#arrive()
-      );
-    } else if (this.request.many) this.#inbox.finish(null);
+    if (this.#events === null) this.#endRequests();
+    else this.#endRequestsBehind(this.#events);
+  }
+
+  #endRequests(): void {
+    if (this.request.many) this.#inbox.finish(null);
     else this.#arrive();
+  }
+
+  #endRequestsBehind(events: ServerEvents): void {
+    events.behind(() => this.#endRequests());
   }
 
   onClose(why: CloseReason): void {
@@ -540,11 +567,6 @@ export class ServerCall<Req, Rep>
           : { message: message as Req, plainBytes },
       );
     });
-  }
-
-  #behindEvents(step: () => void): void {
-    if (this.#events === null) step();
-    else this.#events.behind(step);
   }
 
   /** Asks for its handler to start. */

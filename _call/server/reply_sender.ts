@@ -92,7 +92,19 @@ export class ReplySender {
   /** Sends a message, and the initial metadata first if it was not sent. */
   message(message: unknown, compress: boolean): void | Promise<void> {
     const events = this.#events;
-    if (events === null) return this.#sendMessage(message, compress);
+    return events === null
+      ? this.#sendMessage(message, compress)
+      : this.#queue(events, message, compress);
+  }
+
+  // Functions that are made seldom are made apart from the rest: V8 makes memory
+  // for what they need wherever the function around them is called.
+
+  #queue(
+    events: ServerEvents,
+    message: unknown,
+    compress: boolean,
+  ): void | Promise<void> {
     return events.outgoing.run(() => {
       if (this.half.phase !== "idle") this.#require("message");
       const announced = this.half.phase === "idle"
@@ -117,7 +129,12 @@ export class ReplySender {
    */
   outcome(outcome: Outcome): void | Promise<void> {
     const events = this.#events;
-    if (events === null) return this.#sendOutcome(outcome);
+    return events === null
+      ? this.#sendOutcome(outcome)
+      : this.#queueOutcome(events, outcome);
+  }
+
+  #queueOutcome(events: ServerEvents, outcome: Outcome): void | Promise<void> {
     return events.outgoing.run(() => {
       this.#require(inputOf(outcome));
       return events.sendTrailingMetadata(
@@ -204,7 +221,10 @@ export class ReplySender {
     half.advance("message");
     this.#start.record?.sent(frame.length - FRAME_PREFIX_BYTES);
     const room = this.#stream.send(frame);
-    if (room === undefined) return;
+    if (room !== undefined) return this.#whenRoom(room);
+  }
+
+  #whenRoom(room: Promise<void>): Promise<void> {
     const gate = this.#gate ??= new SendGate();
     return gate.wait(room).then(() => {
       if (this.#owner.aborted !== undefined) throw this.#owner.aborted;

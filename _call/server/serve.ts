@@ -200,20 +200,28 @@ function run(host: CallHost, call: AnyCall): void {
   let result: unknown;
   try {
     result = host.propagates
-      ? currentParent.run(stream, () => handle(call, stream))
+      ? handleAsParent(call, stream)
       : handle(call, stream);
   } catch (error) {
     return handlerThrew(host, call, error);
   }
-  if (isPromiseLike(result)) {
-    // Through a promise of our own, for the `then` of others may throw.
-    Promise.resolve(result).then(
-      () => handlerReturned(host, call),
-      (error) => handlerThrew(host, call, error),
-    );
-  } else {
-    handlerReturned(host, call);
-  }
+  if (isPromiseLike(result)) awaitHandler(host, call, result);
+  else handlerReturned(host, call);
+}
+
+// Functions that not all calls need are made apart from the rest: V8 makes
+// memory for what is in them wherever the function around them is called.
+
+function awaitHandler(
+  host: CallHost,
+  call: AnyCall,
+  result: PromiseLike<unknown>,
+): void {
+  // Through a promise of our own, for the `then` of others may throw.
+  Promise.resolve(result).then(
+    () => handlerReturned(host, call),
+    (error) => handlerThrew(host, call, error),
+  );
 }
 
 /** Calls what handles a call, in the contexts of those who observe it. */
@@ -223,8 +231,23 @@ function handle(
 ): unknown {
   const { record } = call.start;
   return record?.hasContext
-    ? record.run(() => handleWithin(call, stream))
+    ? handleInContext(record, call, stream)
     : handleWithin(call, stream);
+}
+
+function handleInContext(
+  record: CallRecord,
+  call: AnyCall,
+  stream: ServerStream<unknown, unknown>,
+): unknown {
+  return record.run(() => handleWithin(call, stream));
+}
+
+function handleAsParent(
+  call: AnyCall,
+  stream: ServerStream<unknown, unknown>,
+): unknown {
+  return currentParent.run(stream, () => handle(call, stream));
 }
 
 function handleWithin(
@@ -239,42 +262,49 @@ function handleWithin(
 function handlerReturned(host: CallHost, call: AnyCall): void {
   // What it sent without waiting comes before the status.
   const wait = call.whenSent();
-  if (wait !== undefined) {
-    wait.then(() => handlerReturned(host, call));
-    return;
-  }
-  endCall(host, call, () => {
-    if (call.replied) return;
-    if (call.reply.allows("end")) return sendOutcome(host, call, OK);
-    return reportAndSend(
-      host,
-      call,
-      misuse("reply", call.reply.phase, "end"),
-    );
-  });
+  if (wait === undefined) endCall(host, call, replyReturned, undefined);
+  else awaitSent(host, call, wait);
+}
+
+function awaitSent(host: CallHost, call: AnyCall, wait: Promise<void>): void {
+  wait.then(() => handlerReturned(host, call));
 }
 
 function handlerThrew(host: CallHost, call: AnyCall, error: unknown): void {
-  endCall(host, call, () => {
-    if (call.replied) {
-      // What a handler throws because its call is over is no news.
-      const { aborted } = call;
-      const expected = error instanceof GRPCError ||
-        (aborted !== undefined && isCausedBy(error, aborted));
-      if (!expected) host.onHandlerError(error, call);
-    } else if (error instanceof GRPCError) {
-      let outcome: Outcome;
-      try {
-        outcome = outcomeOf(error);
-      } catch (failure) {
-        // A status of somebody's own making, of which nothing can be read.
-        return reportAndSend(host, call, failure);
-      }
-      return sendOutcome(host, call, outcome);
-    } else {
-      return reportAndSend(host, call, error);
+  endCall(host, call, replyThrew, error);
+}
+
+/** The last step of a call whose handler has returned. */
+function replyReturned(host: CallHost, call: AnyCall): void | Promise<void> {
+  if (call.replied) return;
+  if (call.reply.allows("end")) return sendOutcome(host, call, OK);
+  return reportAndSend(host, call, misuse("reply", call.reply.phase, "end"));
+}
+
+/** The last step of a call whose handler has thrown. */
+function replyThrew(
+  host: CallHost,
+  call: AnyCall,
+  error: unknown,
+): void | Promise<void> {
+  if (call.replied) {
+    // What a handler throws because its call is over is no news.
+    const { aborted } = call;
+    const expected = error instanceof GRPCError ||
+      (aborted !== undefined && isCausedBy(error, aborted));
+    if (!expected) host.onHandlerError(error, call);
+  } else if (error instanceof GRPCError) {
+    let outcome: Outcome;
+    try {
+      outcome = outcomeOf(error);
+    } catch (failure) {
+      // A status of somebody's own making, of which nothing can be read.
+      return reportAndSend(host, call, failure);
     }
-  });
+    return sendOutcome(host, call, outcome);
+  } else {
+    return reportAndSend(host, call, error);
+  }
 }
 
 /**
@@ -284,15 +314,20 @@ function handlerThrew(host: CallHost, call: AnyCall, error: unknown): void {
 function endCall(
   host: CallHost,
   call: AnyCall,
-  step: () => void | Promise<void>,
+  step: typeof replyThrew,
+  error: unknown,
 ): void {
   let wait: void | Promise<void> = undefined;
   try {
-    wait = step();
+    wait = step(host, call, error);
   } finally {
     if (wait === undefined) leave(host, call);
   }
-  wait?.finally(() => leave(host, call));
+  if (wait !== undefined) awaitEnd(host, call, wait);
+}
+
+function awaitEnd(host: CallHost, call: AnyCall, wait: Promise<void>): void {
+  wait.finally(() => leave(host, call));
 }
 
 /** A handler's failure: whole to the server's owner, not a word to the client. */
@@ -311,26 +346,42 @@ function sendOutcome(
   call: AnyCall,
   outcome: Outcome,
 ): void | Promise<void> {
-  const onError = (error: unknown): void | Promise<void> => {
-    // A listener's failure, or the end of the call: dealt with already.
-    if (call.aborted !== undefined) return;
-    host.onHandlerError(error, call);
-    if (outcome.details.length > 0) {
-      // Details that cannot be encoded must not hide the status.
-      return sendOutcome(host, call, { ...outcome, details: [] });
-    }
-    if (outcome !== INTERNAL_SERVER_ERROR && !call.replied) {
-      // Nor must anything else of which no trailers can be made.
-      return sendOutcome(host, call, INTERNAL_SERVER_ERROR);
-    }
-    // The stream took no trailers: at least the client must not wait for one.
-    call.cancel(new GRPCError(Status.UNKNOWN, "Internal Server Error"));
-  };
   try {
-    return call.sendOutcome(outcome)?.catch(onError);
+    const wait = call.sendOutcome(outcome);
+    if (wait !== undefined) return watchOutcome(host, call, outcome, wait);
   } catch (error) {
-    return onError(error);
+    return outcomeFailed(host, call, outcome, error);
   }
+}
+
+function watchOutcome(
+  host: CallHost,
+  call: AnyCall,
+  outcome: Outcome,
+  wait: Promise<void>,
+): Promise<void> {
+  return wait.catch((error) => outcomeFailed(host, call, outcome, error));
+}
+
+function outcomeFailed(
+  host: CallHost,
+  call: AnyCall,
+  outcome: Outcome,
+  error: unknown,
+): void | Promise<void> {
+  // A listener's failure, or the end of the call: dealt with already.
+  if (call.aborted !== undefined) return;
+  host.onHandlerError(error, call);
+  if (outcome.details.length > 0) {
+    // Details that cannot be encoded must not hide the status.
+    return sendOutcome(host, call, { ...outcome, details: [] });
+  }
+  if (outcome !== INTERNAL_SERVER_ERROR && !call.replied) {
+    // Nor must anything else of which no trailers can be made.
+    return sendOutcome(host, call, INTERNAL_SERVER_ERROR);
+  }
+  // The stream took no trailers: at least the client must not wait for one.
+  call.cancel(new GRPCError(Status.UNKNOWN, "Internal Server Error"));
 }
 
 function isCausedBy(error: unknown, cause: unknown): boolean {
