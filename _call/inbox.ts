@@ -47,6 +47,7 @@ export interface InboxOwner<M> {
   hold(bytes: number): void;
 }
 
+/** A message that waits and is more than its bytes. */
 interface Frame<M> {
   readonly bytes: Uint8Array;
   readonly compressed: boolean;
@@ -55,6 +56,12 @@ interface Frame<M> {
   /** What it counts for. */
   readonly size: number;
 }
+
+/** A message that waits; nearly all are nothing but bytes. */
+type Waiting<M> = Uint8Array | Frame<M>;
+
+/** Where nothing waits; never added to. */
+const NOTHING: never[] = [];
 
 /** A message that was decoded before it was taken, and its size. */
 export interface Decoded<M> {
@@ -68,6 +75,18 @@ export function weightOf(bytes: Uint8Array, compressed: boolean): number {
   return compressed ? SLICE_WEIGHT : 1 + (bytes.length >>> WEIGHED_BITS);
 }
 
+function weightOfWaiting<M>(waiting: Waiting<M>): number {
+  if (waiting instanceof Uint8Array) return weightOf(waiting, false);
+  const { message, bytes, compressed } = waiting;
+  return message === undefined ? weightOf(bytes, compressed) : 1;
+}
+
+function sizeOf<M>(waiting: Waiting<M>): number {
+  return waiting instanceof Uint8Array
+    ? waiting.length + MESSAGE_OVERHEAD_BYTES
+    : waiting.size;
+}
+
 /**
  * A queue of messages, decoded when they are taken: one at a time, so that no
  * more than one is there that was small as it came and is large decompressed.
@@ -77,7 +96,7 @@ export function weightOf(bytes: Uint8Array, compressed: boolean): number {
 export class Inbox<M> implements Taker {
   readonly #owner: InboxOwner<M>;
   readonly #order: Turns;
-  #frames: Frame<M>[] = [];
+  #frames: Waiting<M>[] = NOTHING;
   #next = 0;
   #bytes = 0;
   /** How many of them are counted by the owner, about. */
@@ -112,12 +131,17 @@ export class Inbox<M> implements Taker {
     if (isTaken && this.#turns === 0) {
       const weight = decoded === undefined ? weightOf(bytes, compressed) : 1;
       if (this.#mayTake(weight)) {
-        return this.#give(takers.shift()!, bytes, compressed, decoded?.message);
+        const message = decoded?.message;
+        return this.#give(takers.shift()!, bytes, compressed, message);
       }
     }
     const size = (decoded?.plainBytes ?? bytes.length) + MESSAGE_OVERHEAD_BYTES;
-    const message = decoded?.message;
-    this.#frames.push({ bytes, compressed, message, size });
+    const waiting = compressed || decoded !== undefined
+      ? { bytes, compressed, message: decoded?.message, size }
+      : bytes;
+    // A first push would make room for 17, where there is seldom more than one.
+    if (this.#frames.length === 0) this.#frames = [waiting];
+    else this.#frames.push(waiting);
     this.#bytes += size;
     if (this.#bytes - this.#counted >= COUNTED_BYTES) this.#count();
     if (isTaken) this.#waitTurn();
@@ -149,18 +173,17 @@ export class Inbox<M> implements Taker {
     const first = this.#next + this.#turns;
     const frame = this.#frames[first];
     if (frame !== undefined) {
-      const weight = frame.message === undefined
-        ? weightOf(frame.bytes, frame.compressed)
-        : 1;
-      if (this.#turns > 0 || !this.#mayTake(weight)) {
+      if (this.#turns > 0 || !this.#mayTake(weightOfWaiting(frame))) {
         const taker = this.#await();
         this.#waitTurn();
         return taker.promise;
       }
       this.#drop(frame);
       try {
-        return frame.message ??
-          this.#owner.decodeMessage(frame.bytes, frame.compressed);
+        return frame instanceof Uint8Array
+          ? this.#owner.decodeMessage(frame, false)
+          : frame.message ??
+            this.#owner.decodeMessage(frame.bytes, frame.compressed);
       } catch (error) {
         this.#fail(error as GRPCError);
         throw error;
@@ -182,6 +205,9 @@ export class Inbox<M> implements Taker {
     const frame = this.#frames[this.#next]!;
     const taker = this.#takers!.shift()!;
     this.#drop(frame);
+    if (frame instanceof Uint8Array) {
+      return this.#give(taker, frame, false, undefined);
+    }
     this.#give(taker, frame.bytes, frame.compressed, frame.message);
   }
 
@@ -200,7 +226,7 @@ export class Inbox<M> implements Taker {
 
   /** Ends the messages at once: what nobody took is dropped. */
   abort(error: Error): void {
-    this.#frames = [];
+    this.#frames = NOTHING;
     this.#next = 0;
     this.#bytes = 0;
     this.#turns = 0;
@@ -232,13 +258,9 @@ export class Inbox<M> implements Taker {
   }
 
   #waitTurn(): void {
-    const { bytes, compressed, message } = this
-      .#frames[this.#next + this.#turns]!;
+    const frame = this.#frames[this.#next + this.#turns]!;
     this.#turns++;
-    this.#order.wait(
-      this,
-      message === undefined ? weightOf(bytes, compressed) : 1,
-    );
+    this.#order.wait(this, weightOfWaiting(frame));
   }
 
   #give(
@@ -274,12 +296,12 @@ export class Inbox<M> implements Taker {
     this.#room = null;
   }
 
-  #drop(frame: Frame<M>): void {
+  #drop(frame: Waiting<M>): void {
     this.#next++;
-    this.#bytes -= frame.size;
+    this.#bytes -= sizeOf(frame);
     if (this.#counted - this.#bytes >= COUNTED_BYTES) this.#count();
     if (this.#next === this.#frames.length) {
-      this.#frames = [];
+      this.#frames = NOTHING;
       this.#next = 0;
     } else if (this.#next > 1024) {
       this.#frames = this.#frames.slice(this.#next);
