@@ -291,6 +291,11 @@ export class ClientCall<Req, Rep>
     return this.#sender.message(prepared, end);
   }
 
+  /** Sends the one request of a call that has begun; nobody waits for that. */
+  sendOnly(prepared: Prepared): void {
+    this.#sender.only(prepared);
+  }
+
   /** Ends the requests. */
   endRequests(): void | Promise<void> {
     if (this.takesRequests) return this.#sender.end();

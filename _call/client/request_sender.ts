@@ -163,6 +163,17 @@ export class RequestSender {
     return this.#queue(prepared, isLast);
   }
 
+  /**
+   * Sends the one message of a unary request. What it would have to wait for is
+   * told by the end of the call: a promise of it would be for nobody.
+   */
+  only(prepared: Prepared): void {
+    this.half.advance("message");
+    this.half.advance("end");
+    if (prepared instanceof Uint8Array) this.#send(prepared, true, false);
+    else this.#queue(prepared, true)?.catch(() => {});
+  }
+
   /** Ends the requests. */
   end(): void | Promise<void> {
     if (this.#watchers === null) return this.#send(EMPTY, true);
@@ -253,8 +264,16 @@ export class RequestSender {
     );
   }
 
-  /** Sends a frame, after the ones that wait for the stream. */
-  #send(frame: Uint8Array, end: boolean): void | Promise<void> {
+  /**
+   * Sends a frame, after the ones that wait for the stream.
+   *
+   * @param isAwaited Whether somebody waits for what it gives.
+   */
+  #send(
+    frame: Uint8Array,
+    end: boolean,
+    isAwaited = true,
+  ): void | Promise<void> {
     if (!this.#owner.takesRequests) throw this.#owner.sendAfterEnd();
     const { record } = this.#owner;
     if (record !== null && frame !== EMPTY) {
@@ -263,11 +282,11 @@ export class RequestSender {
     const stream = this.#stream;
     if (stream === null || !this.#isOpen) {
       this.#outbox.hold(frame, end);
-      return this.whenOpened();
+      return isAwaited ? this.whenOpened() : undefined;
     }
     this.#outbox.keep(frame, end);
     const room = stream.send(frame, end);
-    if (room !== undefined) return this.#whenRoom(room);
+    if (room !== undefined && isAwaited) return this.#whenRoom(room);
   }
 
   // What has a function in it, and is seldom called, is apart from the rest: V8

@@ -20,7 +20,7 @@ export function sendOne(call: AnyCall, message: unknown): void {
   const prepared = call.prepare(message);
   call.begin();
   // A call that has failed already has told so.
-  if (!call.finished) ignore(call.send(prepared, true));
+  if (!call.finished) call.sendOnly(prepared);
 }
 
 /** Sends the requests of a call from an iterable, while replies come in. */
