@@ -30,6 +30,12 @@ export interface CallOutcome {
   readonly details: readonly unknown[];
 }
 
+/** A call that may be observed. */
+export interface Observed {
+  /** What is told of it. */
+  readonly info: CallInfo;
+}
+
 const NO_TRACES: readonly CallTrace[] = [];
 
 const OK: CallOutcome = { status: Status.OK, message: "", details: [] };
@@ -39,7 +45,6 @@ const OK: CallOutcome = { status: Status.OK, message: "", details: [] };
  * and of its end is this one object.
  */
 export class CallRecord implements CallStart, CallSummary {
-  readonly info: CallInfo;
   readonly headers: readonly string[] | null;
   /** Whether the runtime's own spans are to be dropped. */
   hasSpan = false;
@@ -51,34 +56,42 @@ export class CallRecord implements CallStart, CallSummary {
   sentBytes = 0;
   receivedMessages = 0;
   receivedBytes = 0;
-  durationMs = NaN;
   peer: Peer | null = null;
 
+  readonly #call: Observed;
   readonly #observers: Observers;
   /** Null if nobody wants to know how long it takes. */
   readonly #clock: Pick<Clock, "now"> | null;
-  #traces: readonly CallTrace[] = NO_TRACES;
-  #startedAt = NaN;
+  /** Who follows it: most calls have one, */
+  #trace: CallTrace | null = null;
+  /** and these are the others. */
+  #others: readonly CallTrace[] = NO_TRACES;
+  /** By the clock, if there is one: when it began, and then how long it took. */
+  #timeMs = 0;
   #isRunning = false;
   #outcome: CallOutcome = OK;
 
   /**
-   * @param info The call, which has not begun.
+   * @param call The call, which has not begun.
    * @param headers The head of its request on a server; null on a client.
    * @param observers Who observes it.
    * @param clock What its duration goes by.
    */
   constructor(
-    info: CallInfo,
+    call: Observed,
     headers: readonly string[] | null,
     observers: Observers,
     clock: Pick<Clock, "now">,
   ) {
     this.attempts = headers === null ? 0 : 1;
-    this.info = info;
+    this.#call = call;
     this.headers = headers;
     this.#observers = observers;
     this.#clock = observers.isTimed ? clock : null;
+  }
+
+  get info(): CallInfo {
+    return this.#call.info;
   }
 
   get side(): CallSide {
@@ -98,7 +111,11 @@ export class CallRecord implements CallStart, CallSummary {
   }
 
   get elapsedMs(): number {
-    return this.#clock === null ? NaN : this.#clock.now() - this.#startedAt;
+    return this.#clock === null ? NaN : this.#clock.now() - this.#timeMs;
+  }
+
+  get durationMs(): number {
+    return this.#clock === null || this.#isRunning ? NaN : this.#timeMs;
   }
 
   /**
@@ -108,10 +125,10 @@ export class CallRecord implements CallStart, CallSummary {
    */
   begin(context?: Context): boolean {
     this.#isRunning = true;
-    if (this.#clock !== null) this.#startedAt = this.#clock.now();
+    if (this.#clock !== null) this.#timeMs = this.#clock.now();
     if (context === undefined) this.#begin();
     else context(() => this.#begin());
-    return this.#traces !== NO_TRACES;
+    return this.#trace !== null;
   }
 
   #begin(): void {
@@ -130,24 +147,29 @@ export class CallRecord implements CallStart, CallSummary {
   }
 
   #add(trace: CallTrace): void {
-    // Most calls have one, and an array that grows has room for seventeen.
-    this.#traces = this.#traces === NO_TRACES
-      ? [trace]
-      : [...this.#traces, trace];
-    this.hasSpan ||= trace.hasSpan === true;
-    this.hasContext ||= trace.run !== undefined;
+    if (this.#trace === null) this.#trace = trace;
+    else this.#others = [...this.#others, trace];
+    if (trace.hasSpan === true) this.hasSpan = true;
+    if (trace.run !== undefined) this.hasContext = true;
+  }
+
+  /** Gives one after another of those who follow it; undefined behind the last. */
+  #follower(index: number): CallTrace | undefined {
+    if (index === 0) return this.#trace ?? undefined;
+    return index > this.#others.length ? undefined : this.#others[index - 1];
   }
 
   /** Runs what the call leads to, in the contexts of those who observe it. */
   run<R>(fn: () => R): R {
     let all = fn;
-    for (let i = this.#traces.length - 1; i >= 0; i--) {
-      const trace = this.#traces[i]!;
+    for (let i = this.#others.length; i > 0; i--) {
+      const trace = this.#follower(i)!;
       if (trace.run === undefined) continue;
       const inner = all;
       all = () => this.#runIn(trace, inner);
     }
-    return all();
+    const first = this.#trace!;
+    return first.run === undefined ? all() : this.#runIn(first, all);
   }
 
   #runIn<R>(trace: CallTrace, fn: () => R): R {
@@ -169,8 +191,8 @@ export class CallRecord implements CallStart, CallSummary {
   attempt(metadata: Metadata | null, peer: Peer | null): Metadata | null {
     this.attempts++;
     let all = metadata;
-    for (let i = 0; i < this.#traces.length; i++) {
-      const trace = this.#traces[i]!;
+    let trace: CallTrace | undefined;
+    for (let i = 0; (trace = this.#follower(i)) !== undefined; i++) {
       if (trace.attempt === undefined) continue;
       try {
         all = trace.attempt(all, peer);
@@ -183,9 +205,10 @@ export class CallRecord implements CallStart, CallSummary {
 
   /** An attempt has failed, and the call goes on without it. */
   attemptFailed(status: Status): void {
-    for (let i = 0; i < this.#traces.length; i++) {
+    let trace: CallTrace | undefined;
+    for (let i = 0; (trace = this.#follower(i)) !== undefined; i++) {
       try {
-        this.#traces[i]!.attemptFailed?.(status);
+        trace.attemptFailed?.(status);
       } catch (error) {
         this.#report(error);
       }
@@ -194,9 +217,10 @@ export class CallRecord implements CallStart, CallSummary {
 
   /** The handler begins, in the context that is its own. */
   handling(): void {
-    for (let i = 0; i < this.#traces.length; i++) {
+    let trace: CallTrace | undefined;
+    for (let i = 0; (trace = this.#follower(i)) !== undefined; i++) {
       try {
-        this.#traces[i]!.handling?.();
+        trace.handling?.();
       } catch (error) {
         this.#report(error);
       }
@@ -207,9 +231,11 @@ export class CallRecord implements CallStart, CallSummary {
   sent(bytes: number): void {
     this.sentMessages++;
     this.sentBytes += bytes;
-    for (let i = 0; i < this.#traces.length; i++) {
+    let trace: CallTrace | undefined;
+    for (let i = 0; (trace = this.#follower(i)) !== undefined; i++) {
+      if (trace.sent === undefined) continue;
       try {
-        this.#traces[i]!.sent?.(bytes);
+        trace.sent(bytes);
       } catch (error) {
         this.#report(error);
       }
@@ -221,9 +247,11 @@ export class CallRecord implements CallStart, CallSummary {
     if (!this.#isRunning) return;
     this.receivedMessages++;
     this.receivedBytes += bytes;
-    for (let i = 0; i < this.#traces.length; i++) {
+    let trace: CallTrace | undefined;
+    for (let i = 0; (trace = this.#follower(i)) !== undefined; i++) {
+      if (trace.received === undefined) continue;
       try {
-        this.#traces[i]!.received?.(bytes);
+        trace.received(bytes);
       } catch (error) {
         this.#report(error);
       }
@@ -236,12 +264,13 @@ export class CallRecord implements CallStart, CallSummary {
     this.#isRunning = false;
     this.#outcome = outcome;
     this.peer = peer;
-    if (this.#clock !== null) this.durationMs = this.elapsedMs;
+    if (this.#clock !== null) this.#timeMs = this.elapsedMs;
     // What waited for a connection in vain was not sent.
     if (this.attempts === 0) this.sentMessages = this.sentBytes = 0;
-    for (let i = 0; i < this.#traces.length; i++) {
+    let trace: CallTrace | undefined;
+    for (let i = 0; (trace = this.#follower(i)) !== undefined; i++) {
       try {
-        const result = this.#traces[i]!.end(this);
+        const result = trace.end(this);
         if (!isPromiseLike(result)) continue;
         Promise.resolve(result).catch((error) => this.#report(error));
       } catch (error) {

@@ -36,7 +36,7 @@ function recordOf(headers: readonly string[] | null) {
   };
   const clock = { now: () => ++now };
   return {
-    record: new CallRecord(INFO, headers, observers, clock),
+    record: new CallRecord({ info: INFO }, headers, observers, clock),
     told,
     ends,
   };

@@ -13,6 +13,7 @@ import {
   isServerStreaming,
 } from "../../core/cardinality.ts";
 import { assignCall, GRPCError } from "../../core/errors.ts";
+import type { CallInfo } from "../../core/events.ts";
 import type { Metadata } from "../../core/metadata.ts";
 import type { Peer } from "../../core/peer.ts";
 import { Status } from "../../core/status.ts";
@@ -27,12 +28,12 @@ import {
   ResetCode,
   type StreamSource,
 } from "../byte_stream.ts";
-import type { CallRecord } from "../call_record.ts";
+import { CallRecord, type Observed } from "../call_record.ts";
 import { Attempts, type AttemptsOwner } from "./attempts.ts";
 import {
-  type ClientEvents,
+  ClientCallInfo,
+  ClientEvents,
   type ClientEventsOwner,
-  watchersOf,
 } from "./events.ts";
 import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import {
@@ -72,7 +73,7 @@ export type StopCallback = (error: Error) => void;
 
 /** One call from the client's side. */
 export class ClientCall<Req, Rep>
-  implements AttemptsOwner, SenderOwner, ClientEventsOwner, Holder {
+  implements AttemptsOwner, SenderOwner, ClientEventsOwner, Observed, Holder {
   readonly reply: Half;
   context?: Context;
   peer: Peer | null = null;
@@ -93,6 +94,8 @@ export class ClientCall<Req, Rep>
   readonly #options: ClientCallOptions;
   readonly #sender: RequestSender;
   readonly #events: ClientEvents | null;
+  /** Made for who asks. */
+  #info: CallInfo | null = null;
   readonly #cancellation: Cancellation;
   readonly #inbox: Inbox<Rep>;
   readonly #reader: FrameReader;
@@ -144,9 +147,11 @@ export class ClientCall<Req, Rep>
     );
     this.#inbox = new Inbox(this);
     this.#reader = new FrameReader(this, options.maxReceiveMessageSize);
-    const { events, record } = watchersOf(this, method, options);
-    this.#events = events;
-    this.record = record;
+    const { audience, observers } = method.host.listeners;
+    this.#events = audience === null ? null : new ClientEvents(this, audience);
+    this.record = observers === null
+      ? null
+      : new CallRecord(this, null, observers, deadlines);
     this.#sender = new RequestSender(
       this,
       new Half(isClientStreaming(cardinality)),
@@ -160,6 +165,15 @@ export class ClientCall<Req, Rep>
         sender: this.#sender,
         events: this.#events,
       });
+  }
+
+  /** What those are told of it who listen or observe. */
+  get info(): CallInfo {
+    return this.#info ??= new ClientCallInfo(
+      this,
+      this.#method.descriptor,
+      this.#options.deadline,
+    );
   }
 
   /** The half that is sent. */

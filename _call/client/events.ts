@@ -24,15 +24,14 @@ import type { Peer } from "../../core/peer.ts";
 import type { Context } from "../../_context.ts";
 import { decodeMetadata, type RawHeaders } from "../../_wire/headers.ts";
 import type { ReceivedOutcome } from "../../_wire/outcome.ts";
-import { CallRecord } from "../call_record.ts";
 import type { NextAttempt } from "./attempts.ts";
-import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import { messageOf, tell } from "../events.ts";
 import { after, type Step, StepQueue } from "../step_queue.ts";
 
 /** A call that has events: what is done when the listeners are through. */
 export interface ClientEventsOwner {
-  readonly peer: Peer | null;
+  /** What the events say of it. */
+  readonly info: CallInfo;
   readonly finished: boolean;
   /** Whose context listeners run in; absent while it is that of the moment. */
   readonly context?: Context;
@@ -69,14 +68,14 @@ export interface ClientEventsOwner {
 const NOW = Promise.resolve();
 
 /** What the events of a call say of it. */
-class ClientCallInfo implements CallInfo {
+export class ClientCallInfo implements CallInfo {
   readonly methodName: string;
   readonly method: MethodDescriptor;
   readonly deadline: Deadline | null;
-  readonly #owner: ClientEventsOwner;
+  readonly #owner: { readonly peer: Peer | null };
 
   constructor(
-    owner: ClientEventsOwner,
+    owner: { readonly peer: Peer | null },
     method: MethodDescriptor,
     deadline: Deadline | undefined,
   ) {
@@ -89,33 +88,6 @@ class ClientCallInfo implements CallInfo {
   get peer(): Peer | null {
     return this.#owner.peer;
   }
-}
-
-/** Who watches a call. */
-export interface Watchers {
-  /** What tells its events; null if nobody listens. */
-  readonly events: ClientEvents | null;
-  /** What is counted of it; null if nobody observes it as a whole. */
-  readonly record: CallRecord | null;
-}
-
-const NOBODY: Watchers = { events: null, record: null };
-
-/** Makes what those need who watch a call that begins now. */
-export function watchersOf(
-  owner: ClientEventsOwner,
-  { host: { listeners, deadlines }, descriptor }: ClientMethod,
-  { deadline }: ClientCallOptions,
-): Watchers {
-  const { audience, observers } = listeners;
-  if (audience === null && observers === null) return NOBODY;
-  const info = new ClientCallInfo(owner, descriptor, deadline);
-  return {
-    events: audience === null ? null : new ClientEvents(owner, audience, info),
-    record: observers === null
-      ? null
-      : new CallRecord(info, null, observers, deadlines),
-  };
 }
 
 /**
@@ -139,11 +111,10 @@ export class ClientEvents {
   constructor(
     owner: ClientEventsOwner,
     audience: Audience<ClientEvent>,
-    info: CallInfo,
   ) {
     this.#owner = owner;
     this.#audience = audience;
-    this.#info = info;
+    this.#info = owner.info;
     this.hearsMessages = audience.has(SendMessage);
     this.hearsMore = audience.size > 1 || !audience.has(SendRequest);
   }

@@ -76,7 +76,7 @@ export class ServerEvents {
     this.#owner = owner;
     this.#audience = audience;
     this.#start = start;
-    this.#info = start.info!;
+    this.#info = start.info;
     this.hearsMessages = audience.has(RecvMessage);
     this.hearsReplies = audience.has(SendInitialMetadata) ||
       audience.has(SendMessage) || audience.has(SendTrailingMetadata);

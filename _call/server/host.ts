@@ -65,8 +65,8 @@ export interface RequestStart {
   readonly headers: RawHeaders;
   readonly deadline: Deadline | null;
   readonly peer: Peer;
-  /** What events say of it; null if nobody listens. */
-  readonly info: CallInfo | null;
+  /** What those are told of it who listen or observe. */
+  readonly info: CallInfo;
   /** What is counted of it; null if nobody observes it. */
   readonly record: CallRecord | null;
   /** What handles it, with all that goes around that. */

@@ -14,7 +14,7 @@ import { Status } from "../../core/status.ts";
 import { HeaderBlock, type RawHeaders } from "../../_wire/headers.ts";
 import type { Admission } from "./admission.ts";
 import { type ByteSink, type ByteStream, NO_SINK } from "../byte_stream.ts";
-import { CallRecord } from "../call_record.ts";
+import { CallRecord, type Observed } from "../call_record.ts";
 import type { Outcome } from "../../_wire/outcome.ts";
 import {
   INTERNAL_SERVER_ERROR,
@@ -27,7 +27,12 @@ import { currentParent } from "../parent.ts";
 import type { Route } from "./route.ts";
 import { isPromiseLike } from "../../core/_describe.ts";
 import { within } from "./middleware.ts";
-import { HeadReader, pathOf, type Refusal } from "./read_head.ts";
+import {
+  type GoodHead,
+  HeadReader,
+  pathOf,
+  type Refusal,
+} from "./read_head.ts";
 import { ServerCall } from "./call.ts";
 import type { RequestStart, ServerCallOwner, ServerHost } from "./host.ts";
 import { ServerStream } from "./stream.ts";
@@ -84,23 +89,15 @@ export class CallServer implements ServerCallOwner<AnyCall> {
     const deadline = timeoutMs === null
       ? null
       : Deadline.fromTimeout(timeoutMs, host.deadlines.clock);
-    const { listeners } = host;
-    const isWatched = listeners.audience !== null ||
-      listeners.observers !== null;
-    const info: CallInfo | null = isWatched
-      ? { methodName: method.path, method, deadline, peer }
-      : null;
-    const record = info === null ? null : recordOf(host, info, raw, stream);
-    const chain = listeners.middleware.chainOf(method.path);
-    const start: RequestStart = {
+    const chain = host.listeners.middleware.chainOf(method.path);
+    const start = new ServedRequest(
       request,
-      headers: raw,
+      raw,
       deadline,
       peer,
-      info,
-      record,
-      handler: chain === null ? handler : within(chain, handler),
-    };
+      chain === null ? handler : within(chain, handler),
+    );
+    start.record = recordOf(host, start, raw, stream);
     const call: AnyCall = new ServerCall(host, stream, start, this);
     host.onCallStart(call);
     call.begin();
@@ -146,15 +143,46 @@ function leave(host: CallHost, call: AnyCall): void {
   host.onCallEnd(call);
 }
 
+/** A request that came, whose head is good. */
+class ServedRequest implements RequestStart {
+  readonly request: GoodHead;
+  readonly headers: RawHeaders;
+  readonly deadline: Deadline | null;
+  readonly peer: Peer;
+  readonly handler: RequestStart["handler"];
+  record: CallRecord | null = null;
+  /** Made for who asks. */
+  #info: CallInfo | null = null;
+
+  constructor(
+    request: GoodHead,
+    headers: RawHeaders,
+    deadline: Deadline | null,
+    peer: Peer,
+    handler: RequestStart["handler"],
+  ) {
+    this.request = request;
+    this.headers = headers;
+    this.deadline = deadline;
+    this.peer = peer;
+    this.handler = handler;
+  }
+
+  get info(): CallInfo {
+    const { request: { route: { method } }, deadline, peer } = this;
+    return this.#info ??= { methodName: method.path, method, deadline, peer };
+  }
+}
+
 /** Begins to follow a call, if somebody observes it. */
 function recordOf(
   { listeners: { observers }, deadlines }: CallHost,
-  info: CallInfo,
+  call: Observed,
   headers: RawHeaders,
   stream: ByteStream,
 ): CallRecord | null {
   if (observers === null) return null;
-  const record = new CallRecord(info, headers, observers, deadlines);
+  const record = new CallRecord(call, headers, observers, deadlines);
   if (!record.begin()) return null;
   if (record.hasSpan) stream.dropSpan?.();
   return record;
@@ -171,7 +199,7 @@ function recordRefusal(
   const methodName = pathOf(raw);
   const method = host.routes.get(methodName)?.method ?? null;
   const info = { methodName, method, deadline: null, peer };
-  recordOf(host, info, raw, stream)?.end(
+  recordOf(host, { info }, raw, stream)?.end(
     { status, message, details: [] },
     peer,
   );
