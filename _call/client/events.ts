@@ -96,13 +96,12 @@ export class ClientCallInfo implements CallInfo {
  * before is still at work.
  */
 export class ClientEvents {
-  /** What is sent, in order, behind listeners that take their time. */
-  readonly outgoing: StepQueue = new StepQueue();
   /** Whether somebody listens for what is sent. */
   readonly hearsMessages: boolean;
   /** Whether somebody listens for anything that comes behind the request. */
   readonly hearsMore: boolean;
-  /** What came in, likewise. */
+  #outgoing: StepQueue | null = null;
+  /** What came in, in order, behind listeners that take their time. */
   readonly #incoming = new StepQueue();
   readonly #owner: ClientEventsOwner;
   readonly #audience: Audience<ClientEvent>;
@@ -119,6 +118,11 @@ export class ClientEvents {
     this.hearsMore = audience.size > 1 || !audience.has(SendRequest);
   }
 
+  /** What is sent, in order, behind listeners that take their time. */
+  get outgoing(): StepQueue {
+    return this.#outgoing ??= new StepQueue();
+  }
+
   /** The request can be sent: gives its metadata to `next`. */
   sendRequest(
     metadata: Metadata | null,
@@ -132,11 +136,7 @@ export class ClientEvents {
       metadata ?? new Metadata(),
       contentType,
     );
-    const step = (): void => {
-      after(this.#tellRequest(listeners, event), () => {
-        if (!this.#owner.finished) next(event.metadata);
-      });
-    };
+    const step = (): void => this.#tellRequest(listeners, event, next);
     const { context } = this.#owner;
     if (context !== undefined) return context(step);
     // This is the context of the call. A microtask keeps what a listener enters
@@ -148,16 +148,33 @@ export class ClientEvents {
   #tellRequest(
     listeners: readonly Callback[],
     event: SendRequest,
-  ): void | Promise<void> {
+    next: (metadata: Metadata | null) => void,
+  ): void {
     const owner = this.#owner;
     if (owner.finished) return;
+    let wait: void | Promise<void>;
     try {
-      return tell(listeners, event)?.catch((error) =>
-        owner.cancel(error as GRPCError)
-      );
+      wait = tell(listeners, event);
     } catch (error) {
-      owner.cancel(error as GRPCError);
+      return owner.cancel(error as GRPCError);
     }
+    if (wait !== undefined) this.#awaitRequest(wait, event, next);
+    else if (!owner.finished) next(event.metadata);
+  }
+
+  // What has a function in it is apart from what has none, here and below: V8
+  // makes memory for what such a function needs wherever the one around it is
+  // called.
+
+  #awaitRequest(
+    wait: Promise<void>,
+    event: SendRequest,
+    next: (metadata: Metadata | null) => void,
+  ): void {
+    const owner = this.#owner;
+    wait.catch((error) => owner.cancel(error as GRPCError)).then(() => {
+      if (!owner.finished) next(event.metadata);
+    });
   }
 
   /** A message is to be encoded: gives the one that is sent to `next`. */
@@ -182,16 +199,29 @@ export class ClientEvents {
     this.#guard(() => after(tell(listeners, event), next));
   }
 
+  /** Whether what comes has nobody to wait for. */
+  get #isFree(): boolean {
+    return this.#incoming.tail === null;
+  }
+
   onHead(raw: RawHeaders): void {
     const listeners = this.#audience.get(RecvInitialMetadata);
-    if (listeners === undefined) {
-      return this.behind(() => this.#owner.acceptHead(raw, null));
-    }
+    if (listeners !== undefined || !this.#isFree) {
+      this.#hearHead(listeners, raw);
+    } else if (!this.#owner.finished) this.#owner.acceptHead(raw, null);
+  }
+
+  #hearHead(
+    listeners: readonly Callback[] | undefined,
+    raw: RawHeaders,
+  ): void {
+    const owner = this.#owner;
     this.#receive(() => {
+      if (listeners === undefined) return owner.acceptHead(raw, null);
       const metadata = decodeMetadata(raw);
       const event = new RecvInitialMetadata(this.#info, metadata);
       return after(tell(listeners, event), () => {
-        if (!this.#owner.finished) this.#owner.acceptHead(raw, event.metadata);
+        if (!owner.finished) owner.acceptHead(raw, event.metadata);
       });
     });
   }
@@ -199,11 +229,22 @@ export class ClientEvents {
   onFrame(bytes: Uint8Array, compressed: boolean): void {
     const owner = this.#owner;
     const listeners = this.#audience.get(RecvMessage);
-    if (listeners === undefined) {
-      return this.behind(() => owner.acceptMessage(bytes, compressed));
-    }
-    this.#receive(() =>
-      after(owner.whenRoom(bytes, compressed), () => {
+    if (listeners !== undefined || !this.#isFree) {
+      this.#hearMessage(listeners, bytes, compressed);
+    } else if (!owner.finished) owner.acceptMessage(bytes, compressed);
+  }
+
+  #hearMessage(
+    listeners: readonly Callback[] | undefined,
+    bytes: Uint8Array,
+    compressed: boolean,
+  ): void {
+    const owner = this.#owner;
+    this.#receive(() => {
+      if (listeners === undefined) {
+        return owner.acceptMessage(bytes, compressed);
+      }
+      return after(owner.whenRoom(bytes, compressed), () => {
         if (owner.finished) return;
         const plain = owner.plainOf(bytes, compressed);
         const message = owner.decodePlain(plain);
@@ -213,8 +254,8 @@ export class ClientEvents {
           const { length } = plain;
           owner.acceptMessage(bytes, compressed, messageOf(event), length);
         });
-      })
-    );
+      });
+    });
   }
 
   /** @param trailersOnly Whether there was no head before. */
@@ -223,26 +264,42 @@ export class ClientEvents {
     outcome: ReceivedOutcome,
     trailersOnly: boolean,
   ): void {
-    const ofHead = this.#audience.get(RecvInitialMetadata);
-    if (trailersOnly && ofHead !== undefined) {
-      const event = new RecvInitialMetadata(this.#info, new Metadata());
-      this.#receive(() => tell(ofHead, event));
-    }
+    if (trailersOnly) this.#hearNoHead();
     const listeners = this.#audience.get(RecvTrailingMetadata);
-    if (listeners === undefined) {
-      return this.behind(() => this.#owner.acceptOutcome(raw, outcome, null));
+    if (listeners !== undefined || !this.#isFree) {
+      this.#hearOutcome(listeners, raw, outcome);
+    } else if (!this.#owner.finished) {
+      this.#owner.acceptOutcome(raw, outcome, null);
     }
+  }
+
+  #hearNoHead(): void {
+    const listeners = this.#audience.get(RecvInitialMetadata);
+    if (listeners === undefined) return;
+    const event = new RecvInitialMetadata(this.#info, new Metadata());
+    this.#receive(() => tell(listeners, event));
+  }
+
+  #hearOutcome(
+    listeners: readonly Callback[] | undefined,
+    raw: RawHeaders,
+    outcome: ReceivedOutcome,
+  ): void {
+    const owner = this.#owner;
     this.#receive(() => {
+      if (listeners === undefined) {
+        return owner.acceptOutcome(raw, outcome, null);
+      }
       const event = new RecvTrailingMetadata(
         this.#info,
         decodeMetadata(raw),
         outcome.status,
         outcome.message,
-        () => this.#owner.decodeDetails(outcome),
+        () => owner.decodeDetails(outcome),
       );
       return after(tell(listeners, event), () => {
-        if (this.#owner.finished) return;
-        this.#owner.acceptOutcome(raw, outcome, event.metadata);
+        if (owner.finished) return;
+        owner.acceptOutcome(raw, outcome, event.metadata);
       });
     });
   }

@@ -25,6 +25,9 @@ import { messageOf, tell } from "../events.ts";
 import type { RequestStart } from "./host.ts";
 import { after, type Step, StepQueue } from "../step_queue.ts";
 
+/** What has come already. */
+const NOW = Promise.resolve();
+
 /** A call that has events. */
 export interface ServerEventsOwner {
   /** Why the call ended before its time, if it did. */
@@ -53,14 +56,15 @@ export interface MessageArrival {
  * before is still at work.
  */
 export class ServerEvents {
-  /** What is sent, in order, behind listeners that take their time. */
-  readonly outgoing: StepQueue = new StepQueue();
   /** Whether somebody listens for the messages that come. */
   readonly hearsMessages: boolean;
   /** Whether somebody listens for anything that is sent. */
   readonly hearsReplies: boolean;
-  /** What came in, likewise. */
+  #outgoing: StepQueue | null = null;
+  /** What came in, in order, behind listeners that take their time. */
   readonly #incoming = new StepQueue();
+  /** What came while the listeners are still to be told of the request. */
+  #behindRequest: (() => void)[] | null = null;
   readonly #owner: ServerEventsOwner;
   readonly #audience: Audience<ServerEvent>;
   readonly #start: RequestStart;
@@ -80,6 +84,11 @@ export class ServerEvents {
     this.hearsMessages = audience.has(RecvMessage);
     this.hearsReplies = audience.has(SendInitialMetadata) ||
       audience.has(SendMessage) || audience.has(SendTrailingMetadata);
+  }
+
+  /** What is sent, in order, behind listeners that take their time. */
+  get outgoing(): StepQueue {
+    return this.#outgoing ??= new StepQueue();
   }
 
   /**
@@ -112,12 +121,43 @@ export class ServerEvents {
       head.userAgent,
       this.#start.peer,
     );
-    this.#receive(() =>
-      after(tell(listeners, event), () => {
-        if (this.#owner.aborted !== undefined) return;
-        next(event.metadata, event.methodFunc);
-      })
+    // In a microtask what a listener enters of asynchronous contexts is kept
+    // from all that comes behind, which takes a tenth of the time that it takes
+    // to enter a context and to leave it.
+    this.#behindRequest = [];
+    NOW.then(() => this.#tellRequest(listeners, event, next));
+    NOW.then(() => this.#goOn());
+  }
+
+  #tellRequest(
+    listeners: readonly Callback[],
+    event: RecvRequest,
+    next: (metadata: Metadata | null, methodFunc: MethodFunc) => void,
+  ): void {
+    const owner = this.#owner;
+    if (owner.aborted !== undefined) return;
+    let wait: void | Promise<void>;
+    try {
+      wait = tell(listeners, event);
+    } catch (error) {
+      return owner.onEventError(error as GRPCError);
+    }
+    if (wait === undefined) return next(event.metadata, event.methodFunc);
+    this.#wait(
+      this.#incoming.run(() =>
+        wait.then(() => {
+          if (owner.aborted !== undefined) return;
+          next(event.metadata, event.methodFunc);
+        }).catch((error) => owner.onEventError(error as GRPCError))
+      ),
     );
+  }
+
+  /** The listeners know of the request: takes up what came meanwhile. */
+  #goOn(): void {
+    const steps = this.#behindRequest!;
+    this.#behindRequest = null;
+    for (let i = 0; i < steps.length; i++) steps[i]!();
   }
 
   /**
@@ -195,12 +235,20 @@ export class ServerEvents {
    * throws then ends the call.
    */
   behind(step: () => void): void {
-    if (this.#incoming.tail !== null) this.#receive(step);
+    if (this.#behindRequest !== null) {
+      this.#behindRequest.push(() => this.behind(step));
+    } else if (this.#incoming.tail !== null) this.#receive(step);
     else if (this.#owner.aborted === undefined) step();
   }
 
   #receive(step: Step): void {
-    const wait = this.#incoming.run(() => this.#guard(step));
+    if (this.#behindRequest !== null) {
+      this.#behindRequest.push(() => this.#receive(step));
+    } else this.#wait(this.#incoming.run(() => this.#guard(step)));
+  }
+
+  /** Stops the flow of bytes until listeners are through. */
+  #wait(wait: void | Promise<void>): void {
     if (wait === undefined) return;
     this.#owner.pause();
     wait.then(() => this.#owner.resume());

@@ -371,7 +371,9 @@ Deno.test("Server keeps what a listener or handler enters from the calls behind 
     user.enterWith("a listener's");
   });
   await callTwice();
-  assertEquals(seen, new Array(6).fill("nobody's"));
+  // Nor are they in that of a caller in the same process.
+  await user.run("carol", callTwice);
+  assertEquals(seen, new Array(10).fill("nobody's"));
 });
 
 Deno.test("Channel and Server keep no caller's context beyond the call", async () => {
