@@ -8,7 +8,7 @@
 import type { ContextLike, SpanContextLike, SpanLike } from "./api.ts";
 import { SAMPLED } from "./keys.ts";
 import { SPAN_KEY } from "./registry.ts";
-import { idsOf, newTraceparent } from "./trace_parent.ts";
+import { checkedTraceparent, idsOf, newTraceparent } from "./trace_parent.ts";
 
 /**
  * The place of a span in a trace that is not sampled. All that can be done to a
@@ -17,22 +17,28 @@ import { idsOf, newTraceparent } from "./trace_parent.ts";
  * @see {@link https://opentelemetry.io/docs/specs/otel/trace/api/#wrapping-a-spancontext-in-a-span}
  */
 export class UnsampledSpan implements SpanLike {
-  /** Its place, as it travels. */
-  readonly traceparent: string;
-  readonly #isRemote: boolean;
+  readonly #received: string | null;
+  #traceparent: string | undefined;
   #context: SpanContextLike | undefined;
 
   /** @param received The place that came with a request; null for a new trace. */
   constructor(received: string | null) {
-    this.#isRemote = received !== null;
-    this.traceparent = received ?? newTraceparent();
+    this.#received = received;
+  }
+
+  /** Its place, as it travels. */
+  get traceparent(): string {
+    return this.#traceparent ??= this.#received === null
+      ? newTraceparent()
+      : checkedTraceparent(this.#received);
   }
 
   spanContext(): SpanContextLike {
+    const { traceparent } = this;
     return this.#context ??= {
-      ...idsOf(this.traceparent),
+      ...idsOf(traceparent),
       traceFlags: 0,
-      ...(this.#isRemote && { isRemote: true }),
+      ...(traceparent === this.#received && { isRemote: true }),
     };
   }
 
@@ -84,9 +90,9 @@ export function isSampled(
   parent: SpanLike | undefined,
   sampleRate: number,
 ): boolean {
-  return parent === undefined
-    ? Math.random() < sampleRate
-    : (parent.spanContext().traceFlags & SAMPLED) !== 0;
+  if (parent === undefined) return Math.random() < sampleRate;
+  if (parent instanceof UnsampledSpan) return false;
+  return (parent.spanContext().traceFlags & SAMPLED) !== 0;
 }
 
 /** The context of a call without a span. */

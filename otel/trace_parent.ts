@@ -66,6 +66,14 @@ function newBatch(): string {
   return decoder.decode(codes);
 }
 
+/**
+ * Gives one that came, or one of a new trace if it is malformed. To look at each
+ * of its characters takes more than all else that is done with it.
+ */
+export function checkedTraceparent(received: string): string {
+  return UNSAMPLED.test(received) ? received : newTraceparent();
+}
+
 /** Tells the ids in one. */
 export function idsOf(traceparent: string): {
   readonly traceId: string;
@@ -89,8 +97,8 @@ export function hasOnlyW3CFields(propagator: PropagatorLike): boolean {
  * to a trace which is not sampled, or to none.
  *
  * @param headers The head, names and values in turns.
- * @returns The `traceparent`; empty if there is nothing to read; null if there is
- *   more than that.
+ * @returns The `traceparent`, which is still to be checked; empty if there is
+ *   nothing to read; null if there is more than that.
  */
 export function unsampledParent(headers: readonly string[]): string | null {
   let found = "";
@@ -102,8 +110,14 @@ export function unsampledParent(headers: readonly string[]): string | null {
       case TRACEPARENT:
         if (found !== "") return null;
         found = headers[i + 1]!;
-        if (!UNSAMPLED.test(found)) return null;
+        if (!hasForm(found)) return null;
     }
   }
   return found;
+}
+
+/** Tells whether it is of a version and with flags that are known here. */
+function hasForm(traceparent: string): boolean {
+  return traceparent.length === FORM.length && traceparent.startsWith("00-") &&
+    traceparent.endsWith("-00");
 }
