@@ -63,7 +63,9 @@ export class ServerEvents {
   #outgoing: StepQueue | null = null;
   /** What came in, in order, behind listeners that take their time. */
   readonly #incoming = new StepQueue();
-  /** What came while the listeners are still to be told of the request. */
+  /** Whether the listeners are still to be told of the request, */
+  #isTelling = false;
+  /** and what has come meanwhile. */
   #behindRequest: (() => void)[] | null = null;
   readonly #owner: ServerEventsOwner;
   readonly #audience: Audience<ServerEvent>;
@@ -124,7 +126,7 @@ export class ServerEvents {
     // In a microtask what a listener enters of asynchronous contexts is kept
     // from all that comes behind, which takes a tenth of the time that it takes
     // to enter a context and to leave it.
-    this.#behindRequest = [];
+    this.#isTelling = true;
     NOW.then(() => this.#tellRequest(listeners, event, next));
     NOW.then(() => this.#goOn());
   }
@@ -155,9 +157,17 @@ export class ServerEvents {
 
   /** The listeners know of the request: takes up what came meanwhile. */
   #goOn(): void {
-    const steps = this.#behindRequest!;
+    const steps = this.#behindRequest;
+    this.#isTelling = false;
     this.#behindRequest = null;
+    if (steps === null) return;
     for (let i = 0; i < steps.length; i++) steps[i]!();
+  }
+
+  #putBehind(step: () => void): void {
+    // Most have one, and an array that grows has room for seventeen.
+    if (this.#behindRequest === null) this.#behindRequest = [step];
+    else this.#behindRequest.push(step);
   }
 
   /**
@@ -235,16 +245,14 @@ export class ServerEvents {
    * throws then ends the call.
    */
   behind(step: () => void): void {
-    if (this.#behindRequest !== null) {
-      this.#behindRequest.push(() => this.behind(step));
-    } else if (this.#incoming.tail !== null) this.#receive(step);
+    if (this.#isTelling) this.#putBehind(() => this.behind(step));
+    else if (this.#incoming.tail !== null) this.#receive(step);
     else if (this.#owner.aborted === undefined) step();
   }
 
   #receive(step: Step): void {
-    if (this.#behindRequest !== null) {
-      this.#behindRequest.push(() => this.#receive(step));
-    } else this.#wait(this.#incoming.run(() => this.#guard(step)));
+    if (this.#isTelling) this.#putBehind(() => this.#receive(step));
+    else this.#wait(this.#incoming.run(() => this.#guard(step)));
   }
 
   /** Stops the flow of bytes until listeners are through. */
