@@ -126,7 +126,10 @@ Deno.test("Channelz shows the state, target and calls of a channel, and what has
 });
 
 Deno.test("Channelz tells why a channel does not connect", async () => {
-  await using shown = await startShown();
+  await using shown = await startShown({
+    // The state is looked at before the next attempt.
+    channel: { config: { initialReconnectBackoffMs: 60_000 } },
+  });
   shown.server.close();
   await shown.server.waitClosed();
   await assertStatus(Status.UNAVAILABLE, () => shown.stub.unary({}));

@@ -133,7 +133,10 @@ Deno.test({
     await createStub(Echo, inMemory).unary({});
     shown.channelz.add(inMemory);
     shown.channelz.add(inMemory.server);
-    await using unreachable = new Channel("127.0.0.1", 1);
+    // The state is looked at before the next attempt.
+    await using unreachable = new Channel("127.0.0.1", 1, {
+      config: { initialReconnectBackoffMs: 60_000 },
+    });
     await assertStatus(
       Status.UNAVAILABLE,
       () => createStub(Echo, unreachable).unary({}),
