@@ -2,9 +2,8 @@
  * What the sessions of both sides have in common: `_h2/` on a socket.
  *
  * All that a turn of the event loop sends leaves at its end in one write. If it
- * is much, some leaves before, so that the peer can begin with it: at first four
- * KiB, then twice as much each time, which makes few writes of any amount. (To
- * write it here and to read it there takes 50 µs and more, as long as ten calls.)
+ * is much, some leaves before, so that the peer can begin with it: at first two
+ * KiB, then twice as much each time, which makes few writes of any amount.
  * There are few writes at a time. So the backpressure of the socket reaches the
  * streams, which wait for them.
  *
@@ -36,7 +35,7 @@ import type { NativeStream, StreamOwner } from "./stream.ts";
 const PING = new TextEncoder().encode("grpclib!");
 
 /** How much of a turn is written before its end, at first, in bytes. */
-const EARLY_BYTES = 4096;
+const EARLY_BYTES = 2048;
 
 /** A connection of `_h2/` on its socket, and its streams. */
 export abstract class NativeSession
