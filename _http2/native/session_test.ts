@@ -357,7 +357,7 @@ Deno.test("NativeSession writes some of much output before the turn ends, in few
   }
   const early = writes.length;
   assert(early >= 1 && early <= 4, `${early} writes before the end`);
-  assert(writes[0]! <= 5120, `${writes[0]} bytes before the peer has any`);
+  assert(writes[0]! <= 4096, `${writes[0]} bytes before the peer has any`);
   await until(() => received.length === sent.length, "all has arrived");
   assertEquals(received, sent);
   assert(writes.length <= 12, `${writes.length} writes`);
