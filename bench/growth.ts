@@ -82,7 +82,7 @@ export function runMemory(options: RunOptions): Promise<ScenarioResult> {
 
 /** Runs the scenario of what is over, and ends all its processes. */
 export function runLeak(options: RunOptions): Promise<ScenarioResult> {
-  const [few, many] = options.long ? [500_000, 5_000_000] : [2_500, 25_000];
+  const [few, many] = options.long ? [500_000, 5_000_000] : [2_500, 11_500];
   const measure: Measure = {
     label: `after ${many} calls, beyond what there was after ${few}`,
     unit: "MiB",

@@ -116,8 +116,8 @@ async function main(args: readonly string[]): Promise<void> {
   const { quick } = options;
   const effort: Effort = {
     rounds: options.rounds ?? (quick ? 3 : 5),
-    turnMs: options.turnMs ?? (quick ? 150 : 120),
-    warmUpMs: quick ? 150 : 120,
+    turnMs: options.turnMs ?? (quick ? 150 : 100),
+    warmUpMs: quick ? 150 : 100,
   };
   const contenders = chooseContenders(options);
   const results: ScenarioResult[] = [];

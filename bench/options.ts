@@ -16,7 +16,7 @@ export const USAGE = `Measures this library and others.
   --contenders a,b     contenders of these names; "ours-*" is all that begin so
   --against folder     another checkout of this library, in the same rounds
   --rounds n           rounds of each measurement (default 5)
-  --turn-ms n          how long one turn takes (default 120)
+  --turn-ms n          how long one turn takes (default 100)
   --long               looks at memory after 5 million calls, not 25 000
   --json file          where the results go as JSON
   --render             write docs/performance.md from bench/results.json again
