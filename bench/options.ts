@@ -17,7 +17,7 @@ export const USAGE = `Measures this library and others.
   --against folder     another checkout of this library, in the same rounds
   --rounds n           rounds of each measurement (default 5)
   --turn-ms n          how long one turn takes (default 100)
-  --long               looks at memory after 5 million calls, not 25 000
+  --long               looks at memory after 5 million calls, not 11 500
   --json file          where the results go as JSON
   --render             write docs/performance.md from bench/results.json again
   --list               names of scenarios and contenders
