@@ -17,7 +17,7 @@ import { tell } from "./victim.ts";
 /** How long a connection is asked whether it is served, in milliseconds. */
 const PROBE_MS = 3_000;
 
-const [name, portText, msText] = Deno.args;
+const [name, portText, msText, ca] = Deno.args;
 const attack = ATTACKS.find((it) => it.name === name)!;
 const ms = Number(msText);
 const input = Deno.stdin.readable.getReader();
@@ -42,8 +42,9 @@ async function main(): Promise<AttackerReport> {
     port: Number(portText),
     ms,
     goesOn: () => performance.now() < end,
-    open: (options) => remember(RawPeer.open(means.port, options)),
-    connect: (options) => remember(RawPeer.connect(means.port, options)),
+    open: (options) => remember(RawPeer.open(means.port, { ca, ...options })),
+    connect: (options) =>
+      remember(RawPeer.connect(means.port, { ca, ...options })),
     pause: after,
     async serve(reply, options = {}) {
       const timer = setTimeout(() => listener!.close(), ms);

@@ -2,8 +2,8 @@
  * Attacks servers and clients, one attack at a time, and measures what becomes
  * of them, of others, and of the attacker:
  *
- *     deno task attack [--engine=node|native] [--only=name,name] [--short]
- *         [--report[=path]] [--mix[=seconds]] [--churn[=connections]]
+ *     deno task attack [--engine=node|native] [--only=name,name] [--tls]
+ *         [--short] [--report[=path]] [--mix[=seconds]] [--churn[=connections]]
  *
  * Each victim and each attacker has a process of its own, on loopback. The code
  * is 1 when a bound is broken; in the short form with slack, and twice in a row,
@@ -34,7 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (memoryOf(Deno.pid) === 0) {
     console.log("Cannot tell the memory of processes: no growth is seen.");
   }
-  const { engines, attacks, isShort, report, mix, churn } = options;
+  const { engines, attacks, isTLS, isShort, report, mix, churn } = options;
   if (mix !== null || churn !== null) {
     const wrong: string[] = [];
     for (const engine of engines) {
@@ -60,6 +60,7 @@ async function main(args: readonly string[]): Promise<number> {
       const { seconds, shortSeconds = seconds } = attack;
       const how = {
         engine,
+        isTLS,
         ms: (isShort ? shortSeconds : seconds) * 1000,
         settleMs: isShort ? SHORT_SETTLE_MS : SETTLE_MS,
       };

@@ -13,6 +13,8 @@ import { ATTACKS } from "./catalogue.ts";
 export interface Options {
   readonly engines: readonly HTTP2Engine[];
   readonly attacks: readonly Attack[];
+  /** Whether servers are attacked over TLS. */
+  readonly isTLS: boolean;
   /** Whether it has to be over within a minute. */
   readonly isShort: boolean;
   /** Where the table is written to, if anywhere. */
@@ -23,7 +25,7 @@ export interface Options {
   readonly churn: number | null;
 }
 
-const NAMES = ["engine", "only", "short", "report", "mix", "churn"];
+const NAMES = ["engine", "only", "tls", "short", "report", "mix", "churn"];
 
 /** How long the traffic goes on if nobody says, in seconds. */
 const MIX_SECONDS = 600;
@@ -49,10 +51,12 @@ export function parseOptions(args: readonly string[]): Options {
   }
   const isShort = values.has("short");
   const only = values.get("only")?.split(",");
-  const attacks = ATTACKS.filter(({ name, shortSeconds }) =>
-    only === undefined
+  const isTLS = values.has("tls");
+  const attacks = ATTACKS.filter(({ name, on, shortSeconds }) =>
+    !(isTLS && on === "client") &&
+    (only === undefined
       ? !isShort || shortSeconds !== undefined
-      : only.some((it) => name.includes(it))
+      : only.some((it) => name.includes(it)))
   );
   if (attacks.length === 0) {
     throw new RangeError(
@@ -73,6 +77,7 @@ export function parseOptions(args: readonly string[]): Options {
   return {
     engines: enginesOf(args),
     attacks,
+    isTLS,
     isShort,
     report: values.has("report")
       ? values.get("report") || "attack-report.md"

@@ -16,6 +16,15 @@ Deno.test("parseOptions() chooses all attacks, those of the short form, or some 
   ]);
 });
 
+Deno.test("parseOptions() attacks servers alone over TLS", () => {
+  assertEquals(
+    names(["--tls"]),
+    ATTACKS.filter((it) => it.on !== "client").map((it) => it.name),
+  );
+  assertEquals(parseOptions(["--tls"]).isTLS, true);
+  assertEquals(parseOptions([]).isTLS, false);
+});
+
 Deno.test("parseOptions() has defaults for what an option leaves out", () => {
   const { mix, churn, report, engines } = parseOptions([]);
   assertEquals([mix, churn, report], [null, null, null]);

@@ -54,6 +54,8 @@ export interface Result {
 /** How an attack is played. */
 export interface PlayOptions {
   readonly engine: HTTP2Engine;
+  /** Whether a server asks for TLS, and the attacker speaks it. */
+  readonly isTLS: boolean;
   /** How long it takes, in milliseconds. */
   readonly ms: number;
   /** How long after it the memory is measured, in milliseconds. */
@@ -78,9 +80,13 @@ export async function play(
 
 async function attackServer(
   attack: Attack,
-  { engine, ms, settleMs }: PlayOptions,
+  { engine, isTLS, ms, settleMs }: PlayOptions,
 ): Promise<Result> {
-  const args: VictimArgs = { ...attack.victim, engine };
+  const args: VictimArgs = {
+    ...attack.victim,
+    ...(isTLS ? { tls: true } : {}),
+    engine,
+  };
   const victim = new Child("./victim_server.ts", [JSON.stringify(args)], {
     descriptors: attack.victim?.descriptors,
   });
@@ -92,6 +98,7 @@ async function attackServer(
     attack.name,
     `${started.port}`,
     `${ms}`,
+    ...(isTLS ? [started.ca!] : []),
   ]);
   const channel = new Channel("127.0.0.1", started.port, {
     http2: "native",

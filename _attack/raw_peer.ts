@@ -44,6 +44,12 @@ export interface RawPeerOptions {
    * @default {65535}
    */
   readonly windowBytes?: number;
+  /**
+   * The authority of the server's certificate, in PEM.
+   *
+   * @default {undefined} no TLS
+   */
+  readonly ca?: string | undefined;
 }
 
 /** What came back on a stream, as far as an attack looks. */
@@ -79,7 +85,7 @@ export class RawPeer {
     null;
 
   readonly #conn: Deno.Conn;
-  readonly #options: Required<RawPeerOptions>;
+  readonly #options: Required<Omit<RawPeerOptions, "ca">>;
   readonly #decoder = new HpackDecoder({ maxListSize: 1 << 24 });
   readonly #answers = new Map<number, (answer: RawReply) => void>();
   readonly #waiting: (() => void)[] = [];
@@ -106,8 +112,14 @@ export class RawPeer {
     port: number,
     options: RawPeerOptions = {},
   ): Promise<RawPeer> {
-    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    const hostname = "127.0.0.1";
+    const conn = await Deno.connect({ hostname, port });
     conn.setNoDelay();
+    const { ca } = options;
+    if (ca !== undefined) {
+      const tls = { hostname, caCerts: [ca], alpnProtocols: ["h2"] };
+      return new RawPeer(await Deno.startTls(conn, tls), options);
+    }
     return new RawPeer(conn, options);
   }
 

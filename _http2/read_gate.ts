@@ -12,6 +12,7 @@
 import type { Duplex } from "node:stream";
 import { clearTimeout, setTimeout } from "node:timers";
 import { SLICE_MS, SLICE_WEIGHT, type Taker, turns } from "../_turns.ts";
+import { pauseReceiving } from "./pause_receiving.ts";
 
 /** What is smaller is taken at once: it cannot take long, and seldom waits. */
 const MIN_BYTES = 4096;
@@ -189,7 +190,6 @@ export class ReadGate implements Taker {
       !this.#isProbing && (this.#isHeld || this.#waiting.length > 0);
     if (this.#isOpen || isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
-    if (isPaused) this.#socket.pause();
-    else this.#socket.resume();
+    pauseReceiving(this.#socket, isPaused);
   }
 }

@@ -34,7 +34,12 @@ export const ROOMS: readonly (readonly string[])[] = [
   ["_call/*"],
   ["_call/server/serve.ts"],
   [
-    ...["_http2/reset.ts", "_http2/reset_budget.ts", "_http2/read_gate.ts"],
+    ...[
+      "_http2/reset.ts",
+      "_http2/reset_budget.ts",
+      "_http2/pause_receiving.ts",
+      "_http2/read_gate.ts",
+    ],
     "_http2/next_turn.ts",
   ],
   ["_balance/*"],
