@@ -57,12 +57,14 @@ import {
   targetOf,
 } from "./core/target.ts";
 import type { ChannelTLSOptions } from "./core/tls.ts";
+import { USER_AGENT } from "./core/version.ts";
 import {
   acceptEncodingOf,
   type Compression,
   compressorFor,
 } from "./_wire/compression.ts";
 import { frameWriter } from "./_wire/frame.ts";
+import { HeadTemplate } from "./_wire/headers.ts";
 import type { ClientHost } from "./_call/client/host.ts";
 import { budgetLimitsOf, MemoryBudget } from "./_call/account.ts";
 import { MethodPolicies } from "./_call/client/method_policies.ts";
@@ -258,11 +260,10 @@ const WAIT_OPTIONS: OptionNames<WaitOptions> = { signal: true };
 /** What the methods of a channel need of it. */
 export interface ChannelHost extends ClientHost {
   readonly source: ConnectionSource;
-  readonly authority: string;
-  readonly scheme: "http" | "https";
-  /** The names of all encodings that may be received. */
-  readonly acceptEncoding: string;
 }
+
+/** The names of all encodings that may be received. */
+const ACCEPT_ENCODING = acceptEncodingOf(compressors.keys());
 
 let readHost: (channel: Channel) => ChannelHost;
 
@@ -380,6 +381,11 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
     // All are the same service, and answer to one name.
     const { authority } = targets[0]!;
     const scheme = tls === false ? "http" : "https";
+    const { contentSubtype } = codec;
+    // Some servers know no subtype; "proto" is what they take none for.
+    const contentType = contentSubtype === "proto"
+      ? "application/grpc"
+      : `application/grpc+${contentSubtype}`;
     this.#target = targets.map(formatTarget).join(",");
     const listeners = new Listeners("Channel", this, (error) => {
       // Nobody waits for what has failed, and nobody should miss it.
@@ -429,9 +435,16 @@ export class Channel implements AsyncDisposable, Listenable<ClientEvent> {
       policies,
       retries,
       propagation: propagationOf(action, options.propagation),
-      authority,
-      scheme,
-      acceptEncoding: acceptEncodingOf(compressors.keys()),
+      headOf: (path) =>
+        new HeadTemplate({
+          scheme,
+          authority,
+          path,
+          contentType,
+          userAgent: USER_AGENT,
+          encoding: compressor?.name ?? null,
+          acceptEncoding: ACCEPT_ENCODING,
+        }),
     };
   }
 

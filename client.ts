@@ -30,8 +30,6 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import { Cardinality } from "./core/cardinality.ts";
-import { USER_AGENT } from "./core/version.ts";
-import { HeadTemplate } from "./_wire/headers.ts";
 import { cardinalityOf, pathOf } from "./_call/descriptor.ts";
 import type { CallOptions } from "./_call/client/options.ts";
 import type { ClientStream } from "./_call/client/stream.ts";
@@ -127,26 +125,12 @@ interface MethodOptions {
 
 function methodOf(channel: Channel, options: MethodOptions): unknown {
   const { path } = options;
-  const host = hostOf(channel);
-  const { contentSubtype } = host.codec;
   if (!/^\/[!-.0-~]+\/[!-.0-~]+$/.test(path)) {
     throw new TypeError(
       `Cannot create method: the path must be "/package.Service/Method", received "${path}"`,
     );
   }
-  const head = new HeadTemplate({
-    scheme: host.scheme,
-    authority: host.authority,
-    path,
-    // Some servers know no subtype; "proto" is what they take none for.
-    contentType: contentSubtype === "proto"
-      ? "application/grpc"
-      : `application/grpc+${contentSubtype}`,
-    userAgent: USER_AGENT,
-    encoding: host.compressor?.name ?? null,
-    acceptEncoding: host.acceptEncoding,
-  });
-  return makeMethod({ ...options, host, head }, path);
+  return makeMethod({ ...options, host: hostOf(channel) });
 }
 
 /**

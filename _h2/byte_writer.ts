@@ -4,19 +4,25 @@
  * @module
  */
 
+/** What there is before anything is written. */
+export const NO_BYTES: Uint8Array = new Uint8Array(0);
+
 /** A growing row of bytes. Who writes reserves room first, then moves the end. */
 export class ByteWriter {
   /** What was written, and room behind it; replaced when the room runs out. */
-  bytes: Uint8Array;
+  bytes: Uint8Array = NO_BYTES;
 
   /** How many bytes were written: where the next one goes. */
   length = 0;
 
+  /** How much room is made at first, in bytes. */
+  capacity: number;
+
   /**
-   * @param capacity The room to begin with, in bytes.
+   * @param capacity How much room is made when something is written, in bytes.
    */
   constructor(capacity = 1024) {
-    this.bytes = new Uint8Array(capacity);
+    this.capacity = capacity;
   }
 
   /**
@@ -27,7 +33,8 @@ export class ByteWriter {
   reserve(count: number): void {
     const needed = this.length + count;
     if (needed <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
+    const room = Math.max(needed, this.bytes.length * 2, this.capacity);
+    const grown = new Uint8Array(room);
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
   }

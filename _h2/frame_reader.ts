@@ -9,6 +9,7 @@
  * @module
  */
 
+import { NO_BYTES } from "./byte_writer.ts";
 import { connectionError, ErrorCode, type Violation } from "./errors.ts";
 import {
   checkFrameHeader,
@@ -57,6 +58,9 @@ export interface FrameSink {
 /** The longest frame that is kept until it is whole, whatever may be sent. */
 const MAX_KEPT_BYTES = 64 * 1024;
 
+/** How large a buffer for frames that were cut is at first. */
+const MIN_KEPT_BYTES = 64;
+
 /** Larger buffers for frames that were cut are not kept. */
 const MAX_IDLE_BYTES = 1024;
 
@@ -66,7 +70,7 @@ export class FrameReader {
   /** How much of the preface of a client is to come, in bytes. */
   #prefaceLeft: number;
   /** A frame that was cut. */
-  #kept: Uint8Array = new Uint8Array(64);
+  #kept: Uint8Array = NO_BYTES;
   #keptBytes = 0;
   /** How many bytes of it have to be there for the next step. */
   #keptNeeds = 0;
@@ -235,7 +239,7 @@ export class FrameReader {
     if (this.#sink.isOver) return at;
     const kept = this.#kept.subarray(0, this.#keptBytes);
     this.#keptBytes = 0;
-    if (this.#kept.length > MAX_IDLE_BYTES) this.#kept = new Uint8Array(64);
+    if (this.#kept.length > MAX_IDLE_BYTES) this.#kept = NO_BYTES;
     this.#readFrame(kept, 0);
     return at;
   }
@@ -243,7 +247,9 @@ export class FrameReader {
   #reserve(count: number): void {
     const size = this.#keptBytes + count;
     if (size <= this.#kept.length) return;
-    const larger = new Uint8Array(Math.max(size, 2 * this.#kept.length));
+    const larger = new Uint8Array(
+      Math.max(MIN_KEPT_BYTES, size, 2 * this.#kept.length),
+    );
     larger.set(this.#kept.subarray(0, this.#keptBytes));
     this.#kept = larger;
   }

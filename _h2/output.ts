@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ByteWriter } from "./byte_writer.ts";
+import { ByteWriter, NO_BYTES } from "./byte_writer.ts";
 import {
   Flag,
   FRAME_HEADER_BYTES,
@@ -275,9 +275,12 @@ export class Output {
     this.#batchReplies += batch.replies;
     this.#payloads.length = this.#places.length = 0;
     this.#payloadBytes = this.#replies = this.#dataStreamId = 0;
-    out.bytes = this.#spare ?? new Uint8Array(
-      Math.min(MAX_FIRST_BYTES, Math.max(MIN_BUFFER_BYTES, length)),
+    // The next is as large, unless this one is back before anything is sent.
+    out.capacity = Math.min(
+      MAX_FIRST_BYTES,
+      Math.max(MIN_BUFFER_BYTES, length),
     );
+    out.bytes = this.#spare ?? NO_BYTES;
     out.length = 0;
     this.#spare = null;
     return pieces;
@@ -290,7 +293,10 @@ export class Output {
     this.#batchBytes -= batch.bytes;
     this.#batchReplies -= batch.replies;
     if (this.#batches.length === 0) this.#pieces.length = 0;
-    if (batch.buffer.length <= MAX_KEPT_BYTES) this.#spare = batch.buffer;
+    const { buffer } = batch;
+    if (buffer.length > MAX_KEPT_BYTES) return;
+    if (this.#writer.bytes === NO_BYTES) this.#writer.bytes = buffer;
+    else this.#spare = buffer;
   }
 
   /** Begins a frame, and returns where its payload goes. */

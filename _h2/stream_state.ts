@@ -172,6 +172,12 @@ export function outcomeOf(state: State, event: Event): Outcome {
 /** How many of the latest streams are remembered after their end. */
 const REMEMBERED = 256;
 
+/** How many there is room for at first: many connections have few calls. */
+const REMEMBERED_AT_FIRST = 8;
+
+/** The states that fit into two bits, from this one on, which is 1. */
+const FIRST_CLOSED = CLOSED - 1;
+
 /**
  * How the latest closed streams ended, in bounded memory.
  *
@@ -179,8 +185,11 @@ const REMEMBERED = 256;
  * older was never opened.
  */
 export class ClosedStreams {
-  readonly #ids = new Int32Array(REMEMBERED);
-  readonly #states = new Uint8Array(REMEMBERED);
+  /**
+   * The identifiers, which are odd, without their last bit, and the states in
+   * two bits behind them; 0 for none.
+   */
+  #places = new Uint32Array(REMEMBERED_AT_FIRST);
 
   /**
    * Remembers a stream that was closed.
@@ -189,11 +198,18 @@ export class ClosedStreams {
    * @param state How it was closed.
    */
   add(id: number, state: State): void {
-    const place = id >>> 1 & REMEMBERED - 1;
+    const index = id >>> 1;
+    let place = index & this.#places.length - 1;
+    while (
+      this.#places[place] !== 0 && this.#places.length < REMEMBERED &&
+      this.#places[place]! >>> 2 !== index
+    ) {
+      this.#grow();
+      place = index & this.#places.length - 1;
+    }
     // A stream that lived long does not push out a younger one.
-    if (id < this.#ids[place]!) return;
-    this.#ids[place] = id;
-    this.#states[place] = state;
+    if (index < this.#places[place]! >>> 2) return;
+    this.#places[place] = index << 2 | state - FIRST_CLOSED;
   }
 
   /**
@@ -204,8 +220,19 @@ export class ClosedStreams {
    * @returns One of the closed states.
    */
   stateOf(id: number, latestId: number): State {
-    const place = id >>> 1 & REMEMBERED - 1;
-    if (this.#ids[place] === id) return this.#states[place] as State;
+    const index = id >>> 1;
+    const there = this.#places[index & this.#places.length - 1]!;
+    if (there !== 0 && there >>> 2 === index) {
+      return (there & 3) + FIRST_CLOSED as State;
+    }
     return latestId - id < 2 * REMEMBERED ? SKIPPED : FORGOTTEN;
+  }
+
+  #grow(): void {
+    const places = new Uint32Array(2 * this.#places.length);
+    for (const there of this.#places) {
+      if (there !== 0) places[there >>> 2 & places.length - 1] = there;
+    }
+    this.#places = places;
   }
 }

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { seededRandom } from "../_testdata/seeded_random.ts";
 import {
   ClosedStreams,
   Event,
@@ -78,4 +79,25 @@ Deno.test("ClosedStreams.add() keeps the younger stream when an old one is close
   closed.add(1, State.RESET_RECEIVED);
   assertEquals(closed.stateOf(513, 513), State.CLOSED);
   assertEquals(closed.stateOf(1, 513), State.FORGOTTEN);
+});
+
+Deno.test("ClosedStreams.stateOf() knows the latest streams from the first on, in whatever order they were closed", () => {
+  const random = seededRandom(11);
+  const states = [State.CLOSED, State.RESET_SENT, State.RESET_RECEIVED];
+  for (const last of [7, 63, 511, 901]) {
+    const closed = new ClosedStreams();
+    const expected = new Map<number, State>();
+    const ids = Array.from({ length: (last + 1) / 2 }, (_, i) => 2 * i + 1);
+    while (ids.length > 0) {
+      // As of calls at a time, none of which is very old.
+      const at = Math.floor(random() * Math.min(20, ids.length));
+      const [id] = ids.splice(at, 1) as [number];
+      const state = states[Math.floor(random() * states.length)]!;
+      closed.add(id, state);
+      expected.set(id, state);
+    }
+    for (let id = last; id > 0 && id > last - 512; id -= 2) {
+      assertEquals(closed.stateOf(id, last), expected.get(id), `${id}`);
+    }
+  }
 });

@@ -14,6 +14,8 @@ import {
 /** How often it is looked at. */
 const PERIOD_MS = 1000;
 
+const NOTHING: ReadonlyMap<Holder, number> = new Map();
+
 /**
  * Ends calls when what is held is messages that are not whole, and never will
  * be: the connection waits until less is held, and the messages for the
@@ -24,7 +26,7 @@ export class FullAccount {
   readonly #clock: Clock;
   #timer: ClockTimer | undefined;
   /** How much there was of each message when it was looked at last. */
-  #seen: ReadonlyMap<Holder, number> = new Map();
+  #seen = NOTHING;
 
   constructor(account: Account, clock: Clock) {
     this.#account = account;

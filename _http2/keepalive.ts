@@ -10,7 +10,6 @@ import {
   type ClockTimer,
   startBackgroundTimer,
 } from "../core/clock.ts";
-import { systemClock } from "./system_clock.ts";
 
 /** Settings of keepalive, as in `Configuration`. */
 export interface KeepaliveOptions {
@@ -24,8 +23,6 @@ export interface KeepaliveOptions {
   readonly http2MaxPingsWithoutData: number;
   /** The least time between PINGs without a frame of a call, in milliseconds. */
   readonly http2MinSentPingIntervalWithoutDataMs: number;
-  /** What these times go by; none for the system's. */
-  readonly clock?: Clock;
 }
 
 /** The connection that is kept alive. */
@@ -52,14 +49,22 @@ export class Keepalive {
   #stopped = false;
 
   /**
+   * @param owner The connection.
+   * @param options The settings, which many connections share.
+   * @param clock What the times go by.
    * @param calm What the time of keepalive is multiplied with, because the peer
    *   complained of too many PINGs.
    */
-  constructor(owner: KeepaliveOwner, options: KeepaliveOptions, calm = 1) {
+  constructor(
+    owner: KeepaliveOwner,
+    options: KeepaliveOptions,
+    clock: Clock,
+    calm = 1,
+  ) {
     this.#owner = owner;
     this.#options = options;
     this.#timeMs = options.keepaliveTimeMs * calm;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = clock;
     this.#lastReceived = this.#clock.now();
     this.#schedule();
   }

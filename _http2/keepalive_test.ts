@@ -40,7 +40,8 @@ class FakeOwner implements Disposable {
         },
         onDead: () => void this.buried++,
       },
-      { ...STEADY, ...options, clock: this.clock },
+      { ...STEADY, ...options },
+      this.clock,
       calm,
     );
   }

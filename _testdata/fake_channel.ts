@@ -76,6 +76,16 @@ export class FakeChannel implements Listenable<ClientEvent> {
       policies,
       retries: new RetryState(policies, config),
       propagation: propagationOf("Cannot create channel", false),
+      headOf: (path) =>
+        new HeadTemplate({
+          scheme: "http",
+          authority: "127.0.0.1:50051",
+          path,
+          contentType: "application/grpc",
+          userAgent: "grpc-deno-grpclib/test",
+          encoding: options.compressor?.name ?? null,
+          acceptEncoding: null,
+        }),
     };
     this.unaryUnary = this.#method(Cardinality.UNARY_UNARY);
     this.unaryStream = this.#method(Cardinality.UNARY_STREAM);
@@ -94,21 +104,12 @@ export class FakeChannel implements Listenable<ClientEvent> {
   }
 
   #method<M>(cardinality: Cardinality): M {
-    const head = new HeadTemplate({
-      scheme: "http",
-      authority: "127.0.0.1:50051",
-      path: "/test.Test/Call",
-      contentType: "application/grpc",
-      userAgent: "grpc-deno-grpclib/test",
-      encoding: this.#host.compressor?.name ?? null,
-      acceptEncoding: null,
-    });
     return makeMethod({
       host: this.#host,
-      head,
+      path: "/test.Test/Call",
       requestType: StringValueSchema,
       replyType: StringValueSchema,
       cardinality,
-    }, head.fields.path) as M;
+    }) as M;
   }
 }

@@ -63,6 +63,34 @@ export async function measureConnections(
 }
 
 /**
+ * Measures what an idle connection costs either side after a call: a client's
+ * with a channel and a stub of its own.
+ *
+ * @param count How many connections.
+ * @returns Bytes for each, of the heap.
+ */
+export async function measureChannels(
+  count: number,
+): Promise<{ client: number; server: number }> {
+  const server = await startIdle();
+  await using client = new ChildProcess([
+    "--allow-net=127.0.0.1",
+    "--v8-flags=--expose-gc",
+    import.meta.resolve("./channel_memory_program.ts"),
+    `${server.port}`,
+    `${count}`,
+  ]);
+  await client.line();
+  const before = await server.measure();
+  await client.send("");
+  const bytes = await client.event<number>();
+  const after = await server.measure();
+  await client.send("");
+  await server.leave();
+  return { client: bytes, server: (after.bytes - before.bytes) / count };
+}
+
+/**
  * Measures what a call that waits costs a server, whole: its stream, the call
  * and the handler that waits for a message.
  *

@@ -53,18 +53,21 @@ export interface ConnectivityObserver {
   ): void;
 }
 
+const NOBODY: readonly ConnectivityObserver[] = [];
+
 /** All who follow one channel or server: mostly nobody. */
 export class ConnectivityObservers implements ConnectivityObserver {
-  readonly #all = new Set<ConnectivityObserver>();
+  #all: Set<ConnectivityObserver> | null = null;
 
   /** Adds one. */
   observe(observer: ConnectivityObserver): Disposable {
-    this.#all.add(observer);
-    return { [Symbol.dispose]: () => void this.#all.delete(observer) };
+    const all = this.#all ??= new Set();
+    all.add(observer);
+    return { [Symbol.dispose]: () => void all.delete(observer) };
   }
 
   state(kind: StateKind, name: string, change: Change<string>): void {
-    for (const one of this.#all) one.state(kind, name, change);
+    for (const one of this.#all ?? NOBODY) one.state(kind, name, change);
   }
 
   resolution(
@@ -72,7 +75,9 @@ export class ConnectivityObservers implements ConnectivityObserver {
     endpoints: number | null,
     reason: string | null,
   ): void {
-    for (const one of this.#all) one.resolution(target, endpoints, reason);
+    for (const one of this.#all ?? NOBODY) {
+      one.resolution(target, endpoints, reason);
+    }
   }
 
   connection(
@@ -80,6 +85,8 @@ export class ConnectivityObservers implements ConnectivityObserver {
     step: ConnectionStep,
     reason: string | null,
   ): void {
-    for (const one of this.#all) one.connection(connection, step, reason);
+    for (const one of this.#all ?? NOBODY) {
+      one.connection(connection, step, reason);
+    }
   }
 }

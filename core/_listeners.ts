@@ -23,6 +23,8 @@ export interface Listenable<T extends Event> {
   readonly events: readonly EventClass<T>[];
 }
 
+const NO_AUDIENCE: Audience<never> = new Map();
+
 const NOBODY: Pick<Observers, "traced" | "listeners"> = {
   traced: [],
   listeners: [],
@@ -97,7 +99,7 @@ export class Listeners<T extends Event> {
   /** Who follows states and connections. */
   readonly connectivity: ConnectivityObservers = new ConnectivityObservers();
   /** Never changed in place: a call keeps to what it began with. */
-  #audience: Audience<T> = new Map();
+  #audience: Audience<T> = NO_AUDIENCE;
   /** Likewise; null if there are none. */
   #observers: Observers | null = null;
 

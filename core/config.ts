@@ -165,6 +165,12 @@ export class Configuration {
   /** How many bytes all calls of a channel keep for further attempts. */
   declare readonly retryBufferSize: number;
 
+  static #defaults: Configuration | undefined;
+
+  /** The same with the defaults of a side, once somebody has asked for it. */
+  #client: ResolvedConfiguration | undefined;
+  #server: ResolvedConfiguration | undefined;
+
   /**
    * Creates a configuration.
    *
@@ -196,7 +202,7 @@ export class Configuration {
    * Makes a configuration of what a user may give.
    *
    * @param init A configuration, options for one, or `undefined` for the defaults.
-   * @returns The configuration itself, or a new one.
+   * @returns The configuration itself, or one with these options.
    * @throws {TypeError} If there is an unknown option, or one is of a wrong type.
    * @throws {RangeError} If a value is out of its range.
    *
@@ -213,6 +219,9 @@ export class Configuration {
   static from(
     init: Configuration | ConfigurationOptions | undefined,
   ): Configuration {
+    if (init === undefined) {
+      return Configuration.#defaults ??= new Configuration();
+    }
     return init instanceof Configuration ? init : new Configuration(init);
   }
 
@@ -233,7 +242,7 @@ export class Configuration {
    * ```
    */
   forClient(): ResolvedConfiguration {
-    return this.#resolve("client");
+    return this.#client ??= this.#resolve("client");
   }
 
   /**
@@ -250,7 +259,7 @@ export class Configuration {
    * ```
    */
   forServer(): ResolvedConfiguration {
-    return this.#resolve("server");
+    return this.#server ??= this.#resolve("server");
   }
 
   /** The configuration with the defaults of a side for what is open. */

@@ -47,6 +47,8 @@ export interface ClientHost {
   readonly retries: RetryState;
   /** What calls take over from those that they are made for. */
   readonly propagation: Propagation;
+  /** What the heads of the calls of a method have in common. */
+  headOf(path: string): HeadTemplate;
 }
 
 /** The method that is called, as this channel calls it. */

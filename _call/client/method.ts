@@ -12,14 +12,21 @@ import {
 } from "../../core/cardinality.ts";
 import type { MessageInit } from "../../core/codec.ts";
 import { GRPCError, ProtocolError } from "../../core/errors.ts";
+import type { MethodDescriptor } from "../../core/events.ts";
 import { Status } from "../../core/status.ts";
 import { currentContext } from "../../_context.ts";
-import { type CallOptions, currentDefaults, readOptions } from "./options.ts";
+import type { HeadTemplate } from "../../_wire/headers.ts";
+import {
+  type CallDefaults,
+  type CallOptions,
+  defaultOptions,
+  readOptions,
+} from "./options.ts";
 import { ClientCall } from "./call.ts";
 import { rejection } from "./caller_stack.ts";
 import { methodDescriptor } from "../descriptor.ts";
 import { ClientStream } from "./stream.ts";
-import type { ClientMethod } from "./host.ts";
+import type { ClientCallOptions, ClientHost, ClientMethod } from "./host.ts";
 import type { Many } from "../many.ts";
 import { MessageIterator } from "../message_iterator.ts";
 import { openThrough, repliesThrough, replyThrough } from "./middleware.ts";
@@ -136,67 +143,136 @@ export interface StreamStreamMethod<Req, Rep> extends MethodInfo {
 
 /** What a method is made of. */
 export interface MethodInit
-  extends Omit<ClientMethod, "descriptor" | "replies"> {
+  extends
+    Pick<ClientMethod, "host" | "requestType" | "replyType" | "cardinality"> {
+  readonly path: string;
   /** What the .proto file says of it, if that is known. */
   readonly descriptor?: DescMethod | undefined;
 }
 
 /** Makes the callable object of a method, of whichever kind. */
-export function makeMethod(init: MethodInit, path: string): unknown {
-  const called: ClientMethod = {
-    ...init,
-    descriptor: methodDescriptor({ ...init, path }),
-    replies: new ReplyReader(init),
-  };
-  const { cardinality, host } = called;
-  const defaults = currentDefaults(host, path);
-  const makeCall = (options?: CallOptions): AnyCall =>
-    new ClientCall(called, readOptions(host, defaults(), options));
-  const makeForLater = (options?: CallOptions): AnyCall => {
-    const call = makeCall(options);
-    call.beginLater();
-    return call;
-  };
-  const open = (options?: CallOptions): AnyCall => {
-    const chain = host.listeners.middleware.chainOf(path);
-    if (chain === null) return makeForLater(options);
+export function makeMethod(init: MethodInit): unknown {
+  const { path, cardinality } = init;
+  const method = new Method(init);
+  const call = (requests: unknown, options?: CallOptions): unknown =>
+    method.call(requests, options);
+  const open = (options?: CallOptions): ClientStream<unknown, unknown> =>
+    method.open(options);
+  return Object.assign(call, { open, path, cardinality });
+}
+
+type AnyCall = ClientCall<unknown, unknown>;
+
+/**
+ * A method of a channel. What its calls share is made when it is first called:
+ * of most methods of a stub that is never.
+ */
+class Method implements ClientMethod {
+  readonly host: ClientHost;
+  readonly path: string;
+  readonly cardinality: Cardinality;
+  readonly requestType: unknown;
+  readonly replyType: unknown;
+  readonly #protoMethod: DescMethod | undefined;
+  #head: HeadTemplate | null = null;
+  #replies: ReplyReader | null = null;
+  #descriptor: MethodDescriptor | null = null;
+  #defaults: CallDefaults | null = null;
+  /** The version of the channel's policies that the defaults are good for. */
+  #version = 0;
+
+  constructor(init: MethodInit) {
+    this.host = init.host;
+    this.path = init.path;
+    this.cardinality = init.cardinality;
+    this.requestType = init.requestType;
+    this.replyType = init.replyType;
+    this.#protoMethod = init.descriptor;
+  }
+
+  get head(): HeadTemplate {
+    return this.#head ??= this.host.headOf(this.path);
+  }
+
+  get replies(): ReplyReader {
+    return this.#replies ??= new ReplyReader(this);
+  }
+
+  get descriptor(): MethodDescriptor {
+    const { path, cardinality, requestType, replyType } = this;
+    return this.#descriptor ??= methodDescriptor({
+      path,
+      cardinality,
+      requestType,
+      replyType,
+      descriptor: this.#protoMethod,
+    });
+  }
+
+  /** Makes a call, and gives its reply or its replies. */
+  call(requests: unknown, options: CallOptions | undefined): unknown {
+    const chain = this.host.listeners.middleware.chainOf(this.path);
+    if (chain === null) return this.#callPlain(requests, options);
+    const through = isServerStreaming(this.cardinality)
+      ? repliesThrough
+      : replyThrough;
+    return through(
+      chain,
+      { method: this.descriptor, request: requests, options },
+      (requests, options) => this.#callPlain(requests, options),
+    );
+  }
+
+  /** Makes a call that is gone through step by step. */
+  open(options: CallOptions | undefined): ClientStream<unknown, unknown> {
+    return new ClientStream(this.#open(options));
+  }
+
+  #callPlain(requests: unknown, options: CallOptions | undefined): unknown {
+    const { cardinality } = this;
+    const send = isClientStreaming(cardinality) ? sendAll : sendOne;
+    if (isServerStreaming(cardinality)) {
+      return new Replies(this.#makeForLater(options), send, requests);
+    }
+    return new Promise((resolve) => {
+      callForReply(this.#make(options), send, requests, resolve);
+    });
+  }
+
+  #open(options: CallOptions | undefined): AnyCall {
+    const chain = this.host.listeners.middleware.chainOf(this.path);
+    if (chain === null) return this.#makeForLater(options);
     const context = currentContext();
-    const init = { method: called.descriptor, request: undefined, options };
-    const call: AnyCall = new ClientCall(called, {
-      ...readOptions(host, defaults(), options),
+    const init = { method: this.descriptor, request: undefined, options };
+    const call: AnyCall = new ClientCall(this, {
+      ...this.#read(options),
       gate: (send) => context(() => openThrough(chain, init, call, send)),
     });
     call.beginLater();
     return call;
-  };
-  const send = isClientStreaming(cardinality) ? sendAll : sendOne;
-  const call = isServerStreaming(cardinality)
-    ? (requests: unknown, options?: CallOptions) =>
-      new Replies(makeForLater(options), send, requests)
-    : (requests: unknown, options?: CallOptions) =>
-      new Promise((resolve) => {
-        callForReply(makeCall(options), send, requests, resolve);
-      });
-  const through = isServerStreaming(cardinality)
-    ? repliesThrough
-    : replyThrough;
-  const callThrough = (request: unknown, options?: CallOptions): unknown => {
-    const chain = host.listeners.middleware.chainOf(path);
-    if (chain === null) return call(request, options);
-    return through(
-      chain,
-      { method: called.descriptor, request, options },
-      call,
-    );
-  };
-  return Object.assign(callThrough, {
-    open: (options?: CallOptions) => new ClientStream(open(options)),
-    path,
-    cardinality,
-  });
-}
+  }
 
-type AnyCall = ClientCall<unknown, unknown>;
+  #makeForLater(options: CallOptions | undefined): AnyCall {
+    const call = this.#make(options);
+    call.beginLater();
+    return call;
+  }
+
+  #make(options: CallOptions | undefined): AnyCall {
+    return new ClientCall(this, this.#read(options));
+  }
+
+  #read(options: CallOptions | undefined): ClientCallOptions {
+    const { host } = this;
+    const { version } = host.policies;
+    // A resolver may have had another word on it meanwhile.
+    if (this.#defaults === null || version !== this.#version) {
+      this.#version = version;
+      this.#defaults = defaultOptions(host, this.path);
+    }
+    return readOptions(host, this.#defaults, options);
+  }
+}
 
 /** Makes a call with one reply. */
 function callForReply(

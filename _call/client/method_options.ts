@@ -214,6 +214,8 @@ export function readAttempts(
   return hedging ?? retry;
 }
 
+const NO_POLICIES: ReadonlyMap<string, MethodPolicy> = new Map();
+
 /**
  * Reads the option `methods` of a channel.
  *
@@ -228,8 +230,8 @@ export function readMethods(
   reading: OptionsReading,
 ): ReadonlyMap<string, MethodPolicy> {
   const { action } = reading;
+  if (methods === undefined) return NO_POLICIES;
   const policies = new Map<string, MethodPolicy>();
-  if (methods === undefined) return policies;
   if (!isRecord(methods)) {
     throw wrongType(action, "methods", "an object", methods);
   }

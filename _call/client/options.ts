@@ -162,26 +162,6 @@ export function defaultOptions(host: ClientHost, path: string): CallDefaults {
 }
 
 /**
- * Says what the calls of a method have without any wish of their callers, at the
- * moment: a resolver may have another word on it.
- */
-export function currentDefaults(
-  host: ClientHost,
-  path: string,
-): () => CallDefaults {
-  const { policies } = host;
-  let { version } = policies;
-  let defaults = defaultOptions(host, path);
-  return () => {
-    if (version !== policies.version) {
-      ({ version } = policies);
-      defaults = defaultOptions(host, path);
-    }
-    return defaults;
-  };
-}
-
-/**
  * Checks a caller's options, before anything is sent.
  *
  * @param host The channel.

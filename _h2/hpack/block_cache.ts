@@ -6,8 +6,12 @@
 
 import type { HeaderList } from "./header_list.ts";
 
-/** How many blocks are kept: a power of two. */
+/**
+ * How many blocks are kept at most, and how many at first, for most peers send
+ * few: powers of two.
+ */
 const SLOTS = 128;
+const SLOTS_AT_FIRST = 8;
 
 /** The longest block that is kept, in bytes: it may have a token in it. */
 const MAX_BLOCK_BYTES = 4096;
@@ -23,6 +27,7 @@ const MAX_COST = MAX_BYTES / 8;
 
 interface Block {
   readonly bytes: Uint8Array;
+  readonly hash: number;
   readonly generation: number;
   readonly fields: HeaderList;
   readonly cost: number;
@@ -35,19 +40,20 @@ interface Block {
  *
  * Each block has one slot. It is kept when it has the same hash as the one that
  * was looked for there before, so those that differ in every call do not drive
- * out the others. The hash leaves out bytes of long blocks: one that differs in
- * these alone costs a copy that is of no use.
+ * out the others. When two blocks want the same slot there are twice as many, up
+ * to the most there may be. The hash leaves out bytes of long blocks: one that
+ * differs in these alone costs a copy that is of no use.
  */
 export class BlockCache {
-  readonly #blocks: (Block | undefined)[] = new Array(SLOTS).fill(undefined);
+  #blocks: (Block | null)[] = new Array(SLOTS_AT_FIRST).fill(null);
 
-  /** The hash that each slot was last looked for in vain. */
-  readonly #missed = new Int32Array(SLOTS);
+  /** The hash that each slot was last looked for in vain; 0 for none. */
+  #missed: number[] = new Array(SLOTS_AT_FIRST).fill(0);
 
   /** What all blocks count. */
   #cost = 0;
 
-  #slot = 0;
+  #hash = 0;
   #wanted = false;
 
   /** Whether it is time to {@linkcode add} the block that was not found. */
@@ -79,10 +85,10 @@ export class BlockCache {
     for (let i = start; i < end; i += step) {
       hash = Math.imul(hash, 31) + bytes[i]! | 0;
     }
-    const slot = (hash ^ hash >>> 7 ^ hash >>> 14) & SLOTS - 1;
-    const block = this.#blocks[slot];
+    const slot = slotOf(hash, this.#blocks.length);
+    const block = this.#blocks[slot]!;
     if (
-      block !== undefined && block.bytes.length === length &&
+      block !== null && block.bytes.length === length &&
       (block.generation === generation || block.generation === ANY)
     ) {
       const known = block.bytes;
@@ -90,9 +96,13 @@ export class BlockCache {
       while (i < length && known[i] === bytes[start + i]) i++;
       if (i === length) return block.fields;
     }
-    this.#wanted = this.#missed[slot] === hash;
-    this.#missed[slot] = hash;
-    this.#slot = slot;
+    const missed = this.#missed[slot]!;
+    this.#wanted = missed === hash;
+    this.#hash = hash;
+    if (!this.#wanted && missed !== 0 && this.#blocks.length < SLOTS) {
+      this.#grow();
+    }
+    this.#missed[slotOf(hash, this.#missed.length)] = hash;
     return undefined;
   }
 
@@ -113,12 +123,33 @@ export class BlockCache {
   ): void {
     const cost = block.length + options.listSize;
     if (cost > MAX_COST) return;
-    this.#cost += cost - (this.#blocks[this.#slot]?.cost ?? 0);
+    const hash = this.#hash;
+    const slot = slotOf(hash, this.#blocks.length);
+    this.#cost += cost - (this.#blocks[slot]?.cost ?? 0);
     if (this.#cost > MAX_BYTES) {
-      this.#blocks.fill(undefined);
+      this.#blocks.fill(null);
       this.#cost = cost;
     }
     const { generation = ANY } = options;
-    this.#blocks[this.#slot] = { bytes: block, generation, fields, cost };
+    this.#blocks[slot] = { bytes: block, hash, generation, fields, cost };
   }
+
+  #grow(): void {
+    const count = 2 * this.#blocks.length;
+    const blocks: (Block | null)[] = new Array(count).fill(null);
+    const missed: number[] = new Array(count).fill(0);
+    for (const block of this.#blocks) {
+      if (block !== null) blocks[slotOf(block.hash, count)] = block;
+    }
+    for (const hash of this.#missed) {
+      if (hash !== 0) missed[slotOf(hash, count)] = hash;
+    }
+    this.#blocks = blocks;
+    this.#missed = missed;
+  }
+}
+
+/** Which of so many slots is that of a hash. */
+function slotOf(hash: number, count: number): number {
+  return (hash ^ hash >>> 7 ^ hash >>> 14) & count - 1;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ByteWriter } from "../byte_writer.ts";
+import { type ByteWriter, NO_BYTES } from "../byte_writer.ts";
 import { writeInteger, writeShortString, writeString } from "./block_writer.ts";
 import { EncoderTable, type KnownName, sizeOf } from "./encoder_table.ts";
 import {
@@ -302,9 +302,9 @@ export class HpackEncoder {
     const { lastValue } = known;
     known.lastValue = value;
     if (lastValue === undefined) return false; // the name is new
-    const { length } = known.entries;
-    return (length === 0 && known.staticIndex === 0 ||
-      length < MAX_VALUES && value === lastValue) &&
+    const { count } = known;
+    return (count === 0 && known.staticIndex === 0 ||
+      count < MAX_VALUES && value === lastValue) &&
       this.#table.hasRoom(sizeOf(known, value) + this.#table.maxSize / 2);
   }
 
@@ -318,7 +318,7 @@ export class HpackEncoder {
 }
 
 function newBlock(): SharedBlock {
-  return { bytes: new Uint8Array(0), generation: -1, refused: 0 };
+  return { bytes: NO_BYTES, generation: -1, refused: 0 };
 }
 
 /** Writes bytes one by one, which is faster than a call when they are few. */

@@ -19,6 +19,9 @@ interface Entry {
   readonly serial: number;
   /** Whether it may be referred to. If not it waits for its eviction. */
   live: boolean;
+  /** The live fields with its name that were entered before and behind it. */
+  older: Entry | null;
+  newer: Entry | null;
 }
 
 /** What is known of a name. */
@@ -30,8 +33,9 @@ export interface KnownName {
   readonly staticValues: readonly string[];
   /** Whether its values are secrets, which are never indexed. */
   readonly secret: boolean;
-  /** Its live fields in the table, the newest last. */
-  readonly entries: Entry[];
+  /** The newest of its live fields in the table, and how many there are. */
+  newest: Entry | null;
+  count: number;
   /** The value that came last with a block of its own, if it was not too long. */
   lastValue: string | undefined;
 }
@@ -88,12 +92,13 @@ export class EncoderTable {
       staticIndex: index,
       staticValues: values,
       secret: this.#secrets.has(name),
-      entries: [],
+      newest: null,
+      count: 0,
       lastValue: undefined,
     };
     if (this.#names.size >= MAX_NAMES) {
-      for (const [name, { entries }] of this.#names) {
-        if (entries.length === 0) this.#names.delete(name);
+      for (const [name, { count }] of this.#names) {
+        if (count === 0) this.#names.delete(name);
       }
     }
     this.#names.set(name, known);
@@ -106,12 +111,12 @@ export class EncoderTable {
    * @returns Its index, or 0.
    */
   indexOf(known: KnownName, value: string): number {
-    const { staticValues, entries } = known;
+    const { staticValues } = known;
     for (let i = 0; i < staticValues.length; i++) {
       if (staticValues[i] === value) return known.staticIndex + i;
     }
-    for (let i = entries.length - 1; i >= 0; i--) {
-      if (entries[i]!.value === value) return this.#index(entries[i]!);
+    for (let at = known.newest; at !== null; at = at.older) {
+      if (at.value === value) return this.#index(at);
     }
     return 0;
   }
@@ -121,10 +126,9 @@ export class EncoderTable {
    *
    * @returns Its index, or 0.
    */
-  indexOfName({ staticIndex, entries }: KnownName): number {
+  indexOfName({ staticIndex, newest }: KnownName): number {
     if (staticIndex !== 0) return staticIndex;
-    const newest = entries.at(-1);
-    return newest === undefined ? 0 : this.#index(newest);
+    return newest === null ? 0 : this.#index(newest);
   }
 
   /** https://www.rfc-editor.org/rfc/rfc7541#section-2.3.3 */
@@ -144,9 +148,13 @@ export class EncoderTable {
   enter(name: KnownName, value: string): void {
     const size = sizeOf(name, value);
     this.#evictUntil(this.#maxSize - size);
-    const entry = { name, value, serial: this.#entered++, live: true };
+    const { newest: older } = name;
+    const serial = this.#entered++;
+    const entry = { name, value, serial, live: true, older, newer: null };
     this.#entries.push(entry);
-    name.entries.push(entry);
+    if (older !== null) older.newer = entry;
+    name.newest = entry;
+    name.count++;
     this.#size += size;
     this.#liveSize += size;
     this.generation++;
@@ -159,7 +167,10 @@ export class EncoderTable {
       this.#size -= bytes;
       if (!oldest.live) continue;
       this.#liveSize -= bytes;
-      oldest.name.entries.shift();
+      const { name, newer } = oldest;
+      if (newer === null) name.newest = null;
+      else newer.older = null;
+      name.count--;
       this.generation++;
     }
   }
@@ -171,7 +182,9 @@ export class EncoderTable {
   forget(): void {
     for (const entry of this.#entries) {
       entry.live = false;
-      entry.name.entries.length = 0;
+      entry.older = entry.newer = null;
+      entry.name.newest = null;
+      entry.name.count = 0;
     }
     this.#liveSize = 0;
     this.generation++;

@@ -17,7 +17,7 @@ import type { Dialing } from "./dialing.ts";
 import type { H2ClientOwner, H2ClientSession, H2Stream } from "../engine.ts";
 import { FullAccount } from "../full_account.ts";
 import { IdleTimer } from "./idle_timer.ts";
-import { Keepalive } from "../keepalive.ts";
+import { Keepalive, type KeepaliveOwner } from "../keepalive.ts";
 import { DrainWatch } from "../drain_watch.ts";
 import { openConnections } from "../open_connections.ts";
 import { peerOf, setRef, socketFigures } from "../socket.ts";
@@ -46,13 +46,15 @@ const LINGER_MS = 1000;
 const VERIFY_AFTER_MS = 300_000;
 
 /** One HTTP/2 connection of a channel. */
-export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
+export class ClientConnection
+  implements H2ClientOwner, AccountOwner, KeepaliveOwner, LookedAt {
   readonly account: Account;
   readonly #dialing: Dialing;
   readonly #address: Address;
   readonly #owner: ConnectionOwner;
   readonly #full: FullAccount;
-  readonly #closed = Promise.withResolvers<void>();
+  /** Once somebody waits for the end. */
+  #closed: PromiseWithResolvers<void> | null = null;
   readonly #calm: number;
   readonly #idleTimer: IdleTimer;
   #attempt: SocketAttempt | null = null;
@@ -74,7 +76,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
   #resetCount = 0;
   #awaited = false;
   /** The streams of calls that are none of the user's. */
-  readonly #background = new Set<H2Stream>();
+  #background: Set<H2Stream> | null = null;
   /** Whether the socket keeps the process alive. */
   #isRef = true;
   #peer = new Peer(null);
@@ -189,7 +191,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
 
   /** How many calls there are, without those in the background. */
   get callCount(): number {
-    return this.streamCount - this.#background.size;
+    return this.streamCount - (this.#background?.size ?? 0);
   }
 
   /** What can be seen of it. */
@@ -211,7 +213,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
   /** The paths of the methods that are called on it. */
   get paths(): string[] {
     return [...(this.#session?.streams ?? [])]
-      .filter((stream) => !this.#background.has(stream))
+      .filter((stream) => !this.#background?.has(stream))
       .map(({ path }) => path);
   }
 
@@ -227,6 +229,8 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
 
   /** Resolves when the connection is gone. */
   get closed(): Promise<void> {
+    this.#closed ??= Promise.withResolvers();
+    if (this.#gone) this.#closed.resolve();
     return this.#closed.promise;
   }
 
@@ -240,7 +244,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
   /** Gives a stream to a call that does not count as use of the connection. */
   openInBackground(claim: StreamClaim): void {
     const stream = this.#session!.open(claim);
-    this.#background.add(stream);
+    (this.#background ??= new Set()).add(stream);
     claim.onStream(stream, this.#peer);
   }
 
@@ -271,7 +275,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
   }
 
   onStreamClose(stream: H2Stream): void {
-    if (this.#background.size > 0) this.#background.delete(stream);
+    this.#background?.delete(stream);
     if (this.callCount === 0) this.#onUnused();
     this.#owner.onRoom(this);
   }
@@ -371,20 +375,16 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
     this.#connectTimer = undefined;
     this.#peer = peerOf(this.#socket!, this.#address.path, true);
     const { config, clock } = this.#dialing;
-    this.#keepalive = new Keepalive(
-      {
-        hasStreams: () => this.streamCount > 0,
-        ping: (onAck) => this.#ping(onAck),
-        onDead: () => this.#onDead(),
-      },
-      { ...config, clock },
-      this.#calm,
-    );
+    this.#keepalive = new Keepalive(this, config, clock, this.#calm);
     this.#owner.onReady(this);
     if (this.callCount === 0) this.#onUnused();
   }
 
-  #ping(onAck: () => void): void {
+  hasStreams(): boolean {
+    return this.streamCount > 0;
+  }
+
+  ping(onAck: () => void): void {
     this.account.traffic.keepalivesSent++;
     this.#session?.ping(() => {
       onAck();
@@ -393,7 +393,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
     });
   }
 
-  #onDead(): void {
+  onDead(): void {
     const { keepaliveTimeoutMs } = this.#dialing.config;
     this.destroy(
       this.#loss(`a PING was not acknowledged within ${keepaliveTimeoutMs} ms`),
@@ -531,7 +531,7 @@ export class ClientConnection implements H2ClientOwner, AccountOwner, LookedAt {
     this.#full.stop();
     openConnections.delete(this);
     this.#owner.onClosed(this, this.#endReason!);
-    this.#closed.resolve();
+    this.#closed?.resolve();
   }
 }
 

@@ -29,7 +29,7 @@ import type {
   H2Stream,
 } from "../engine.ts";
 import { FullAccount } from "../full_account.ts";
-import { Keepalive } from "../keepalive.ts";
+import { Keepalive, type KeepaliveOwner } from "../keepalive.ts";
 import { DrainWatch } from "../drain_watch.ts";
 import { openConnections } from "../open_connections.ts";
 import { peerOf, socketFigures } from "../socket.ts";
@@ -90,7 +90,8 @@ const SHUTDOWN_MS = 5000;
 const MOST_HEADERS_REFUSED = 100;
 
 /** One connection of a client. */
-export class ServerConnection implements H2ServerOwner, AccountOwner, LookedAt {
+export class ServerConnection
+  implements H2ServerOwner, AccountOwner, KeepaliveOwner, LookedAt {
   readonly account: Account;
   readonly #socket: Duplex;
   readonly #session: H2ServerSession;
@@ -369,17 +370,23 @@ export class ServerConnection implements H2ServerOwner, AccountOwner, LookedAt {
     if (this.#closing) this.#session.ping(() => this.#beginShutDown());
     const { config, clock } = this.#options;
     if (config.keepaliveTimeMs === Infinity) return;
-    this.#keepalive = new Keepalive({
-      hasStreams: () => this.streamCount > 0,
-      ping: (onAck) => {
-        this.account.traffic.keepalivesSent++;
-        this.#session.ping(onAck);
-      },
-      onDead: () =>
-        this.#abandon(
-          `a PING was not acknowledged within ${config.keepaliveTimeoutMs} ms`,
-        ),
-    }, { ...config, clock });
+    this.#keepalive = new Keepalive(this, config, clock);
+  }
+
+  hasStreams(): boolean {
+    return this.streamCount > 0;
+  }
+
+  ping(onAck: () => void): void {
+    this.account.traffic.keepalivesSent++;
+    this.#session.ping(onAck);
+  }
+
+  onDead(): void {
+    const { keepaliveTimeoutMs } = this.#options.config;
+    this.#abandon(
+      `a PING was not acknowledged within ${keepaliveTimeoutMs} ms`,
+    );
   }
 
   onReset(): void {}
