@@ -150,13 +150,13 @@ interface Addressed {
  *
  * @param socket The socket, connected; or any stream, for a peer in memory.
  * @param path The path of the unix socket, if it is one.
- * @param asked Whether a certificate was asked for: one that was not proves
- *   nothing. A client always asks.
+ * @param isVerified Whether its certificate was verified, if it has one. A
+ *   client verifies that of each server.
  */
 export function peerOf(
   socket: Duplex,
   path: string | undefined,
-  asked: boolean,
+  isVerified: boolean,
 ): Peer {
   const { remoteAddress, remotePort } = socket as Addressed;
   let addr: PeerAddress | null = null;
@@ -167,7 +167,7 @@ export function peerOf(
   }
   return new Peer(
     addr,
-    socket instanceof TLSSocket ? peerCertificate(socket, asked) : null,
+    socket instanceof TLSSocket ? peerCertificate(socket, isVerified) : null,
   );
 }
 

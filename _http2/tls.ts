@@ -173,16 +173,16 @@ export type SecureSocket = Pick<
  * Reads the certificate that the other side showed.
  *
  * @param socket The socket, after the handshake.
- * @param asked Whether the other side was asked for a certificate. Clients
- * always ask. On Deno `authorized` is true for a server that did not, which
- * proves nothing.
+ * @param isVerified Whether it was asked for and verified. A client does that
+ * with each server. On Deno `authorized` is true for a server that did not ask,
+ * and where a session was resumed, which proves nothing.
  * @returns The certificate, or `null` unless there is one that was verified.
  */
 export function peerCertificate(
   socket: SecureSocket,
-  asked: boolean,
+  isVerified: boolean,
 ): PeerCertificate | null {
-  if (!asked || !socket.authorized) return null;
+  if (!isVerified || !socket.authorized) return null;
   const certificate = socket.getPeerCertificate() as
     | Partial<NodeCertificate>
     | null;

@@ -179,7 +179,7 @@ export class Acceptor {
   /** Serves a connection that somebody else accepted. */
   accept(socket: Duplex): void {
     if (this.#admit(socket, undefined)) {
-      this.#add({ socket, path: undefined, asked: false });
+      this.#add({ socket, path: undefined, isVerified: false });
     }
   }
 
@@ -321,7 +321,8 @@ export class Acceptor {
     return new ServerTLS(
       options,
       this.#options.config.connectTimeoutMs,
-      (socket, asked) => this.#add({ socket, path: this.#path, asked }),
+      (socket, isVerified) =>
+        this.#add({ socket, path: this.#path, isVerified }),
       (error, socket) =>
         this.#options.onFailure?.(error, peerOf(socket, this.#path, false)),
       () => this.#checkClosed(),
@@ -378,7 +379,7 @@ export class Acceptor {
     } else if (this.#tls !== null) {
       this.#tls.accept(socket);
     } else {
-      this.#add({ socket, path: this.#path, asked: false });
+      this.#add({ socket, path: this.#path, isVerified: false });
     }
   }
 

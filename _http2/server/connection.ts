@@ -69,8 +69,8 @@ export interface AcceptedSocket {
   readonly socket: Duplex;
   /** The path that the client connected to, of a unix socket. */
   readonly path: string | undefined;
-  /** Whether the client was asked for a certificate. */
-  readonly asked: boolean;
+  /** Whether the client showed a certificate that was verified. */
+  readonly isVerified: boolean;
 }
 
 /** How long a peer may take to close its side, once all streams are ended. */
@@ -128,7 +128,7 @@ export class ServerConnection
   #endReason: CloseReason | null = null;
 
   constructor(accepted: AcceptedSocket, options: ServerConnectionOptions) {
-    const { socket, path, asked } = accepted;
+    const { socket, path, isVerified } = accepted;
     const { config, clock } = options;
     this.#strikes = new PingStrikes(config);
     this.#socket = socket;
@@ -136,7 +136,7 @@ export class ServerConnection
     this.account = new Account(options.budget, this);
     this.#full = new FullAccount(this.account, clock);
     this.#drainWatch = new DrainWatch(socket, clock, () => this.onClosed());
-    this.#peer = peerOf(socket, path, asked);
+    this.#peer = peerOf(socket, path, isVerified);
     this.#resets = new RapidResets(config.maxResetStreamsPerSecond);
     this.#session = options.engine.accept(socket, this, {
       streamWindowSize: config.http2StreamWindowSize,

@@ -10,14 +10,15 @@ import tls, { type Server, type TLSSocket } from "node:tls";
 import type { ServerTLSOptions } from "../../core/tls.ts";
 import { clientCertificatesOf, serverTLSOptions } from "../tls.ts";
 import { explainHandshake } from "../tls_faults.ts";
+import { VerifiedClients } from "./verified_clients.ts";
 
 /**
  * Takes a connection that is encrypted by now.
  *
  * @param socket The socket.
- * @param asked Whether the client was asked for a certificate.
+ * @param isVerified Whether the client showed a certificate that was verified.
  */
-export type SecureHandler = (socket: TLSSocket, asked: boolean) => void;
+export type SecureHandler = (socket: TLSSocket, isVerified: boolean) => void;
 
 /** Told of a handshake that failed, and of the socket below it. */
 export type HandshakeFailure = (error: Error, socket: Socket) => void;
@@ -35,6 +36,9 @@ export class ServerTLS {
   readonly #onPending: () => void;
   /** Handshakes under way, with the timers that end them. */
   readonly #pending = new Map<Socket, ReturnType<typeof setTimeout>>();
+  #verified = new VerifiedClients();
+  /** The authorities that those were verified by. */
+  #authorities = "";
   #isDestroyed = false;
   /** Listens to nothing: it is given its connections. */
   #server: Server;
@@ -92,8 +96,15 @@ export class ServerTLS {
   }
 
   #serverOf(options: ServerTLSOptions): Server {
-    const server = tls.createServer(serverTLSOptions(options));
-    const asked = clientCertificatesOf(options) !== "none";
+    const nodeOptions = serverTLSOptions(options);
+    const server = tls.createServer(nodeOptions);
+    const mode = clientCertificatesOf(options);
+    const authorities = `${nodeOptions.ca}`;
+    if (authorities !== this.#authorities) {
+      this.#authorities = authorities;
+      this.#verified = new VerifiedClients();
+    }
+    const verified = this.#verified;
     server.on("tlsClientError", (error, socket) => {
       const raw = (socket as Layered)._parent;
       this.#fail(error, raw ?? socket);
@@ -102,14 +113,24 @@ export class ServerTLS {
     });
     server.on("secureConnection", (socket) => {
       const raw = (socket as Layered)._parent;
+      const isVerified = mode !== "none" && verified.has(socket);
+      let fault: string | undefined;
       // A client that knows nothing of ALPN has agreed to nothing.
-      if (socket.alpnProtocol === "h2" && !socket.destroyed) {
-        this.#onSecure(socket, asked);
-      } else {
+      if (socket.alpnProtocol !== "h2") {
         const agreed = socket.alpnProtocol || "none";
-        const why =
+        fault =
           `the client did not agree to HTTP/2 in the TLS handshake (ALPN: ${agreed})`;
-        this.#fail(new Error(why), raw ?? socket);
+      } else if (mode === "require" && !isVerified) {
+        fault =
+          "the client resumed a TLS session without a certificate that this server has verified";
+      }
+      if (fault === undefined && !socket.destroyed) {
+        this.#onSecure(socket, isVerified);
+      } else {
+        this.#fail(
+          new Error(fault ?? "the connection was closed"),
+          raw ?? socket,
+        );
         socket.on("error", () => {});
         socket.destroy();
       }
