@@ -11,7 +11,9 @@ export type Place =
 
 /** The part of Deno that knows permissions; Node has none. */
 interface Permissions {
-  querySync(what: { name: "net"; host: string }): { state: string };
+  querySync(
+    what: { name: "net"; host: string } | { name: "sys"; kind: "ca" },
+  ): { state: string };
 }
 
 /**
@@ -21,11 +23,24 @@ interface Permissions {
  * @param port The port.
  */
 export function isPermitted(hostname: string, port: number): boolean {
+  const host = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  return isGranted({ name: "net", host });
+}
+
+/**
+ * Tells whether the authorities that the runtime trusts may be looked at
+ * (`--allow-sys=ca`), without asking the user for it.
+ */
+export function maySeeAuthorities(): boolean {
+  return isGranted({ name: "sys", kind: "ca" });
+}
+
+/** Tells whether Deno permits something; Node permits all. */
+function isGranted(what: Parameters<Permissions["querySync"]>[0]): boolean {
   const { permissions } =
     (globalThis as { Deno?: { permissions?: Permissions } }).Deno ?? {};
-  if (permissions === undefined) return true;
-  const host = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-  return permissions.querySync({ name: "net", host }).state === "granted";
+  return permissions === undefined ||
+    permissions.querySync(what).state === "granted";
 }
 
 /**

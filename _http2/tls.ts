@@ -11,8 +11,10 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import net from "node:net";
+import process from "node:process";
 import tls, {
   type ConnectionOptions,
+  type DetailedPeerCertificate,
   type PeerCertificate as NodeCertificate,
   type TlsOptions,
   type TLSSocket,
@@ -28,6 +30,7 @@ import type {
   PEM,
   ServerTLSOptions,
 } from "../core/tls.ts";
+import { Authorities, defaultAuthorities } from "./certificate_chain.ts";
 
 /** What HTTP/2 is called in the handshake. */
 const H2 = "h2";
@@ -101,17 +104,28 @@ export function clientTLSOptions(
       }`,
     );
   }
+  const context = contextOf(action, options);
+  let authorities: Authorities | undefined;
+  const faultOfChain = (certificate: NodeCertificate): Error | undefined => {
+    // Node has verified it.
+    if (!("deno" in process.versions)) return undefined;
+    authorities ??= context.ca === undefined
+      ? defaultAuthorities()
+      : new Authorities(context.ca as string[], true);
+    return authorities.faultOf(certificate as DetailedPeerCertificate);
+  };
   return {
-    ...contextOf(action, options),
+    ...context,
     servername: serverNameIndication(name),
     // Said aloud, for there is an environment variable that turns it off.
     rejectUnauthorized: true,
     // With a socket that is already connected node:tls does not know the host,
     // and would look for "localhost" in the certificate.
     checkServerIdentity: (_host, certificate) =>
-      checkServerIdentity === undefined
-        ? tls.checkServerIdentity(name, certificate)
-        : verdictOf(() => checkServerIdentity(name, mapped(certificate))),
+      faultOfChain(certificate) ??
+        (checkServerIdentity === undefined
+          ? tls.checkServerIdentity(name, certificate)
+          : verdictOf(() => checkServerIdentity(name, mapped(certificate)))),
   };
 }
 

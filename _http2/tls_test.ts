@@ -8,7 +8,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { PeerCertificate as NodeCertificate } from "node:tls";
 import { Authority } from "../_testdata/certificates.ts";
 import type { PeerCertificate } from "../core/peer.ts";
@@ -25,13 +25,14 @@ import {
 const AUTHORITY = new Authority();
 const SERVER = AUTHORITY.issue({ commonName: "server" });
 const CLIENT = AUTHORITY.issue({ commonName: "client" });
+const { raw: RAW } = new X509Certificate(SERVER.cert);
 const HOST = { hostname: "example.com" };
 
 const NODE_CERTIFICATE = {
   subject: { CN: "server", OU: ["a", "b"] },
   issuer: { CN: "authority" },
   subjectaltname: "DNS:localhost",
-  raw: Buffer.from([0x30, 0x00]),
+  raw: RAW,
   fingerprint: "00",
   fingerprint256: "AB:CD",
   serialNumber: "01",
@@ -44,7 +45,7 @@ const CERTIFICATE: PeerCertificate = {
   subject: { CN: "server", OU: ["a", "b"] },
   issuer: { CN: "authority" },
   subjectAltName: "DNS:localhost",
-  raw: new Uint8Array([0x30, 0x00]),
+  raw: new Uint8Array(RAW),
   fingerprint256: "AB:CD",
   serialNumber: "01",
   validFrom: "Jan  1 00:00:00 2026 GMT",

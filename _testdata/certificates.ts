@@ -37,6 +37,24 @@ export interface CertificateOptions {
    * @default {1}
    */
   readonly daysOld?: number;
+  /**
+   * The version of X.509. In version 1 there are no hosts.
+   *
+   * @default {3}
+   */
+  readonly version?: 1 | 3;
+}
+
+/** What the certificate of an authority says. */
+export interface AuthorityOptions {
+  /** Who issues it; the authority itself if nobody else. */
+  readonly issuer?: Authority;
+  /**
+   * The version of X.509.
+   *
+   * @default {3}
+   */
+  readonly version?: 1 | 3;
 }
 
 /** An authority that issues certificates. */
@@ -46,12 +64,19 @@ export class Authority {
   readonly #name: Buffer;
   readonly #key: KeyObject;
 
-  /** @param commonName The name of the authority. */
-  constructor(commonName = "Test authority") {
+  /**
+   * @param commonName The name of the authority.
+   * @param options What its certificate says.
+   */
+  constructor(
+    commonName = "Test authority",
+    { issuer, version = 3 }: AuthorityOptions = {},
+  ) {
     const { privateKey, publicKey } = keyPair();
     this.#name = distinguishedName(commonName);
     this.#key = privateKey;
-    this.cert = this.#sign(
+    this.cert = (issuer ?? this).#sign(
+      version,
       this.#name,
       publicKey,
       validity(1),
@@ -62,9 +87,11 @@ export class Authority {
 
   /** Issues a certificate. */
   issue(options: CertificateOptions): KeyPair {
-    const { commonName, hosts = ["localhost"], daysOld = 1 } = options;
+    const { commonName, hosts = ["localhost"], daysOld = 1, version = 3 } =
+      options;
     const { privateKey, publicKey } = keyPair();
     const cert = this.#sign(
+      version,
       distinguishedName(commonName),
       publicKey,
       validity(daysOld),
@@ -76,20 +103,21 @@ export class Authority {
   }
 
   #sign(
+    version: 1 | 3,
     subject: Buffer,
     publicKey: KeyObject,
     valid: Buffer,
     extensions: Buffer,
   ): string {
     const body = seq(
-      der(0xa0, der(0x02, Buffer.of(2))), // version 3
+      ...(version === 3 ? [der(0xa0, der(0x02, Buffer.of(2)))] : []),
       der(0x02, Buffer.concat([Buffer.of(1), randomBytes(8)])), // serial number
       ECDSA_WITH_SHA256,
       this.#name,
       valid,
       subject,
       publicKey.export({ type: "spki", format: "der" }) as Buffer,
-      der(0xa3, seq(extensions)),
+      ...(version === 3 ? [der(0xa3, seq(extensions))] : []),
     );
     const signature = sign("sha256", body, this.#key);
     return pem(seq(body, ECDSA_WITH_SHA256, bits(signature)));

@@ -144,6 +144,41 @@ for (const [what, options, message] of REFUSALS) {
   });
 }
 
+/** Somebody who calls itself as the authority does. */
+const FORGER = new Authority();
+const OLD = new Authority("Old", { issuer: FORGER, version: 1 });
+const BETWEEN = new Authority("Between", { issuer: AUTHORITY });
+
+/** What a forger may have a server show. */
+const FORGED: readonly (readonly [string, Authority, 1 | 3, string])[] = [
+  ["is forged", FORGER, 3, ""],
+  ["is forged, of version 1", FORGER, 1, ""],
+  ["is forged, with another of version 1", OLD, 3, OLD.cert],
+];
+
+for (const [what, issuer, version, others] of FORGED) {
+  Deno.test(`Channel fails its calls with UNAVAILABLE when the certificate ${what}`, async () => {
+    const { cert, key } = issuer.issue({ commonName: "localhost", version });
+    await using server = await serve({ cert: cert + others, key });
+    const before = seen.length;
+    await assertStatus(
+      Status.UNAVAILABLE,
+      () =>
+        call(server.port!, {
+          tls: { ca: AUTHORITY.cert, serverName: "localhost" },
+        }),
+    );
+    assertEquals(seen.length, before);
+  });
+}
+
+Deno.test("Channel calls a server whose authority is certified by one that it trusts", async () => {
+  const { cert, key } = BETWEEN.issue({ commonName: "leaf" });
+  await using server = await serve({ cert: cert + BETWEEN.cert, key });
+  const tls = { ca: AUTHORITY.cert, serverName: "localhost" };
+  assertEquals(await call(server.port!, { tls }), "leaf");
+});
+
 Deno.test("Channel shows its own certificate when it has one, and cannot call without where one is needed", async () => {
   await using server = await serve({ ca: AUTHORITY.cert });
   const ca = AUTHORITY.cert;
