@@ -294,8 +294,8 @@ class CountedClaim implements StreamClaim {
     this.#claim.onData(bytes, start, end);
   }
 
-  onStop(): void {
-    this.#claim.onStop();
+  onStop(isOver: boolean): void {
+    this.#claim.onStop(isOver);
   }
 
   onEnd(trailers: RawHeaders): void {

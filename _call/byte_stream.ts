@@ -89,8 +89,11 @@ export interface ByteSink {
   /**
    * The peer wants no more of this side's half, and is through with its own, of
    * which there is data that was not told yet. Client side only.
+   *
+   * @param isOver Whether the stream is over too: all of the data has come, and
+   *   is the call's alone. It may be told again when it is.
    */
-  onStop(): void;
+  onStop(isOver: boolean): void;
   /** The end of the peer's half, after all its data, with its trailers or none. */
   onEnd(trailers: RawHeaders): void;
   /** The end of the stream: exactly once, and the last callback. */

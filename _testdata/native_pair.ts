@@ -98,8 +98,8 @@ export class LoggedSink implements ByteSink {
     this.#note(`data ${end - start}`, bytes.subarray(start, end));
   }
 
-  onStop(): void {
-    this.#note("stop");
+  onStop(isOver: boolean): void {
+    this.#note(isOver ? "stop over" : "stop");
   }
 
   onEnd(trailers: RawHeaders): void {

@@ -92,8 +92,8 @@ export class Attempt implements StreamClaim {
     if (this.isChosen) this.#owner.call.onData(bytes, start, end);
   }
 
-  onStop(): void {
-    if (this.isChosen) this.#owner.call.onStop();
+  onStop(isOver: boolean): void {
+    if (this.isChosen) this.#owner.call.onStop(isOver);
   }
 
   onEnd(trailers: RawHeaders): void {

@@ -271,6 +271,7 @@ export class ClientCall<Req, Rep>
     if (this.#events === null && this.record === null) return;
     this.context ??= currentContext();
   }
+
   /** Waits until the call has begun, or is over. */
   whenBegun(): void | Promise<void> {
     if (this.#finished || this.request.phase !== "idle") return;
@@ -368,6 +369,8 @@ export class ClientCall<Req, Rep>
     this.#drop(error);
     this.#finish(error);
     if (this.#holds > 0) stream.resume();
+    // It was over, and had waited to be read.
+    if (this.#streamClosed) return;
     this.#delayedReset = new DelayedReset(stream, this.#method.host.deadlines);
   }
 
@@ -466,7 +469,8 @@ export class ClientCall<Req, Rep>
     this.#inbox.deliver(bytes, compressed, decoded);
   }
 
-  onStop(): void {
+  onStop(isOver: boolean): void {
+    if (isOver) this.#releaseAll();
     if (!this.takesRequests) return;
     this.#stopped = true;
     this.#sender.stop();

@@ -67,7 +67,9 @@ const Phase = {
   SENDING_REST: 1,
   /** This side has reset it; its call is told in a moment. */
   RESET: 2,
-  CLOSED: 3,
+  /** It is over, and its call does not want all of the reply yet. */
+  LATE: 3,
+  CLOSED: 4,
 } as const;
 type Phase = typeof Phase[keyof typeof Phase];
 
@@ -103,6 +105,7 @@ export class NativeStream implements H2Stream, StreamHandler {
   #waitingBytes = 0;
   #waitingEnd: RawHeaders | null = null;
   #why: CloseReason | null = null;
+  #hasLeft = false;
   #drained: PromiseWithResolvers<void> | null = null;
 
   /** Makes the stream of a client's call, or of a request that has no call yet. */
@@ -187,11 +190,11 @@ export class NativeStream implements H2Stream, StreamHandler {
   }
 
   reset(code: ResetCode): void {
-    if (this.#isGone) return;
+    if (this.#isGone && this.#phase !== Phase.LATE) return;
     this.#phase = Phase.RESET;
     this.#isThrough = true;
     this.#dropReceived();
-    if (this.#h2 !== null) {
+    if (this.#h2 !== null && this.#why === null) {
       this.#h2.reset(code);
       this.#owner.onReset();
     }
@@ -285,7 +288,7 @@ export class NativeStream implements H2Stream, StreamHandler {
     if (this.#waitingEnd === null || this.#isServer) return;
     // There is data before it that the call does not want yet.
     this.onDrain();
-    this.#sink.onStop();
+    this.#sink.onStop(false);
   }
 
   onDrain(): void {
@@ -328,16 +331,19 @@ export class NativeStream implements H2Stream, StreamHandler {
   }
 
   /**
-   * Tells the call what waits, as long as it wants it. What has arrived is not
-   * lost with its stream: before the close it is told all.
+   * Tells the call what waits, as long as it wants it. What has arrived of a
+   * reply is not lost with its stream, nor told before it is wanted: it may be a
+   * million messages. The call learns of the end behind it.
    */
   #tell(): void {
     if (this.#isTelling) return;
     while (!this.#paused || this.#why !== null) {
+      if (this.#paused && !this.#isServer && this.#hasWaiting) {
+        return this.#wait();
+      }
       const bytes = this.#waiting === null ? null : this.#waiting.shift();
       if (bytes !== null) {
-        this.#waitingBytes -= bytes.length;
-        this.account.release(bytes.length);
+        this.#release(Math.min(bytes.length, this.#waitingBytes));
         this.#tellData(bytes, 0, bytes.length);
         continue;
       }
@@ -368,6 +374,11 @@ export class NativeStream implements H2Stream, StreamHandler {
     }
   }
 
+  /** Whether the call was not told all that came. */
+  get #hasWaiting(): boolean {
+    return this.#waiting?.isEmpty === false || this.#waitingEnd !== null;
+  }
+
   /** Lets the peer send as much as the call has taken. */
   #payBack(): void {
     const bytes = this.#owedBytes;
@@ -376,9 +387,15 @@ export class NativeStream implements H2Stream, StreamHandler {
     this.#h2!.consume(bytes);
   }
 
+  /** Counts so many of the bytes that wait no longer. */
+  #release(bytes: number): void {
+    if (bytes === 0) return;
+    this.#waitingBytes -= bytes;
+    this.account.release(bytes);
+  }
+
   #dropReceived(): void {
-    if (this.#waitingBytes > 0) this.account.release(this.#waitingBytes);
-    this.#waitingBytes = 0;
+    this.#release(this.#waitingBytes);
     this.#waiting = null;
     this.#waitingEnd = null;
     this.#owedBytes = 0;
@@ -417,11 +434,28 @@ export class NativeStream implements H2Stream, StreamHandler {
     return !this.#isServer && this.#openedBehind === this.#owner.batches;
   }
 
+  /** The stream is over, but not for its call, which has all of it for itself. */
+  #wait(): void {
+    if (this.#phase === Phase.LATE) return;
+    this.#phase = Phase.LATE;
+    this.#release(this.#waitingBytes);
+    this.#leave();
+    this.#sink.onStop(true);
+  }
+
   #close(why: CloseReason): void {
     if (this.#phase === Phase.CLOSED) return;
     this.#phase = Phase.CLOSED;
     this.#why = why;
     this.#dropReceived();
+    this.#leave();
+    this.#sink.onClose(why);
+  }
+
+  /** The connection need not know of it any more. */
+  #leave(): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
     // What was received before a good end still counts for the connection.
     const held = this.#h2 === null ? 0 : this.#h2.heldBytes;
     if (held > 0) this.#h2!.consume(held);
@@ -432,7 +466,6 @@ export class NativeStream implements H2Stream, StreamHandler {
       );
     }
     this.#owner.onStreamClose(this);
-    this.#sink.onClose(why);
   }
 }
 

@@ -101,6 +101,16 @@ export class NodeStream implements H2Stream, StreamEvents {
   #headEnds = false;
   #resetting = false;
   #closed = false;
+  /** Whether the call wants no bytes for now. */
+  #isPaused = false;
+  /** What came of a reply, if its stream ended before the call wanted it. */
+  #rest: Uint8Array[] | null = null;
+  /** What the stream was closed with, if the call has to be given the rest first. */
+  #lateReason: CloseReason | null = null;
+  /** Whether the call is being given the rest. */
+  #isTelling = false;
+  /** Whether the connection has forgotten it. */
+  #hasLeft = false;
   /** Whether the head of the reply was told. */
   #headed = false;
   /** What the peer reset the stream with, before the end of the connection. */
@@ -210,9 +220,10 @@ export class NodeStream implements H2Stream, StreamEvents {
     if (this.#closed || this.#resetting) return;
     this.#resetting = true;
     this.#buffer.take();
+    this.#rest = null;
     const h2 = this.#h2;
-    if (h2 === null) {
-      // Nothing was sent. Told later, as the end of any other stream is.
+    if (h2 === null || this.#lateReason !== null) {
+      // There is nothing to reset. Told later, as the end of any other stream is.
       process.nextTick(() => this.#close(CLEAN));
       return;
     }
@@ -265,11 +276,15 @@ export class NodeStream implements H2Stream, StreamEvents {
 
   pause(): void {
     if (this.#h2 === null || this.#closed) return;
+    this.#isPaused = true;
+    if (this.#hasLeft) return;
     this.#h2.pause();
     this.#owner.onPaused(this, true);
   }
 
   resume(): void {
+    this.#isPaused = false;
+    if (this.#lateReason !== null) return this.#tellRest();
     this.#owner.onPaused(this, false);
     this.#h2?.resume();
   }
@@ -394,8 +409,15 @@ export class NodeStream implements H2Stream, StreamEvents {
   onData(chunk: Uint8Array): void {
     if (this.#resetting) return;
     // Deno resumes a stream that it destroys, though it was paused: all at once
-    // would come what a client has sent that left, and nobody may read.
-    if (this.#session === null && this.#h2!.destroyed) return;
+    // would come what nobody may read of a client that left, and what the caller
+    // does not read yet of a server.
+    if (this.#h2!.destroyed) {
+      if (this.#session === null) return;
+      if (this.#isPaused || this.#rest !== null) {
+        (this.#rest ??= []).push(chunk);
+        return;
+      }
+    }
     this.#sink.onData(chunk, 0, chunk.length);
   }
 
@@ -405,7 +427,8 @@ export class NodeStream implements H2Stream, StreamEvents {
   }
 
   onClientEnd(): void {
-    if (this.#resetting || this.#peerEnded) return;
+    // With a rest, the close tells how the reply ends.
+    if (this.#resetting || this.#peerEnded || this.#rest !== null) return;
     if (this.#trailersIn.length > 0) {
       this.#peerEnded = true;
       this.#dropUnsent();
@@ -444,7 +467,7 @@ export class NodeStream implements H2Stream, StreamEvents {
     // https://www.rfc-editor.org/rfc/rfc9113#section-8.1
     this.#drained?.resolve();
     this.#drained = null;
-    this.#sink.onStop();
+    this.#sink.onStop(false);
   }
 
   onDrain(): void {
@@ -458,20 +481,43 @@ export class NodeStream implements H2Stream, StreamEvents {
   }
 
   onClose(): void {
-    this.#endLate();
-    this.#close(this.#closeReason());
-  }
-
-  /** What came of a reply is not lost with its connection. */
-  #endLate(): void {
-    if (this.#session === null || this.#peerEnded || !this.#headed) return;
+    const isLate = this.#session !== null && !this.#peerEnded && this.#headed;
+    if (!isLate) return this.#close(this.#closeReason());
     const h2 = this.#h2!;
     for (let rest = h2.read(); rest !== null; rest = h2.read()) {
       this.onData(rest);
     }
-    if (this.#resetting || this.#trailersIn.length === 0) return;
-    this.#peerEnded = true;
-    this.#sink.onEnd(this.#trailersIn);
+    if (this.#trailersIn.length > 0 && !this.#resetting) this.#peerEnded = true;
+    this.#lateReason = this.#closeReason();
+    this.#tellRest();
+    if (this.#closed) return;
+    this.#leave();
+    this.#sink.onStop(true);
+  }
+
+  /**
+   * What came of a reply is not lost with its stream, nor told before the call
+   * wants it: it may be a million messages. The call learns of the end behind it.
+   */
+  #tellRest(): void {
+    if (this.#isTelling || this.#closed) return;
+    this.#isTelling = true;
+    try {
+      const rest = this.#rest ?? [];
+      let told = 0;
+      while (told < rest.length && !this.#isPaused && !this.#resetting) {
+        const chunk = rest[told++]!;
+        this.#sink.onData(chunk, 0, chunk.length);
+      }
+      if (!this.#resetting) {
+        this.#rest = rest.slice(told);
+        if (this.#rest.length > 0) return;
+        if (this.#peerEnded) this.#sink.onEnd(this.#trailersIn);
+      }
+    } finally {
+      this.#isTelling = false;
+    }
+    this.#close(this.#lateReason!);
   }
 
   #closeReason(): CloseReason {
@@ -499,6 +545,14 @@ export class NodeStream implements H2Stream, StreamEvents {
   #close(why: CloseReason): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#leave();
+    this.#sink.onClose(why);
+  }
+
+  /** The stream is over: the connection need not know of it any more. */
+  #leave(): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
     this.#buffer.take();
     this.#count(-this.#queuedBytes);
     this.#drained?.resolve();
@@ -509,7 +563,6 @@ export class NodeStream implements H2Stream, StreamEvents {
       );
     }
     this.#owner.onStreamClose(this);
-    this.#sink.onClose(why);
   }
 }
 

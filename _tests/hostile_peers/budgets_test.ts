@@ -14,12 +14,14 @@ import {
   frame,
   FrameType,
   grpcMessage,
+  OK_TRAILERS,
   RawConnection,
   RawServer,
   requestFields,
   RESPONSE_HEAD,
   Setting,
 } from "../../_testdata/raw_h2.ts";
+import { goOnWell, shakeHands } from "../../_testdata/raw_replies.ts";
 import { settled, soon, until } from "../../_testdata/waiting.ts";
 import { VirtualClock } from "../../testing/mod.ts";
 
@@ -417,4 +419,85 @@ Deno.test("a server takes nothing more from a client that has left than what its
   const { receivedMessages } = await soon(ended.promise);
   over.resolve();
   assertLess(receivedMessages, 50_000);
+});
+
+/** How many messages a server sends at once to a caller that does not read. */
+const FLOOD = 600_000;
+
+/** Begins a reply of many empty messages, and waits until all of it has come. */
+async function flood(connection: RawConnection): Promise<number> {
+  await shakeHands(connection);
+  const { streamId } = await connection.nextOf(FrameType.HEADERS);
+  await connection.headers(streamId, RESPONSE_HEAD);
+  const some = times(3000, grpcMessage(new Uint8Array()));
+  for (let i = 0; i < FLOOD / 3000; i++) await connection.data(streamId, some);
+  return streamId;
+}
+
+/** Waits until the client has seen all that was sent to it. */
+async function exchangePing(connection: RawConnection): Promise<void> {
+  await connection.write(frame(FrameType.PING, {}, new Uint8Array(8)));
+  await connection.nextOf(FrameType.PING);
+}
+
+for (const how of ["is reset", "is lost"]) {
+  for (const listens of [false, true]) {
+    Deno.test(`a client takes nothing more from a stream that ${how} than what its caller had room for, ${listens ? "with" : "without"} a listener`, async () => {
+      const isFull = Promise.withResolvers<void>();
+      const isOver = Promise.withResolvers<void>();
+      const ended = Promise.withResolvers<CallEnd>();
+      await using server = new RawServer(async (connection) => {
+        const streamId = await flood(connection);
+        await exchangePing(connection);
+        await isFull.promise;
+        if (how === "is lost") return connection.close();
+        await connection.rstStream(streamId, 8);
+        await exchangePing(connection);
+        isOver.resolve();
+        await connection.end();
+      });
+      await using channel = new Channel("127.0.0.1", server.port);
+      let heard = 0;
+      if (listens) listen(channel, RecvMessage, () => void heard++);
+      listen(channel, CallEnd, (event) => ended.resolve(event));
+      const stream = createStub(Echo, channel).serverStream.open();
+      await stream.sendMessage({});
+      if (listens) await until(() => heard > 4000, "the inbox is full");
+      isFull.resolve();
+      if (how === "is reset") await soon(isOver.promise);
+      else await until(() => channel.state !== "READY", "it is lost");
+      // It would wait until it is read.
+      stream.cancel();
+      const { receivedMessages } = await soon(ended.promise);
+      assertLess(receivedMessages, 50_000);
+    });
+  }
+}
+
+Deno.test("a client gives all of a whole reply to a caller that reads it when the connection is lost, and not before", async () => {
+  await using server = new RawServer(async (connection, index) => {
+    if (index > 0) {
+      await shakeHands(connection);
+      return await goOnWell(connection);
+    }
+    const streamId = await flood(connection);
+    await connection.headers(streamId, OK_TRAILERS, { end: true });
+    await exchangePing(connection);
+    connection.close();
+  });
+  await using channel = new Channel("127.0.0.1", server.port);
+  const ends: CallEnd[] = [];
+  listen(channel, CallEnd, (event) => void ends.push(event));
+  const stub = createStub(Echo, channel);
+  const stream = stub.serverStream.open();
+  await stream.sendMessage({});
+  await soon(server.ended(0));
+  // The loss is known when the next connection serves.
+  await until(() => channel.state !== "READY", "the connection is lost");
+  await stub.unary({});
+  assertEquals(ends.length, 1);
+  let taken = 0;
+  for await (const _ of stream) taken++;
+  assertEquals(taken, FLOOD);
+  assertEquals(ends[1]?.receivedMessages, FLOOD);
 });
