@@ -10,6 +10,7 @@
  */
 
 import {
+  GRPCError,
   listen,
   type Many,
   RecvMessage,
@@ -17,6 +18,7 @@ import {
   SendMessage,
   Server,
   type ServerStream,
+  Status,
 } from "../server.ts";
 import { Authority } from "../_testdata/certificates.ts";
 import { type EchoHandlers, echoWith } from "../_testdata/echo_service.ts";
@@ -57,6 +59,10 @@ async function handle(stream: AnyStream): Promise<void> {
         await stream.recvMessage();
         await stream.sendMessage({ payload: new Uint8Array(BIG_BYTES) });
         return;
+      case "name": {
+        const request = await stream.recvMessage();
+        throw new GRPCError(Status.NOT_FOUND, `Nobody is "${request?.text}"`);
+      }
       case "fail":
         throw new Error(SECRET);
       default:

@@ -12,7 +12,7 @@ import { type HeaderBlock, headerListSize } from "../_wire/headers.ts";
  * The largest header list that is sent, in bytes as HTTP/2 counts them: what
  * `node:http2` can send, and what most peers allow.
  */
-const MAX_HEADER_LIST_BYTES = 65_536;
+export const MAX_HEADER_LIST_BYTES = 65_536;
 
 /** Tells whether a header list is small enough to be sent. */
 export function fitsHeaderLimit(block: HeaderBlock): boolean {

@@ -12,10 +12,8 @@ const encoder = new TextEncoder();
 // Without ignoreBOM it would take a U+FEFF at the beginning away.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-const ESCAPES: readonly string[] = Array.from(
-  { length: 256 },
-  (_, byte) => "%" + byte.toString(16).toUpperCase().padStart(2, "0"),
-);
+/** What is escaped of a message, in one piece: a pair of surrogates is one character. */
+const ESCAPED = /[^\x20-\x24\x26-\x7e]+/g;
 
 const PERCENT = 0x25;
 
@@ -30,14 +28,12 @@ const PERCENT = 0x25;
  * @returns The encoded text, in printable ASCII.
  */
 export function encodeMessage(text: string): string {
-  let i = 0;
-  while (i < text.length && isPlain(text.charCodeAt(i))) i++;
-  if (i === text.length) return escapeEdges(text);
-  let encoded = text.slice(0, i);
-  for (const byte of encoder.encode(text.slice(i))) {
-    encoded += isPlain(byte) ? String.fromCharCode(byte) : ESCAPES[byte];
-  }
-  return escapeEdges(encoded);
+  return escapeEdges(text.replace(ESCAPED, escapePiece));
+}
+
+/** It escapes all of it, for nothing that it would not is in there. */
+function escapePiece(piece: string): string {
+  return encodeURIComponent(piece.toWellFormed());
 }
 
 /**
@@ -49,11 +45,6 @@ function escapeEdges(text: string): string {
   return text.startsWith(" ") || text.endsWith(" ")
     ? text.replace(/^ | $/g, "%20")
     : text;
-}
-
-/** Tells whether a character stands for itself in `grpc-message`. */
-function isPlain(code: number): boolean {
-  return code >= 0x20 && code <= 0x7e && code !== PERCENT;
 }
 
 /**

@@ -209,6 +209,29 @@ async function uploads({ open, goesOn, pause }: Means): Promise<string> {
   return `${ended} of 200 calls ended`;
 }
 
+/** Long names of which nobody knows, which the messages of the statuses repeat. */
+async function longNames({ open, goesOn }: Means): Promise<string> {
+  const peer = await open();
+  const block = requestBlock(UNARY, { "x-do": "name" });
+  const message = request(0, "€".repeat((4 * MIB - 100) / 3));
+  let ended = 0;
+  const send = async (): Promise<void> => {
+    while (goesOn() && !peer.isClosed) {
+      const streamId = peer.newStream();
+      const answer = peer.reply(streamId);
+      await peer.write(headersFrames(streamId, block));
+      await peer.data(streamId, message, { end: true });
+      await answer;
+      ended++;
+    }
+  };
+  await Promise.race([
+    Promise.all(Array.from({ length: 10 }, send)),
+    untilOver(goesOn),
+  ]);
+  return `${ended} calls ended`;
+}
+
 /** Requests that fail, and a look at what the replies tell. */
 async function leaks({ open }: Means): Promise<string> {
   const peer = await open();
@@ -307,6 +330,13 @@ export const LOAD_ATTACKS: readonly Attack[] = [
     what: "200 requests of 4 MiB at once, echoed",
     seconds: 20,
     run: uploads,
+  },
+  {
+    name: "long-names",
+    what: "names of 4 MiB that the messages of the statuses repeat",
+    seconds: 8,
+    shortSeconds: 2,
+    run: longNames,
   },
   {
     name: "error-leaks",

@@ -14,7 +14,7 @@ import {
   type Outcome,
   outcomeTrailers,
 } from "../../_wire/outcome.ts";
-import { fitsHeaderLimit } from "../header_limit.ts";
+import { fitsHeaderLimit, MAX_HEADER_LIST_BYTES } from "../header_limit.ts";
 
 /** What is kept of the message of a status that is too long to send. */
 const MAX_CUT_MESSAGE_CHARS = 1024;
@@ -117,8 +117,13 @@ export function encodeDetails(
  * @returns The trailers.
  */
 export function trailersFor(outcome: EncodedOutcome): HeaderBlock {
-  const trailers = outcomeTrailers(outcome);
-  return fitsHeaderLimit(trailers) ? trailers : outcomeTrailers(cut(outcome));
+  // Encoded a message is no shorter. It may repeat what a client has sent, and
+  // be as long as that.
+  if (outcome.message.length <= MAX_HEADER_LIST_BYTES) {
+    const trailers = outcomeTrailers(outcome);
+    if (fitsHeaderLimit(trailers)) return trailers;
+  }
+  return outcomeTrailers(cut(outcome));
 }
 
 /** What is sent of an outcome that is too large: its status must arrive. */
