@@ -38,6 +38,9 @@ export interface Observed {
 
 const NO_TRACES: readonly CallTrace[] = [];
 
+/** What those who follow a call want to be told of, beside its end. */
+const Wish = { ATTEMPT: 1, SENT: 2, RECEIVED: 4 } as const;
+
 const OK: CallOutcome = { status: Status.OK, message: "", details: [] };
 
 /**
@@ -66,6 +69,8 @@ export class CallRecord implements CallStart, CallSummary {
   #trace: CallTrace | null = null;
   /** and these are the others. */
   #others: readonly CallTrace[] = NO_TRACES;
+  /** What one of them wants to be told of, by the bits of {@linkcode Wish}. */
+  #wishes = 0;
   /** By the clock, if there is one: when it began, and then how long it took. */
   #timeMs = 0;
   #isRunning = false;
@@ -127,8 +132,16 @@ export class CallRecord implements CallStart, CallSummary {
     this.#isRunning = true;
     if (this.#clock !== null) this.#timeMs = this.#clock.now();
     if (context === undefined) this.#begin();
-    else context(() => this.#begin());
+    else this.#beginIn(context);
     return this.#trace !== null;
+  }
+
+  // What has a function in it is apart from what has none, here and below: V8
+  // makes memory for what such a function needs wherever the one around it is
+  // called.
+
+  #beginIn(context: Context): void {
+    context(() => this.#begin());
   }
 
   #begin(): void {
@@ -151,6 +164,9 @@ export class CallRecord implements CallStart, CallSummary {
     else this.#others = [...this.#others, trace];
     if (trace.hasSpan === true) this.hasSpan = true;
     if (trace.run !== undefined) this.hasContext = true;
+    if (trace.attempt !== undefined) this.#wishes |= Wish.ATTEMPT;
+    if (trace.sent !== undefined) this.#wishes |= Wish.SENT;
+    if (trace.received !== undefined) this.#wishes |= Wish.RECEIVED;
   }
 
   /** Gives one after another of those who follow it; undefined behind the last. */
@@ -161,6 +177,13 @@ export class CallRecord implements CallStart, CallSummary {
 
   /** Runs what the call leads to, in the contexts of those who observe it. */
   run<R>(fn: () => R): R {
+    const first = this.#trace!;
+    const all = this.#others.length === 0 ? fn : this.#inOthers(fn);
+    return first.run === undefined ? all() : this.#runIn(first, all);
+  }
+
+  /** Gives what runs a function in the contexts of all but the first. */
+  #inOthers<R>(fn: () => R): () => R {
     let all = fn;
     for (let i = this.#others.length; i > 0; i--) {
       const trace = this.#follower(i)!;
@@ -168,8 +191,7 @@ export class CallRecord implements CallStart, CallSummary {
       const inner = all;
       all = () => this.#runIn(trace, inner);
     }
-    const first = this.#trace!;
-    return first.run === undefined ? all() : this.#runIn(first, all);
+    return all;
   }
 
   #runIn<R>(trace: CallTrace, fn: () => R): R {
@@ -190,6 +212,12 @@ export class CallRecord implements CallStart, CallSummary {
   /** The request is sent, or sent again: gives the metadata to send. */
   attempt(metadata: Metadata | null, peer: Peer | null): Metadata | null {
     this.attempts++;
+    return (this.#wishes & Wish.ATTEMPT) === 0
+      ? metadata
+      : this.#tellAttempt(metadata, peer);
+  }
+
+  #tellAttempt(metadata: Metadata | null, peer: Peer | null): Metadata | null {
     let all = metadata;
     let trace: CallTrace | undefined;
     for (let i = 0; (trace = this.#follower(i)) !== undefined; i++) {
@@ -231,6 +259,10 @@ export class CallRecord implements CallStart, CallSummary {
   sent(bytes: number): void {
     this.sentMessages++;
     this.sentBytes += bytes;
+    if ((this.#wishes & Wish.SENT) !== 0) this.#tellSent(bytes);
+  }
+
+  #tellSent(bytes: number): void {
     let trace: CallTrace | undefined;
     for (let i = 0; (trace = this.#follower(i)) !== undefined; i++) {
       if (trace.sent === undefined) continue;
@@ -247,6 +279,10 @@ export class CallRecord implements CallStart, CallSummary {
     if (!this.#isRunning) return;
     this.receivedMessages++;
     this.receivedBytes += bytes;
+    if ((this.#wishes & Wish.RECEIVED) !== 0) this.#tellReceived(bytes);
+  }
+
+  #tellReceived(bytes: number): void {
     let trace: CallTrace | undefined;
     for (let i = 0; (trace = this.#follower(i)) !== undefined; i++) {
       if (trace.received === undefined) continue;
@@ -271,12 +307,15 @@ export class CallRecord implements CallStart, CallSummary {
     for (let i = 0; (trace = this.#follower(i)) !== undefined; i++) {
       try {
         const result = trace.end(this);
-        if (!isPromiseLike(result)) continue;
-        Promise.resolve(result).catch((error) => this.#report(error));
+        if (isPromiseLike(result)) this.#watch(result);
       } catch (error) {
         this.#report(error);
       }
     }
+  }
+
+  #watch(result: PromiseLike<unknown>): void {
+    Promise.resolve(result).catch((error) => this.#report(error));
   }
 
   /** The call is over, with what its caller gets to see, or well. */

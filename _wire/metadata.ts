@@ -25,7 +25,7 @@ export type RawHeaders = readonly string[];
  * @returns The metadata.
  */
 export function decodeMetadata(raw: RawHeaders): Metadata {
-  return metadataOnDemand((metadata) => decodeInto(metadata, raw));
+  return metadataOnDemand(decodeInto, raw);
 }
 
 function decodeInto(metadata: Metadata, raw: RawHeaders): void {

@@ -29,6 +29,14 @@ export type MetadataInit =
   | Iterable<readonly [string, MetadataValue | readonly MetadataValue[]]>
   | { readonly [key: string]: MetadataValue | readonly MetadataValue[] };
 
+/** Received fields: names and values in turn. */
+type Fields = readonly string[];
+
+/** Appends what received fields hold. */
+type Fill = (metadata: Metadata, fields: Fields) => void;
+
+const NO_FIELDS: Fields = [];
+
 let appendAnything: (
   metadata: Metadata,
   key: string,
@@ -40,7 +48,7 @@ let copyWith: (
   value: string,
 ) => Metadata;
 let withoutUnsendable: (metadata: Metadata) => Metadata;
-let fillLater: (metadata: Metadata, fill: (metadata: Metadata) => void) => void;
+let fillLater: (metadata: Metadata, fill: Fill, fields: Fields) => void;
 let listPairs: (
   metadata: Metadata,
   textOf: (bytes: Uint8Array) => string,
@@ -80,12 +88,14 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
   // Whether there are pairs that nobody checked.
   #unchecked = false;
 
-  // What fills it when somebody looks into it.
-  #fill: ((metadata: Metadata) => void) | null = null;
+  // What fills it when somebody looks into it, and of what.
+  #fill: Fill | null = null;
+  #fields: Fields = NO_FIELDS;
 
   static {
-    fillLater = (metadata, fill) => {
+    fillLater = (metadata, fill, fields) => {
       metadata.#fill = fill;
+      metadata.#fields = fields;
     };
     listPairs = (metadata, textOf) => {
       const sendable = withoutUnsendable(metadata);
@@ -420,8 +430,10 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
   #read(): void {
     const fill = this.#fill;
     if (fill === null) return;
+    const fields = this.#fields;
     this.#fill = null;
-    fill(this);
+    this.#fields = NO_FIELDS;
+    fill(this, fields);
   }
 
   /** Checks and adds the properties of an object. */
@@ -493,12 +505,11 @@ export function metadataWith(
  * Makes metadata of what was received, when somebody looks into it. Internal.
  *
  * @param fill Appends the pairs; called once at most.
+ * @param fields What it makes them of.
  */
-export function metadataOnDemand(
-  fill: (metadata: Metadata) => void,
-): Metadata {
+export function metadataOnDemand(fill: Fill, fields: Fields): Metadata {
   const metadata = new Metadata();
-  fillLater(metadata, fill);
+  fillLater(metadata, fill, fields);
   return metadata;
 }
 

@@ -545,16 +545,19 @@ Deno.test("metadataOnDemand() is filled once, by whatever looks into it", () => 
   ];
   for (const look of looks) {
     let filled = 0;
-    const metadata = metadataOnDemand((it) => {
+    const metadata = metadataOnDemand((it, [key, value]) => {
       filled++;
-      appendUnchecked(it, "a", "1");
-    });
+      appendUnchecked(it, key!, value!);
+    }, ["a", "1"]);
     assertEquals(filled, 0);
     look(metadata);
     look(metadata);
     assertEquals(filled, 1, `${look}`);
   }
-  const changed = metadataOnDemand((it) => appendUnchecked(it, "a", "1"));
+  const changed = metadataOnDemand(
+    (it, [key, value]) => appendUnchecked(it, key!, value!),
+    ["a", "1"],
+  );
   changed.append("a", "2");
   assertEquals(changed.getAll("a"), ["1", "2"]);
 });

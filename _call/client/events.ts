@@ -64,6 +64,12 @@ export interface ClientEventsOwner {
   resume(): void;
 }
 
+/** What sends a request, when the listeners are through with it. */
+export interface RequestOpener {
+  /** @param metadata What is sent with it. */
+  acceptRequest(metadata: Metadata | null): void;
+}
+
 /** What has come already. */
 const NOW = Promise.resolve();
 
@@ -102,7 +108,7 @@ export class ClientEvents {
   readonly hearsMore: boolean;
   #outgoing: StepQueue | null = null;
   /** What came in, in order, behind listeners that take their time. */
-  readonly #incoming = new StepQueue();
+  #incoming: StepQueue | null = null;
   readonly #owner: ClientEventsOwner;
   readonly #audience: Audience<ClientEvent>;
   readonly #info: CallInfo;
@@ -123,20 +129,28 @@ export class ClientEvents {
     return this.#outgoing ??= new StepQueue();
   }
 
-  /** The request can be sent: gives its metadata to `next`. */
+  /** The request can be sent: gives its metadata to `opener`. */
   sendRequest(
     metadata: Metadata | null,
     contentType: string,
-    next: (metadata: Metadata | null) => void,
+    opener: RequestOpener,
   ): void {
     const listeners = this.#audience.get(SendRequest);
-    if (listeners === undefined) return next(metadata);
+    if (listeners === undefined) return opener.acceptRequest(metadata);
     const event = new SendRequest(
       this.#info,
       metadata ?? new Metadata(),
       contentType,
     );
-    const step = (): void => this.#tellRequest(listeners, event, next);
+    this.#tellSoon(listeners, event, opener);
+  }
+
+  #tellSoon(
+    listeners: readonly Callback[],
+    event: SendRequest,
+    opener: RequestOpener,
+  ): void {
+    const step = (): void => this.#tellRequest(listeners, event, opener);
     const { context } = this.#owner;
     if (context !== undefined) return context(step);
     // This is the context of the call. A microtask keeps what a listener enters
@@ -148,7 +162,7 @@ export class ClientEvents {
   #tellRequest(
     listeners: readonly Callback[],
     event: SendRequest,
-    next: (metadata: Metadata | null) => void,
+    opener: RequestOpener,
   ): void {
     const owner = this.#owner;
     if (owner.finished) return;
@@ -158,8 +172,8 @@ export class ClientEvents {
     } catch (error) {
       return owner.cancel(error as GRPCError);
     }
-    if (wait !== undefined) this.#awaitRequest(wait, event, next);
-    else if (!owner.finished) next(event.metadata);
+    if (wait !== undefined) this.#awaitRequest(wait, event, opener);
+    else if (!owner.finished) opener.acceptRequest(event.metadata);
   }
 
   // What has a function in it is apart from what has none, here and below: V8
@@ -169,11 +183,11 @@ export class ClientEvents {
   #awaitRequest(
     wait: Promise<void>,
     event: SendRequest,
-    next: (metadata: Metadata | null) => void,
+    opener: RequestOpener,
   ): void {
     const owner = this.#owner;
     wait.catch((error) => owner.cancel(error as GRPCError)).then(() => {
-      if (!owner.finished) next(event.metadata);
+      if (!owner.finished) opener.acceptRequest(event.metadata);
     });
   }
 
@@ -201,7 +215,7 @@ export class ClientEvents {
 
   /** Whether what comes has nobody to wait for. */
   get #isFree(): boolean {
-    return this.#incoming.tail === null;
+    return this.#incoming === null || this.#incoming.tail === null;
   }
 
   onHead(raw: RawHeaders): void {
@@ -306,12 +320,13 @@ export class ClientEvents {
 
   /** Does something when the listeners of what came before are through. */
   behind(step: () => void): void {
-    if (this.#incoming.tail !== null) this.#receive(step);
+    if (!this.#isFree) this.#receive(step);
     else if (!this.#owner.finished) step();
   }
 
   #receive(step: Step): void {
-    const wait = this.#incoming.run(() => this.#guard(step));
+    const incoming = this.#incoming ??= new StepQueue();
+    const wait = incoming.run(() => this.#guard(step));
     if (wait === undefined) return;
     this.#owner.pause();
     wait.then(() => this.#owner.resume());

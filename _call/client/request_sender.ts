@@ -16,7 +16,7 @@ import {
 import { encodeTimeout } from "../../_wire/timeout.ts";
 import type { ByteStream } from "../byte_stream.ts";
 import { type CallRecord, sendRequestHead } from "../call_record.ts";
-import type { ClientEvents } from "./events.ts";
+import type { ClientEvents, RequestOpener } from "./events.ts";
 import type { ClientCallOptions, ClientMethod } from "./host.ts";
 import type { Half } from "../half.ts";
 import { checkHeaderLimit } from "../header_limit.ts";
@@ -54,7 +54,7 @@ interface Unencoded {
 export type Prepared = Uint8Array | Unencoded;
 
 /** Sends the requests of one call. */
-export class RequestSender {
+export class RequestSender implements RequestOpener {
   readonly half: Half;
   readonly #owner: SenderOwner;
   readonly #method: ClientMethod;
@@ -119,21 +119,26 @@ export class RequestSender {
     this.#announced = "begun";
     const { gate } = this.#options;
     if (gate === undefined) this.#announce(this.#metadata);
-    else gate((metadata) => this.#announce(metadata));
+    else this.#announceBehind(gate);
+  }
+
+  #announceBehind(gate: NonNullable<ClientCallOptions["gate"]>): void {
+    gate((metadata) => this.#announce(metadata));
   }
 
   #announce(metadata: Metadata | null): void {
     const { contentType } = this.#method.head.fields;
-    const open = (metadata: Metadata | null): void => {
-      this.#announced = "done";
-      this.#metadata = metadata?.size === 0 ? null : metadata;
-      // The stream may be another by now, or still to come.
-      if (this.#stream !== null && !this.#owner.finished) {
-        this.#open(this.#stream);
-      }
-    };
-    if (this.#events === null) open(metadata);
-    else this.#events.sendRequest(metadata, contentType, open);
+    if (this.#events === null) this.acceptRequest(metadata);
+    else this.#events.sendRequest(metadata, contentType, this);
+  }
+
+  acceptRequest(metadata: Metadata | null): void {
+    this.#announced = "done";
+    this.#metadata = metadata?.size === 0 ? null : metadata;
+    // The stream may be another by now, or still to come.
+    if (this.#stream !== null && !this.#owner.finished) {
+      this.#open(this.#stream);
+    }
   }
 
   /** The stream is gone. */

@@ -190,11 +190,17 @@ export class ServerCall<Req, Rep>
   // the functions in it need wherever the one around them is called.
 
   #tellRequest(events: ServerEvents): void {
-    events.recvRequest(this, (metadata, handle) => {
-      this.#metadata = metadata;
-      this.handle = handle;
-    });
-    if (this.request.many) events.behind(() => this.#arrive());
+    events.recvRequest();
+    if (this.request.many) this.#arriveBehind(events);
+  }
+
+  #arriveBehind(events: ServerEvents): void {
+    events.behind(() => this.#arrive());
+  }
+
+  acceptRequest(metadata: Metadata | null, methodFunc: MethodFunc): void {
+    this.#metadata = metadata;
+    this.handle = methodFunc;
   }
 
   /** Goes on, as there is room for it: its handler starts. */
@@ -205,8 +211,10 @@ export class ServerCall<Req, Rep>
     this.#workBytes = this.heldBytes;
     const compressed = this.#unaryCompressed;
     this.#unary = undefined;
-    if (this.#events === null) this.#startWith(bytes, compressed);
-    else this.#startBehind(this.#events, bytes, compressed);
+    const events = this.#events;
+    if (events === null || !events.hearsMessages && events.isFree) {
+      this.#startWith(bytes, compressed);
+    } else this.#startBehind(events, bytes, compressed);
   }
 
   #startBehind(
@@ -483,8 +491,9 @@ export class ServerCall<Req, Rep>
       this.#reader.truncated,
     );
     if (fault !== null) return this.fail(fault);
-    if (this.#events === null) this.#endRequests();
-    else this.#endRequestsBehind(this.#events);
+    const events = this.#events;
+    if (events === null || events.isFree) this.#endRequests();
+    else this.#endRequestsBehind(events);
   }
 
   #endRequests(): void {
@@ -571,7 +580,8 @@ export class ServerCall<Req, Rep>
 
   /** Asks for its handler to start. */
   #arrive(): void {
-    if (this.aborted === undefined) this.#owner.onArrival(this);
+    if (this.aborted !== undefined) return;
+    this.#owner.onArrival(this, this.#events?.isAlone === true);
   }
 
   #becomeReady(): void {

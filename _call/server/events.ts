@@ -32,6 +32,15 @@ const NOW = Promise.resolve();
 export interface ServerEventsOwner {
   /** Why the call ended before its time, if it did. */
   readonly aborted: GRPCError | undefined;
+  /** The metadata that came with the request. */
+  readonly metadata: Metadata;
+  /**
+   * The listeners are through with the request.
+   *
+   * @param metadata What they made of it; null if none has seen it.
+   * @param methodFunc What handles the call.
+   */
+  acceptRequest(metadata: Metadata | null, methodFunc: MethodFunc): void;
   /** A listener failed, or a message is bad: the call has to end with this. */
   onEventError(error: GRPCError): void;
   /** Stops the flow of bytes while listeners are at work. */
@@ -50,6 +59,13 @@ export interface MessageArrival {
   decode(): unknown;
 }
 
+/** What has come while the listeners are still to be told of the request. */
+interface LateStep {
+  readonly step: Step;
+  /** Whether it is about something that has listeners too. */
+  readonly isHeard: boolean;
+}
+
 /**
  * Tells the events of one call. An event that nobody listens for is not made,
  * and what it would be about goes on at once, if no listener of what came
@@ -60,13 +76,18 @@ export class ServerEvents {
   readonly hearsMessages: boolean;
   /** Whether somebody listens for anything that is sent. */
   readonly hearsReplies: boolean;
+  /**
+   * Whether this is a task of the call alone, in a context that is nobody's, and
+   * what is done now is the last of it.
+   */
+  isAlone = false;
   #outgoing: StepQueue | null = null;
   /** What came in, in order, behind listeners that take their time. */
-  readonly #incoming = new StepQueue();
+  #incoming: StepQueue | null = null;
   /** Whether the listeners are still to be told of the request, */
   #isTelling = false;
   /** and what has come meanwhile. */
-  #behindRequest: (() => void)[] | null = null;
+  #behindRequest: LateStep[] | null = null;
   readonly #owner: ServerEventsOwner;
   readonly #audience: Audience<ServerEvent>;
   readonly #start: RequestStart;
@@ -93,49 +114,48 @@ export class ServerEvents {
     return this.#outgoing ??= new StepQueue();
   }
 
-  /**
-   * A request has come: gives its metadata and its handler to `next`, if that
-   * is for listeners to see or to change.
-   *
-   * @param owner What has the metadata.
-   * @param next Told them.
-   */
-  recvRequest(
-    owner: { readonly metadata: Metadata },
-    next: (metadata: Metadata | null, methodFunc: MethodFunc) => void,
-  ): void {
-    const { request: { head }, handler, record } = this.#start;
-    const isKept = this.hearsMessages || this.hearsReplies;
-    const methodFunc: MethodFunc = (stream) => {
-      // The context of the handler is that of the call from now on. It takes
-      // time to keep it: only for who runs in it.
-      if (isKept) this.#context = currentContext();
-      record?.handling();
-      return handler.handle(stream);
-    };
+  /** A request has come: the owner accepts what listeners make of it. */
+  recvRequest(): void {
+    const methodFunc: MethodFunc = (stream) => this.#handle(stream);
     const listeners = this.#audience.get(RecvRequest);
-    if (listeners === undefined) return next(null, methodFunc);
+    if (listeners === undefined) {
+      return this.#owner.acceptRequest(null, methodFunc);
+    }
+    const { request: { head }, peer } = this.#start;
     const event = new RecvRequest(
       this.#info,
-      owner.metadata,
+      this.#owner.metadata,
       methodFunc,
       head.contentType!,
       head.userAgent,
-      this.#start.peer,
+      peer,
     );
-    // In a microtask what a listener enters of asynchronous contexts is kept
-    // from all that comes behind, which takes a tenth of the time that it takes
-    // to enter a context and to leave it.
     this.#isTelling = true;
-    NOW.then(() => this.#tellRequest(listeners, event, next));
+    this.#tellSoon(listeners, event);
+  }
+
+  #handle(stream: Parameters<MethodFunc>[0]): ReturnType<MethodFunc> {
+    const { handler, record } = this.#start;
+    // The context of the handler is that of the call from now on. It takes time
+    // to keep it: only for who runs in it.
+    if (this.hearsMessages || this.hearsReplies) {
+      this.#context = currentContext();
+    }
+    record?.handling();
+    return handler.handle(stream);
+  }
+
+  /**
+   * In a microtask what a listener enters of asynchronous contexts is kept from
+   * all that comes behind, which takes a tenth of the time that it takes to
+   * enter a context and to leave it.
+   */
+  #tellSoon(listeners: readonly Callback[], event: RecvRequest): void {
+    NOW.then(() => this.#tellRequest(listeners, event));
     NOW.then(() => this.#goOn());
   }
 
-  #tellRequest(
-    listeners: readonly Callback[],
-    event: RecvRequest,
-    next: (metadata: Metadata | null, methodFunc: MethodFunc) => void,
-  ): void {
+  #tellRequest(listeners: readonly Callback[], event: RecvRequest): void {
     const owner = this.#owner;
     if (owner.aborted !== undefined) return;
     let wait: void | Promise<void>;
@@ -144,12 +164,21 @@ export class ServerEvents {
     } catch (error) {
       return owner.onEventError(error as GRPCError);
     }
-    if (wait === undefined) return next(event.metadata, event.methodFunc);
+    if (wait !== undefined) return this.#awaitRequest(wait, event);
+    owner.acceptRequest(event.metadata, event.methodFunc);
+  }
+
+  // What has a function in it is apart from what has none, here and below: V8
+  // makes memory for what such a function needs wherever the one around it is
+  // called.
+
+  #awaitRequest(wait: Promise<void>, event: RecvRequest): void {
+    const owner = this.#owner;
     this.#wait(
-      this.#incoming.run(() =>
+      (this.#incoming ??= new StepQueue()).run(() =>
         wait.then(() => {
           if (owner.aborted !== undefined) return;
-          next(event.metadata, event.methodFunc);
+          owner.acceptRequest(event.metadata, event.methodFunc);
         }).catch((error) => owner.onEventError(error as GRPCError))
       ),
     );
@@ -161,13 +190,21 @@ export class ServerEvents {
     this.#isTelling = false;
     this.#behindRequest = null;
     if (steps === null) return;
-    for (let i = 0; i < steps.length; i++) steps[i]!();
+    const last = steps.length - 1;
+    for (let i = 0; i <= last; i++) {
+      const { step, isHeard } = steps[i]!;
+      this.isAlone = i === last;
+      if (isHeard) this.#receive(step);
+      else this.behind(step);
+    }
+    this.isAlone = false;
   }
 
-  #putBehind(step: () => void): void {
+  #putBehind(step: Step, isHeard: boolean): void {
+    const late: LateStep = { step, isHeard };
     // Most have one, and an array that grows has room for seventeen.
-    if (this.#behindRequest === null) this.#behindRequest = [step];
-    else this.#behindRequest.push(step);
+    if (this.#behindRequest === null) this.#behindRequest = [late];
+    else this.#behindRequest.push(late);
   }
 
   /**
@@ -245,14 +282,25 @@ export class ServerEvents {
    * throws then ends the call.
    */
   behind(step: () => void): void {
-    if (this.#isTelling) this.#putBehind(() => this.behind(step));
-    else if (this.#incoming.tail !== null) this.#receive(step);
+    if (this.#isTelling) this.#putBehind(step, false);
+    else if (!this.isFree) this.#receive(step);
     else if (this.#owner.aborted === undefined) step();
   }
 
+  /** Whether what comes has nobody to wait for. */
+  get isFree(): boolean {
+    return !this.#isTelling &&
+      (this.#incoming === null || this.#incoming.tail === null);
+  }
+
   #receive(step: Step): void {
-    if (this.#isTelling) this.#putBehind(() => this.#receive(step));
-    else this.#wait(this.#incoming.run(() => this.#guard(step)));
+    if (this.#isTelling) this.#putBehind(step, true);
+    else this.#receiveNow(step);
+  }
+
+  #receiveNow(step: Step): void {
+    const incoming = this.#incoming ??= new StepQueue();
+    this.#wait(incoming.run(() => this.#guard(step)));
   }
 
   /** Stops the flow of bytes until listeners are through. */

@@ -75,8 +75,13 @@ export interface RequestStart {
 
 /** Whom calls tell about themselves. */
 export interface ServerCallOwner<Call> {
-  /** The handler should start, as soon as the server has room for it. */
-  onArrival(call: Call): void;
+  /**
+   * The handler should start, as soon as the server has room for it.
+   *
+   * @param isAlone Whether this is a task of the call alone, in a context that
+   *   is nobody's, with nothing behind.
+   */
+  onArrival(call: Call, isAlone: boolean): void;
   /** The handler may start. Called once at most. */
   onReady(call: Call): void;
   /** The call ended before its time. */

@@ -109,7 +109,12 @@ export class CallServer implements ServerCallOwner<AnyCall> {
    * asynchronous contexts is kept from the calls that came with its own. (To
    * enter and leave a context for each call costs five times as much.)
    */
-  onArrival(call: AnyCall): void {
+  onArrival(call: AnyCall, isAlone: boolean): void {
+    if (isAlone) this.#enter(call);
+    else this.#enterSoon(call);
+  }
+
+  #enterSoon(call: AnyCall): void {
     NOW.then(() => this.#enter(call));
   }
 
