@@ -14,6 +14,7 @@ import {
   GRPCError,
   listen,
   mapping,
+  type MethodFunc,
   RecvMessage,
   RecvRequest,
   SendMessage,
@@ -353,18 +354,19 @@ Deno.test("Server has the abort of a call heard in the context of its handler, w
 
 Deno.test("Server keeps what a listener or handler enters from the calls behind it", async () => {
   const seen: string[] = [];
-  const handlers = echoWith({
-    clientStream(stream) {
-      seen.push(whose());
-      // Not in an async function, so that the caller's context is replaced.
-      user.enterWith("a handler's");
-      return stream.sendMessage({});
-    },
-  });
+  // Not an async function, so that the caller's context is replaced.
+  const handle: MethodFunc = (stream) => {
+    seen.push(whose());
+    user.enterWith("a handler's");
+    return stream.sendMessage({});
+  };
+  const handlers = echoWith({ unary: handle, clientStream: handle });
   await using channel = new ChannelFor([{ [mapping]: handlers[mapping] }]);
   const stub = createStub(Echo, channel);
-  const callTwice = () =>
-    Promise.all([stub.clientStream([]), stub.clientStream([])]);
+  const callTwice = async () => {
+    await Promise.all([stub.clientStream([]), stub.clientStream([])]);
+    await Promise.all([stub.unary({}), stub.unary({})]);
+  };
   await callTwice();
   listen(channel.server, RecvRequest, () => {
     seen.push(whose());
@@ -373,7 +375,7 @@ Deno.test("Server keeps what a listener or handler enters from the calls behind 
   await callTwice();
   // Nor are they in that of a caller in the same process.
   await user.run("carol", callTwice);
-  assertEquals(seen, new Array(10).fill("nobody's"));
+  assertEquals(seen, new Array(20).fill("nobody's"));
 });
 
 Deno.test("Channel and Server keep no caller's context beyond the call", async () => {
