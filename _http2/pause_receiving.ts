@@ -6,15 +6,23 @@
 
 import type { Duplex } from "node:stream";
 
-/** What Deno's TLS sockets take their records from. */
+/** What Deno's TLS sockets take their records from, if it is a socket. */
 interface RecordSource {
   readStop(): void;
   readStart(): void;
 }
 
-/** The part of a TLS socket of Deno that has it. */
+/** What stands for a socket where they take them from another stream. */
+interface SocketOfStream {
+  readonly stream?: Duplex;
+}
+
+/** The part of a TLS socket of Deno that has either. */
 interface Wrapping {
-  readonly _handle?: { readonly _nativeTcpHandle?: RecordSource | null } | null;
+  readonly _handle?: {
+    readonly _nativeTcpHandle?: RecordSource | null;
+    readonly _parentWrap?: SocketOfStream | null;
+  } | null;
 }
 
 /**
@@ -27,10 +35,14 @@ interface Wrapping {
  * as it is told.
  */
 export function pauseReceiving(socket: Duplex, isPaused: boolean): void {
-  const records = (socket as Wrapping)._handle?._nativeTcpHandle;
+  const { _nativeTcpHandle: records, _parentWrap: parent } =
+    (socket as Wrapping)._handle ?? {};
   if (typeof records?.readStop === "function") {
     if (isPaused) records.readStop();
     else records.readStart();
-  } else if (isPaused) socket.pause();
-  else socket.resume();
+    return;
+  }
+  const source = parent?.stream ?? socket;
+  if (isPaused) source.pause();
+  else source.resume();
 }
