@@ -17,7 +17,7 @@
  * @module
  */
 
-import { setTimeout } from "node:timers";
+import { clearTimeout, setTimeout } from "node:timers";
 import { noContext } from "./_context.ts";
 
 /** Somebody who takes something that costs time. */
@@ -80,8 +80,13 @@ interface Party {
 /** The takers of a process, which has one event loop. */
 export class Turns {
   readonly #parties = new WeakMap<object, Party>();
-  /** Those who wait, as a heap: first whoever is through first. */
+  /**
+   * Those who wait, as a heap: first whoever is through first. Some may have left
+   * meanwhile, but not all of them.
+   */
   readonly #heap: Party[] = [];
+  /** How many takers wait. */
+  #waiting = 0;
   /** When those begin that have not waited before. */
   #virtual = 0;
   readonly #now: () => number;
@@ -94,6 +99,8 @@ export class Turns {
   #rest = 0;
   /** Whether it is the sockets' turn. */
   #areSocketsNext = false;
+  /** What ends it. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
   /** When they had their last one. */
   #socketsAt = 0;
 
@@ -130,12 +137,31 @@ export class Turns {
   wait(taker: Taker, weight = 1): void {
     const party = this.#partyOf(taker.party);
     party.takers.push({ taker, weight });
+    this.#waiting++;
     if (!party.isWaiting) {
       party.isWaiting = true;
       party.start = Math.max(this.#virtual, party.start);
       this.#push(party);
     }
     this.#schedule();
+  }
+
+  /**
+   * Waits no more. When nobody does, there is no timer left: one that outlives
+   * its connection is a leak to a test.
+   */
+  leave(taker: Taker): void {
+    const { takers } = this.#partyOf(taker.party);
+    const at = takers.findIndex((it) => it.taker === taker);
+    if (at < 0) return;
+    takers.splice(at, 1);
+    this.#countLess();
+    if (this.#waiting > 0) return;
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#areSocketsNext = false;
+    this.#isScheduled = false;
   }
 
   /**
@@ -171,7 +197,7 @@ export class Turns {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     noContext(() => {
-      if (this.#areSocketsNext) setTimeout(takeTurns, 0, this);
+      if (this.#areSocketsNext) this.#timer = setTimeout(takeTurns, 0, this);
       else setImmediate(takeTurns, this);
     });
   }
@@ -180,6 +206,7 @@ export class Turns {
   run(): void {
     if (this.#areSocketsNext) {
       this.#areSocketsNext = false;
+      this.#timer = undefined;
       this.#socketsAt = this.#now();
     }
     if (this.#heap.length === 0 || this.#rest > 0) {
@@ -197,9 +224,14 @@ export class Turns {
 
   /** Has the next one have a turn, which began just now. */
   #takeNext(start: number): void {
-    const party = this.#pop();
+    let party = this.#pop();
+    while (party.takers.length === 0) {
+      this.#endWait(party);
+      party = this.#pop();
+    }
     this.#virtual = Math.max(this.#virtual, party.start);
     const { taker, weight } = party.takers.shift()!;
+    this.#countLess();
     try {
       taker.takeTurn();
     } finally {
@@ -215,10 +247,7 @@ export class Turns {
     // garbage collector.
     const ms = Math.min(now - start, SLICE_MS);
     party.start += Math.max(ms, weight * MS_PER_WEIGHT);
-    if (party.charged > 0) {
-      this.#putBehind(party, party.charged);
-      party.charged = 0;
-    }
+    this.#pay(party);
     if (party.takers.length > 0) this.#push(party);
     else party.isWaiting = false;
     if (now - this.#since < SLICE_MS && this.#heap.length > 0) {
@@ -231,6 +260,23 @@ export class Turns {
     // What the takers do next belongs to this turn.
     this.#isScheduled = false;
     this.#schedule();
+  }
+
+  /** One waits less. */
+  #countLess(): void {
+    if (--this.#waiting > 0) return;
+    for (const party of this.#heap.splice(0)) this.#endWait(party);
+  }
+
+  #endWait(party: Party): void {
+    this.#pay(party);
+    party.isWaiting = false;
+  }
+
+  #pay(party: Party): void {
+    if (party.charged === 0) return;
+    this.#putBehind(party, party.charged);
+    party.charged = 0;
   }
 
   #push(party: Party): void {

@@ -133,6 +133,69 @@ Deno.test("Turns.wait() does not forget what somebody had who comes back", async
   assert(order.lastIndexOf("x") < order.length / 2, order);
 });
 
+Deno.test("Turns.leave() has somebody wait no more, and leaves the others their turns", async () => {
+  const { turns, taker, rest } = setUp();
+  const [one, other] = [{}, {}];
+  const gone = [taker("g", one), taker("g", other), taker("g", {})];
+  turns.wait(gone[0]!);
+  turns.wait(gone[1]!);
+  turns.wait(taker("a", one, 5));
+  turns.wait(gone[2]!);
+  turns.wait(taker("b", other, 5));
+  for (const taker of gone) turns.leave(taker);
+  turns.leave(taker("x", {}));
+  turns.wait(taker("c", {}, 5));
+  assertEquals((await rest()).split(" ").sort().join(" "), "a b c");
+  turns.wait(gone[2]!);
+  assertEquals(await rest(), "g");
+});
+
+Deno.test("Turns.leave() may be called during a turn", async () => {
+  const { turns, taker, log, rest } = setUp();
+  const party = {};
+  const gone = [taker("g", {}), taker("g", party)];
+  turns.wait({
+    party,
+    takeTurn() {
+      log.push("a");
+      for (const taker of gone) turns.leave(taker);
+    },
+  });
+  for (const taker of gone) turns.wait(taker);
+  assertEquals(await rest(), "a");
+  turns.wait(gone[0]!);
+  assertEquals(await rest(), "g");
+});
+
+Deno.test("Turns.leave() leaves no timer when nobody waits any more", async () => {
+  const { turns, taker, log, pass } = setUp();
+  pass(20);
+  const gone = taker("g", {});
+  const left = Promise.withResolvers<void>();
+  turns.wait({
+    party: {},
+    takeTurn() {
+      pass(5);
+      // Once the sockets' turn is waited for, with a timer.
+      queueMicrotask(() =>
+        queueMicrotask(() => {
+          turns.leave(gone);
+          left.resolve();
+        })
+      );
+    },
+  });
+  turns.wait(gone);
+  await left.promise;
+  let ran = false;
+  turns.run = () => {
+    ran = true;
+  };
+  await after(5);
+  assertFalse(ran);
+  assertEquals(log, []);
+});
+
 Deno.test("Turns.charge() puts a party behind others", async () => {
   const { turns, taker, rest } = setUp();
   const [charged, other] = [{}, {}];

@@ -174,6 +174,7 @@ export class ReadGate implements Taker {
   stop(): void {
     this.#isStopped = true;
     this.#waiting.length = 0;
+    this.#leave();
     clearTimeout(this.#timer);
     this.#pause();
   }
@@ -181,8 +182,15 @@ export class ReadGate implements Taker {
   /** Gives all that waits at once: nothing more will come. */
   flush(): void {
     this.#isHeld = false;
+    this.#leave();
     clearTimeout(this.#timer);
     for (const chunk of this.#waiting.splice(0)) this.#give(chunk);
+  }
+
+  #leave(): void {
+    if (!this.#isAwaitingTurn) return;
+    this.#isAwaitingTurn = false;
+    turns.leave(this);
   }
 
   #pause(): void {

@@ -181,7 +181,11 @@ export class Admission<Call extends Admitted = Admitted> {
       const queue = this.#queues.get(account)!;
       queue.calls.delete(call);
       this.#queued--;
-      if (queue.calls.size === 0) this.#queues.delete(account);
+      if (queue.calls.size > 0) return;
+      this.#queues.delete(account);
+      if (!queue.isAwaitingTurn) return;
+      queue.isAwaitingTurn = false;
+      turns.leave(queue);
     }
   }
 
