@@ -61,7 +61,7 @@ export function listenAsServer(
   h2.on("end", onServerEnd);
   h2.on("aborted", onAborted);
   h2.on("error", onError);
-  h2.on("close", onClose);
+  h2.on("close", onServerClose);
 }
 
 /** Lets data come. */
@@ -134,3 +134,27 @@ function onError(this: Http2Stream, error: unknown): void {
 function onClose(this: Http2Stream): void {
   (this as Heard)[LISTENER].onClose();
 }
+
+/**
+ * Deno keeps a stream that is closed until the next full collection of garbage:
+ * its call need not wait for that.
+ */
+function onServerClose(this: Http2Stream): void {
+  const heard = this as Heard;
+  heard[LISTENER].onClose();
+  heard[LISTENER] = NOBODY;
+}
+
+/** Is told of streams that are closed. */
+const NOBODY: StreamEvents = {
+  onResponse() {},
+  onData() {},
+  onTrailers() {},
+  onClientEnd() {},
+  onServerEnd() {},
+  onWantTrailers() {},
+  onDrain() {},
+  onClientAborted() {},
+  onError() {},
+  onClose() {},
+};
