@@ -164,6 +164,8 @@ function chainOf(shown: ShownCertificate): Certificate[] {
 
 /** What of a certificate has to do with its signature. */
 class Certificate {
+  readonly der: Buffer;
+  readonly isAuthority: boolean;
   readonly isVersion3: boolean;
   /** The names, in DER. */
   readonly issuer: string;
@@ -179,7 +181,9 @@ class Certificate {
    * @param isAuthority Whether it may issue others.
    * @throws {RangeError} If it is cut off.
    */
-  constructor(readonly der: Buffer, readonly isAuthority: boolean) {
+  constructor(der: Buffer, isAuthority: boolean) {
+    this.der = der;
+    this.isAuthority = isAuthority;
     const [signed, algorithm, signature] = partsOf(elementAt(der, 0));
     const fields = partsOf(signed!);
     this.isVersion3 = fields[0]!.der[0] === 0xa0;
