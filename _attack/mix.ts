@@ -31,10 +31,13 @@ const SAMPLE_MS = 10_000;
 /** How late the loop has to be for the attacks to be told, in milliseconds. */
 const LATE_MS = 500;
 
-/** The most that the heap of the last third may be beyond that of the first. */
+/**
+ * The most that the least heap of the last third may be beyond that of the first:
+ * what attacks hold comes and goes.
+ */
 const MOST_HEAP_GROWTH = 8 * MIB;
 
-/** The same for the whole process. */
+/** The same for the medians of the whole process. */
 const MOST_RSS_GROWTH = 100 * MIB;
 
 /** The attacks that need no server of their own. */
@@ -197,8 +200,11 @@ export async function playMix(
   const { status, errors } = await server.end(10_000);
   const sorted = waits.toSorted((a, b) => a - b);
   const p99 = Math.round(sorted[Math.floor(0.99 * (sorted.length - 1))] ?? 0);
-  const heapGrowth = growth(samples.map(({ heap }) => heap));
-  const rssGrowth = growth(samples.map(({ rss }) => rss));
+  const heapGrowth = growth(samples.map(({ heap }) => heap), () => 0);
+  const rssGrowth = growth(
+    samples.map(({ rss }) => rss),
+    (count) => Math.floor(count / 2),
+  );
   const wrong: string[] = [];
   if (lost.length > 0) {
     wrong.push(`${lost.length} good calls lost:${commonest(lost)}`);
@@ -220,12 +226,19 @@ export async function playMix(
   };
 }
 
-/** By how much the median of the last third is above that of the first. */
-function growth(values: readonly number[]): number {
+/**
+ * By how much the last third of some values is above the first.
+ *
+ * @param place Which value of so many is compared, in their order by size.
+ */
+function growth(
+  values: readonly number[],
+  place: (count: number) => number,
+): number {
   const third = Math.ceil(values.length / 3);
-  const median = (part: readonly number[]): number =>
-    part.toSorted((a, b) => a - b)[Math.floor(part.length / 2)] ?? 0;
-  return median(values.slice(-third)) - median(values.slice(0, third));
+  const of = (part: readonly number[]): number =>
+    part.toSorted((a, b) => a - b)[place(part.length)] ?? 0;
+  return of(values.slice(-third)) - of(values.slice(0, third));
 }
 
 /** The commonest of some texts, each on a line. */
