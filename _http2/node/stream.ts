@@ -27,6 +27,7 @@ import { inNextTurn } from "../next_turn.ts";
 import { dropRuntimeSpan, openStream } from "./runtime_span.ts";
 import { CLEAN, reasonOfLoss, reasonOfReset } from "../reset.ts";
 import { headerObject } from "./header_object.ts";
+import { countRefusal } from "./reclaim.ts";
 import {
   listenAsClient,
   listenAsServer,
@@ -173,6 +174,7 @@ export class NodeStream implements H2Stream, StreamEvents {
     if (end) {
       this.#localEnded = true;
       this.#headEnds = true;
+      countRefusal();
       this.#dropRest();
     }
   }
