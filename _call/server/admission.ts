@@ -254,15 +254,15 @@ export class Admission<Call extends Admitted = Admitted> {
 
   #enqueue(call: Call): void {
     const { account } = call;
-    let queue = this.#queues.get(account);
     const { maxQueuedCalls } = this.#limits;
-    const waiting = queue?.calls.size ?? 0;
+    const waiting = this.#queues.get(account)?.calls.size ?? 0;
     // Those who have few may have some wait where others have many.
     const count = account.runningCalls + waiting;
     const most = count < FEW_OF_ALL ? 2 * maxQueuedCalls : maxQueuedCalls;
     if (this.#queued >= most && !this.#makePlace(count)) {
       return this.#refuseFull(call, `${maxQueuedCalls} others wait`);
     }
+    let queue = this.#queues.get(account);
     if (queue === undefined) {
       queue = new Queue(account, (queue) => this.#takeTurn(queue));
       this.#queues.set(account, queue);
@@ -278,7 +278,9 @@ export class Admission<Call extends Admitted = Admitted> {
 
   /**
    * Makes a place for a call of a connection that has fewer than others, at the
-   * cost of the one that has most of those that wait: its newest call is refused.
+   * cost of the one that has most that run and wait: its newest call is refused.
+   * (Not of the one that has most waiting: who makes short calls has nearly all of
+   * them waiting, and may have fewer than anybody.)
    *
    * @param count How many of the connection run or wait.
    * @returns Whether there is one.
@@ -289,12 +291,16 @@ export class Admission<Call extends Admitted = Admitted> {
     if (this.#queued === 0 || (count + 1) * this.#queues.size >= all) {
       return false;
     }
-    let longest: Set<Call> | null = null;
-    for (const { calls } of this.#queues.values()) {
-      if (longest === null || calls.size > longest.size) longest = calls;
+    let most = 0;
+    let calls: Iterable<Call> = [];
+    for (const queue of this.#queues.values()) {
+      const count = queue.party.runningCalls + queue.calls.size;
+      if (count > most) [most, calls] = [count, queue.calls];
     }
+    // Those of connections that have none waiting count for the average.
+    if (most <= count + 1) return false;
     let newest: Call | null = null;
-    for (const call of longest!) newest = call;
+    for (const call of calls) newest = call;
     this.#refuseFull(newest!, "others of its connection wait");
     return true;
   }

@@ -126,6 +126,38 @@ Deno.test("Admission.enter() makes a place for who has fewer that run or wait, t
   assertEquals(countOf(few, "waits") + countOf(few, "runs"), 12);
 });
 
+Deno.test("Admission.enter() takes the place from who has most that run and wait", () => {
+  const { enter, connect } = setUp({ maxRunningCalls: 80, maxQueuedCalls: 6 });
+  // It may have 60 running, and with so many it may not have twice as many wait.
+  const many = enter(connect(), 64);
+  assertEquals(countOf(many, "waits"), 4);
+  const few = enter(connect(), 8);
+  const waits = countOf(few, "waits");
+  assert(waits > 4, `${waits}`);
+  enter(connect(), 4);
+  assertEquals(countOf(few, "waits"), waits);
+  assert(countOf(many, "waits") < 4);
+});
+
+Deno.test("Admission.enter() takes no place from who has as few", () => {
+  const { enter, connect, admission } = setUp({
+    maxRunningCalls: 80,
+    maxQueuedCalls: 4,
+  });
+  // Those who have all that may run have none that wait.
+  const busy = enter(connect(), 60);
+  for (let i = 0; i < 20; i++) busy.push(...enter(connect(), 1));
+  assertEquals(countOf(busy, "runs"), 80);
+  const accounts = Array.from({ length: 8 }, connect);
+  const waiting = accounts.map((it) => enter(it, 1)[0]!);
+  assertEquals(countOf(waiting, "waits"), 8);
+  const more = accounts.map((it) => enter(it, 1)[0]!);
+  assertEquals(countOf(more, "waits"), 0);
+  assertEquals(countOf(waiting, "waits"), 8);
+  for (const call of waiting) admission.leave(call);
+  assertEquals(admission.queuedCalls, 0);
+});
+
 Deno.test("Admission.leave() has those begin who wait, some at once", async () => {
   const { enter, connect, admission } = setUp({ maxConcurrentStreams: 4 });
   const calls = enter(connect(), 12);
