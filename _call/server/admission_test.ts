@@ -8,6 +8,7 @@ import {
 } from "./admission.ts";
 import type { GRPCError } from "../../core/errors.ts";
 import type { Route } from "./route.ts";
+import { seededRandom } from "../../_testdata/seeded_random.ts";
 
 const ROUTE = {} as Route;
 
@@ -156,6 +157,44 @@ Deno.test("Admission.enter() takes no place from who has as few", () => {
   assertEquals(countOf(waiting, "waits"), 8);
   for (const call of waiting) admission.leave(call);
   assertEquals(admission.queuedCalls, 0);
+});
+
+Deno.test("Admission counts right whatever calls come, end and are refused", async () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const random = seededRandom(seed);
+    const below = (count: number): number => Math.floor(random() * count);
+    const { enter, connect, admission } = setUp({
+      maxRunningCalls: 1 + below(40),
+      maxConcurrentStreams: 1 + below(30),
+      maxQueuedCalls: below(12),
+    });
+    const accounts = Array.from({ length: 1 + below(20) }, connect);
+    let calls: FakeCall[] = [];
+    const check = (): void => {
+      calls = calls.filter(({ place }) => place !== Place.NONE);
+      const running = calls.filter(({ place }) => place === Place.RUNNING);
+      assertEquals(
+        [admission.runningCalls, admission.queuedCalls],
+        [running.length, calls.length - running.length],
+        `seed ${seed}`,
+      );
+    };
+    for (let step = 0; step < 200; step++) {
+      if (random() < 0.6) {
+        calls.push(...enter(accounts[below(accounts.length)]!, 1 + below(8)));
+      } else {
+        for (const call of calls.filter(() => random() < 0.2)) {
+          admission.leave(call);
+        }
+      }
+      check();
+      if (step % 20 === 0) await nextTurn();
+      check();
+    }
+    for (const call of calls) admission.leave(call);
+    check();
+    assertEquals(calls.length, 0);
+  }
 });
 
 Deno.test("Admission.leave() has those begin who wait, some at once", async () => {
