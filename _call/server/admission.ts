@@ -287,17 +287,18 @@ export class Admission<Call extends Admitted = Admitted> {
    */
   #makePlace(count: number): boolean {
     // Those who have as many as all have on average need not be compared.
-    const all = this.#queued + this.#running;
-    if (this.#queued === 0 || (count + 1) * this.#queues.size >= all) {
+    const total = this.#queued + this.#running;
+    if (this.#queued === 0 || (count + 1) * this.#queues.size >= total) {
       return false;
     }
     let most = 0;
     let calls: Iterable<Call> = [];
     for (const queue of this.#queues.values()) {
-      const count = queue.party.runningCalls + queue.calls.size;
-      if (count > most) [most, calls] = [count, queue.calls];
+      const all = queue.party.runningCalls + queue.calls.size;
+      if (all > most) [most, calls] = [all, queue.calls];
     }
-    // Those of connections that have none waiting count for the average.
+    // The average counts those that run of connections with none waiting, too.
+    // Never is it the connection that asks: it has no more than `count`.
     if (most <= count + 1) return false;
     let newest: Call | null = null;
     for (const call of calls) newest = call;

@@ -129,7 +129,7 @@ Deno.test("Admission.enter() makes a place for who has fewer that run or wait, t
 
 Deno.test("Admission.enter() takes the place from who has most that run and wait", () => {
   const { enter, connect } = setUp({ maxRunningCalls: 80, maxQueuedCalls: 6 });
-  // It may have 60 running, and with so many it may not have twice as many wait.
+  // 60 of them run.
   const many = enter(connect(), 64);
   assertEquals(countOf(many, "waits"), 4);
   const few = enter(connect(), 8);

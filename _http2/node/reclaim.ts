@@ -20,7 +20,10 @@ const BYTES = 256 * 1024 * 1024;
 
 let refused = 0;
 
-/** Takes note that a call was refused. */
+/**
+ * Takes note that a call was refused, or that it failed before its handler had
+ * sent anything: on the wire both are a reply that is only a head.
+ */
 export function countRefusal(): void {
   if (++refused < CALLS) return;
   refused = 0;
